@@ -1,0 +1,32 @@
+// Where things lie in a user address space. DESIGN.md, "Contracts: Layout".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace quarry::abi {
+
+inline constexpr std::size_t page_bytes = 4096;
+inline constexpr std::size_t page_shift = 12;
+inline constexpr std::size_t huge_pages = 512;  // 4 KiB pages in a 2 MiB frame
+inline constexpr std::size_t huge_bytes = page_bytes * huge_pages;
+inline constexpr std::size_t max_range_pages = 512;  // of one page call
+
+// User space ends one page below the canonical limit, so that no `syscall` instruction can leave a
+// return address that `sysret` would fault on in ring 0 (Intel SDM volume 2B, SYSRET).
+inline constexpr std::uint64_t canonical_limit = 0x0000'8000'0000'0000;
+inline constexpr std::uint64_t user_end = canonical_limit - page_bytes;
+
+// The last lower PML4 slot: control pages, read-only views, the library OS.
+inline constexpr std::uint64_t system_slot = 0x0000'7f80'0000'0000;
+inline constexpr std::uint64_t native_user_top = system_slot;
+
+// Native programs, by convention of the loader and of user/rt (not fixed by the kernel).
+inline constexpr std::uint64_t program_base = 0x0000'0000'0040'0000;
+inline constexpr std::uint64_t heap_base = 0x0000'1000'0000'0000;
+inline constexpr std::uint64_t archive_base = 0x0000'7000'0000'0000;  // boot archive, read-only
+inline constexpr std::uint64_t scratch_base = 0x0000'7100'0000'0000;  // spawn copies through here
+inline constexpr std::uint64_t stack_top = 0x0000'7f00'0000'0000;
+inline constexpr std::size_t stack_pages = 64;
+
+}  // namespace quarry::abi

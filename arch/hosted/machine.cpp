@@ -1,0 +1,126 @@
+#include "machine/machine.hpp"
+
+#include <algorithm>
+
+namespace quarry::machine {
+
+Host& host() {
+    static Host instance;
+    return instance;
+}
+
+std::optional<PhysPage> Host::translate(UserPage page, bool write) {
+    auto const region = page.number() / entries_per_table;
+    auto cached = leaves.find(page.number());
+    if (cached == leaves.end()) {
+        // A cached upper entry is used without looking whether the tables still say so.
+        std::uint64_t raw = 0;
+        if (auto const upper = tables.find(region); upper != tables.end()) {
+            raw = table(PhysPage::numbered(upper->second))[page.number() % entries_per_table].raw();
+        } else {
+            auto at = active;
+            for (unsigned level = top_level;; --level) {
+                auto const index = page.number() >> (9 * level) & (entries_per_table - 1);
+                auto const entry = table(at)[index];
+                if (entry.is_leaf(level) && level == 1) {
+                    auto const offset = page.number() % entries_per_table;
+                    raw = entry.raw() + (offset << page_shift);
+                    break;
+                }
+                if (level == 0) {
+                    raw = entry.raw();
+                    tables[region] = at.number();
+                    break;
+                }
+                if (!entry.is_present()) {
+                    return std::nullopt;
+                }
+                at = entry.frame();
+            }
+        }
+        if ((raw & Pte::present) == 0) {
+            return std::nullopt;  // the architecture caches no absent entries
+        }
+        cached = leaves.emplace(page.number(), raw).first;
+    }
+    auto const entry = Pte::from_raw(cached->second);
+    if (write && (entry.raw() & Pte::writable) == 0) {
+        return std::nullopt;
+    }
+    return entry.frame();
+}
+
+void zero_frames(PhysPage first, std::size_t frames) {
+    std::ranges::fill(host().arena.subspan(first.start().raw(), frames * page_bytes), std::byte{});
+}
+
+void activate(PhysPage root) {
+    if (host().active != root) {
+        host().active = root;
+        host().leaves.clear();
+        host().tables.clear();
+    }
+}
+
+void invalidate(PhysPage root, UserPage page) {
+    ++host().invalidations;
+    if (root == host().active) {
+        host().leaves.erase(page.number());
+        if (auto const region = host().tables.find(page.number() / entries_per_table);
+            region != host().tables.end()) {
+            host().tables.erase(region);
+        }
+        // One invalidation drops a 2 MiB translation whole.
+        std::erase_if(host().leaves, [&](auto const& leaf) {
+            return leaf.first / entries_per_table == page.number() / entries_per_table &&
+                   Pte::from_raw(leaf.second).is_huge();
+        });
+    }
+}
+
+bool copy_in(std::span<std::byte> to, UserAddr from) {
+    auto address = from.raw();
+    while (!to.empty()) {
+        auto const frame = host().translate(UserPage::containing(UserAddr{address}), false);
+        if (!frame) {
+            return false;
+        }
+        auto const source = frame_bytes(*frame).subspan(address % page_bytes);
+        auto const count = std::min(to.size(), source.size());
+        std::ranges::copy(source.first(count), to.begin());
+        to = to.subspan(count);
+        address += count;
+    }
+    return true;
+}
+
+bool copy_out(UserAddr to, std::span<std::byte const> from) {
+    auto address = to.raw();
+    while (!from.empty()) {
+        auto const frame = host().translate(UserPage::containing(UserAddr{address}), true);
+        if (!frame) {
+            return false;
+        }
+        auto const target = frame_bytes(*frame).subspan(address % page_bytes);
+        auto const count = std::min(from.size(), target.size());
+        std::ranges::copy(from.first(count), target.begin());
+        from = from.subspan(count);
+        address += count;
+    }
+    return true;
+}
+
+void console_write(std::string_view text) { host().console += text; }
+std::uint64_t clock_nanoseconds() {
+    static std::uint64_t now = 0;
+    return ++now;
+}
+bool wait_for_interrupt() {
+    host().idle_forever = true;
+    return false;
+}
+void power_off(abi::EnvStatus how) { host().powered_off = how; }
+void power_off_idle() { host().idle_forever = true; }
+void enter(Environment& environment) { host().entered = &environment; }
+
+}  // namespace quarry::machine

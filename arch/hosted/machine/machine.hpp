@@ -1,0 +1,81 @@
+// The machine interface inside a Linux process: an arena of frames, real 4-level tables walked in
+// software, and a TLB that keeps every stale entry until told otherwise. It models the architecture,
+// not QEMU, so that tests can go red where an emulator is lenient.
+#pragma once
+
+#include "abi/types.hpp"
+#include "base/address.hpp"
+#include "machine/pte.hpp"
+#include "machine/saved_state.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace quarry {
+class Environment;
+}
+
+namespace quarry::machine {
+
+// What tests set up and look at.
+struct Host {
+    std::span<std::byte> arena;  // frame 0 begins here
+    PhysPage active;             // root table in use
+    std::string console;
+    std::optional<abi::EnvStatus> powered_off;
+    bool idle_forever = false;
+    Environment* entered = nullptr;
+    std::uint64_t invalidations = 0;
+
+    // Cached translations of the active space. The second one is the paging-structure cache (SDM
+    // volume 3A, section 4.10.3): 2 MiB region to level-0 table.
+    std::unordered_map<std::uint64_t, std::uint64_t> leaves;
+    std::unordered_map<std::uint64_t, std::uint64_t> tables;
+
+    // Where an access of the running program goes; nothing if it faults.
+    std::optional<PhysPage> translate(UserPage page, bool write);
+};
+Host& host();
+
+#pragma clang unsafe_buffer_usage begin
+template <typename T>
+std::span<T> view_as(std::span<std::byte> bytes) {
+    return {reinterpret_cast<T*>(bytes.data()), bytes.size() / sizeof(T)};
+}
+inline std::span<std::byte> frame_bytes(PhysPage frame) {
+    return host().arena.subspan(frame.start().raw(), page_bytes);
+}
+inline std::span<Pte> table(PhysPage frame) { return view_as<Pte>(frame_bytes(frame)); }
+template <typename T>
+T* object_at(PhysPage frame) {
+    return reinterpret_cast<T*>(frame_bytes(frame).data());
+}
+#pragma clang unsafe_buffer_usage end
+void zero_frames(PhysPage first, std::size_t frames);
+inline void spin_pause() {}
+
+inline void prepare_root(PhysPage) {}
+void activate(PhysPage root);
+inline void activate_kernel_space() { activate(PhysPage{}); }
+void invalidate(PhysPage root, UserPage page);
+inline void finish_invalidations(PhysPage) {}
+inline void invalidate_space(PhysPage) {}
+
+bool copy_in(std::span<std::byte> to, UserAddr from);
+bool copy_out(UserAddr to, std::span<std::byte const> from);
+
+void console_write(std::string_view text);
+std::uint64_t clock_nanoseconds();
+bool wait_for_interrupt();
+void power_off(abi::EnvStatus how);
+void power_off_idle();
+void enter(Environment& environment);
+inline void release_vector_area(SavedState&) {}
+
+}  // namespace quarry::machine

@@ -1,0 +1,79 @@
+// Page-table entries of x86-64's 4-level paging (Intel SDM volume 3A, section 4.5), with the software
+// bits that Quarry keeps in them. An entry without the present bit that still names a frame is a
+// mapping with permission *none*: it keeps frame, count and charge.
+#pragma once
+
+#include "base/address.hpp"
+#include "kernel/page_perms.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace quarry::machine {
+
+// Level 0 tables hold 4 KiB mappings, level 1 tables 2 MiB ones or level 0 tables, and so on.
+inline constexpr unsigned top_level = 3;
+inline constexpr std::size_t entries_per_table = 512;
+
+class Pte {
+  public:
+    constexpr Pte() = default;
+
+    static constexpr Pte table(PhysPage frame) {
+        return Pte{frame.start().raw() | present | writable | user};
+    }
+    static constexpr Pte leaf(PhysPage frame, PagePerms perms, bool huge) {
+        std::uint64_t raw = frame.start().raw() | user | perms.tag();
+        raw |= perms.none() ? held : present;
+        raw |= perms.write() ? writable : 0;
+        raw |= perms.execute() ? 0 : no_execute;
+        raw |= perms.may_write() ? may_write : 0;
+        raw |= perms.may_execute() ? may_execute : 0;
+        raw |= huge ? page_size : 0;
+        return Pte{raw};
+    }
+    static constexpr Pte from_raw(std::uint64_t raw) { return Pte{raw}; }
+
+    constexpr bool is_empty() const { return raw_ == 0; }
+    constexpr bool is_present() const { return (raw_ & present) != 0; }
+    constexpr bool is_huge() const { return (raw_ & page_size) != 0; }
+    // A mapping, present or held; at level 0 every entry that is not empty.
+    constexpr bool is_leaf(unsigned level) const { return !is_empty() && (level == 0 || is_huge()); }
+    constexpr bool is_table(unsigned level) const { return !is_empty() && level != 0 && !is_huge(); }
+    constexpr PhysPage frame() const { return PhysPage::containing(PhysAddr{raw_ & address_mask}); }
+
+    // Of a leaf.
+    constexpr PagePerms perms() const {
+        std::uint64_t bits = raw_ & abi::permission::tag_mask;
+        bits |= (raw_ & may_write) != 0 ? abi::permission::may_write.bits : 0;
+        bits |= (raw_ & may_execute) != 0 ? abi::permission::may_execute.bits : 0;
+        if (is_present()) {
+            bits |= abi::permission::read.bits;
+            bits |= (raw_ & writable) != 0 ? abi::permission::write.bits : 0;
+            bits |= (raw_ & no_execute) == 0 ? abi::permission::execute.bits : 0;
+        }
+        return *PagePerms::parse(bits);
+    }
+    constexpr Pte with_perms(PagePerms perms) const { return leaf(frame(), perms, is_huge()); }
+    constexpr std::uint64_t raw() const { return raw_; }
+
+    static constexpr std::uint64_t present = 1;
+    static constexpr std::uint64_t writable = 2;
+    static constexpr std::uint64_t user = 4;
+    static constexpr std::uint64_t write_through = 8;
+    static constexpr std::uint64_t cache_disable = 16;
+    static constexpr std::uint64_t page_size = 1 << 7;
+    static constexpr std::uint64_t global = 1 << 8;
+    static constexpr std::uint64_t address_mask = 0x000f'ffff'ffff'f000;
+    static constexpr std::uint64_t may_write = 1ull << 52;
+    static constexpr std::uint64_t may_execute = 1ull << 53;
+    static constexpr std::uint64_t held = 1ull << 55;
+    static constexpr std::uint64_t no_execute = 1ull << 63;
+
+  private:
+    constexpr explicit Pte(std::uint64_t raw) : raw_(raw) {}
+    std::uint64_t raw_ = 0;
+};
+static_assert(sizeof(Pte) == 8);
+
+}  // namespace quarry::machine

@@ -1,0 +1,40 @@
+// The console: text out to every device the machine has, keys in through a ring that the receive
+// interrupt fills.
+#pragma once
+
+#include "base/format.hpp"
+#include "kernel/environment.hpp"
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace quarry {
+
+class Console {
+  public:
+    constexpr Console() = default;
+
+    // A key has come; wakes nobody by itself (Kernel::key_pressed does). Full: the key is dropped.
+    void put_key(char key);
+    std::size_t take_keys(std::span<char> to);
+    bool empty() const { return first_ == last_; }
+
+    EnvironmentQueue readers;  // blocked until a key comes
+
+  private:
+    static constexpr std::size_t capacity = 1024;
+    std::array<char, capacity> keys_{};
+    std::size_t first_ = 0;  // counts since boot, taken modulo capacity
+    std::size_t last_ = 0;
+};
+
+// Prints to the console, from anywhere in the kernel.
+template <typename... Args>
+void print(FormatString<std::type_identity_t<Args>...> format, Args const&... args) {
+    auto write = [](std::string_view text) { machine::console_write(text); };
+    format_to(write, format, args...);
+}
+
+}  // namespace quarry

@@ -1,0 +1,59 @@
+#include "kernel/diagnostics.hpp"
+
+#include "base/cpio.hpp"
+#include "kernel/symbols.hpp"
+#include "kernel/user_memory.hpp"
+
+namespace quarry {
+namespace {
+
+constexpr unsigned max_calls = 16;
+
+void print_place(Bytes program, std::uint64_t address) {
+    auto const symbol = find_symbol(program, address);
+    if (symbol) {
+        print("    {:016x}  {}+0x{:x}\n", address, symbol->name, symbol->offset);
+    } else {
+        print("    {:016x}\n", address);
+    }
+}
+
+struct CallRecord {
+    std::uint64_t caller_frame;
+    std::uint64_t return_address;
+};
+
+// Follows the frame pointers (AMD64 ABI, section 3.2.2) through memory that may hold anything.
+void print_calls(Bytes program, Environment const& environment) {
+    print_place(program, environment.saved.rip);
+    auto frame = environment.saved.rbp;
+    for (unsigned i = 0; i < max_calls && frame % 8 == 0; ++i) {
+        auto const bytes = UserBytes::parse(frame, sizeof(CallRecord),
+                                            environment.space().user_top());
+        if (!bytes) {
+            return;
+        }
+        auto const record = UserIn<CallRecord>{*bytes}.read();
+        if (!record || record->return_address == 0) {
+            return;
+        }
+        // The call, not the instruction after it.
+        print_place(program, record->return_address - 1);
+        if (record->caller_frame <= frame) {
+            return;
+        }
+        frame = record->caller_frame;
+    }
+}
+
+}  // namespace
+
+void report_fault(Kernel& kernel, Environment& environment, Fault const& fault) {
+    auto const& space = environment.space();
+    print("\n[{} {:x}] ended: {} ({}), address 0x{:x}, rip 0x{:x}\n", space.name(),
+          environment.id.value, fault.name, fault.detail, fault.address, environment.saved.rip);
+    auto const program = Archive{kernel.archive}.find(space.name());
+    print_calls(program.value_or(Bytes{}), environment);
+}
+
+}  // namespace quarry

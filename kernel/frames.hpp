@@ -1,0 +1,97 @@
+// Frames with owners: what holds a frame is visible in its type. Table frames and user frames are
+// different types, so that no page table can be mapped into a program.
+#pragma once
+
+#include "base/address.hpp"
+#include "kernel/account.hpp"
+#include "kernel/frame_allocator.hpp"
+
+#include <cstddef>
+#include <utility>
+
+namespace quarry {
+
+enum class FrameSize : std::uint8_t { page, huge };
+constexpr std::uint64_t pages_in(FrameSize size) { return size == FrameSize::huge ? huge_pages : 1; }
+
+// All physical memory: the allocator and the accounts that pay for it.
+struct Memory {
+    FrameAllocator frames;
+    AccountTable accounts;
+};
+
+// Zeroed frames that nobody maps yet, and charges for them; freed and uncharged unless taken.
+class FrameBatch {
+  public:
+    static Result<FrameBatch> allocate(Memory& memory, std::size_t count, FrameSize size);
+    FrameBatch(FrameBatch&& other) noexcept
+        : memory_(other.memory_), size_(other.size_), first_(std::exchange(other.first_, {})),
+          count_(std::exchange(other.count_, 0)) {}
+    FrameBatch& operator=(FrameBatch&&) = delete;
+    ~FrameBatch();
+
+    // One frame out of the batch, for one mapping by the account that paid. At most `count` times.
+    PhysPage take_for(AccountIndex owner);
+
+  private:
+    FrameBatch(Memory& memory, FrameSize size) : memory_(memory), size_(size) {}
+    Memory& memory_;
+    FrameSize size_;
+    PhysPage first_;
+    std::size_t count_ = 0;
+};
+
+// Zeroed page-table frames, at most as many as one range can need; freed unless taken.
+class TableReserve {
+  public:
+    static Result<TableReserve> allocate(Memory& memory, std::size_t count);
+    TableReserve(TableReserve&& other) noexcept
+        : memory_(other.memory_), first_(std::exchange(other.first_, {})),
+          count_(std::exchange(other.count_, 0)) {}
+    TableReserve& operator=(TableReserve&&) = delete;
+    ~TableReserve();
+
+    PhysPage take();
+
+  private:
+    explicit TableReserve(Memory& memory) : memory_(memory) {}
+    Memory& memory_;
+    PhysPage first_;
+    std::size_t count_ = 0;
+};
+
+// The mapping counts and charges of user frames. Adding cannot fail: room was checked and the charge
+// made before.
+class Mappings {
+  public:
+    // What one more mapping by `account` costs it: nothing where it owns the frame.
+    static std::uint64_t cost(Memory& memory, PhysPage frame, AccountIndex account);
+    static bool has_room(Memory& memory, PhysPage frame);
+    static void add(Memory& memory, PhysPage frame, AccountIndex account);
+    // Drops one mapping, gives back what it cost, and frees the frame with its last reference.
+    static void drop(Memory& memory, PhysPage frame, AccountIndex account);
+    static bool is_sole(Memory& memory, PhysPage frame);
+};
+
+// A reference the kernel itself holds to a frame (boot archive). Copied only by share().
+class FrameRef {
+  public:
+    // A frame outside the allocator's regions that programs may map.
+    static FrameRef adopt(Memory& memory, PhysPage frame);
+    FrameRef(FrameRef&& other) noexcept
+        : memory_(std::exchange(other.memory_, nullptr)), frame_(other.frame_) {}
+    FrameRef& operator=(FrameRef&&) = delete;
+    ~FrameRef();
+
+    FrameRef share() const;
+    PhysPage frame() const { return frame_; }
+    // Keeps the reference for as long as the machine runs.
+    void keep_forever() && { memory_ = nullptr; }
+
+  private:
+    FrameRef(Memory& memory, PhysPage frame) : memory_(&memory), frame_(frame) {}
+    Memory* memory_;
+    PhysPage frame_;
+};
+
+}  // namespace quarry

@@ -1,0 +1,40 @@
+// One handler a native call, chosen by its declaration. Parameters are parsed; a handler resolves,
+// builds, commits.
+#pragma once
+
+#include "kernel/decode.hpp"
+
+namespace quarry {
+
+template <typename Call>
+struct Tag {};
+
+Result<std::uint64_t> handle(Tag<abi::ConsoleWrite>, Caller&, UserSource text);
+Result<std::uint64_t> handle(Tag<abi::ConsoleRead>, Caller&, UserTarget to);
+Result<abi::EnvId> handle(Tag<abi::EnvSelf>, Caller&);
+Result<abi::SpaceId> handle(Tag<abi::SpaceSelf>, Caller&);
+Result<abi::SpaceId> handle(Tag<abi::SpaceCreate>, Caller&, std::uint64_t account_pages,
+                            UserSource name);
+Result<void> handle(Tag<abi::SpaceDestroy>, Caller&, SpaceRef space);
+Result<abi::EnvId> handle(Tag<abi::EnvCreate>, Caller&, SpaceRef space, UserAddr entry,
+                          UserAddr stack, std::uint64_t argument);
+Result<void> handle(Tag<abi::EnvSetFrame>, Caller&, EnvRef env, UserIn<abi::Frame> frame);
+Result<void> handle(Tag<abi::EnvStart>, Caller&, EnvRef env);
+Result<void> handle(Tag<abi::EnvStop>, Caller&, EnvRef env);
+Result<void> handle(Tag<abi::EnvDestroy>, Caller&, EnvRef env);
+Result<void> handle(Tag<abi::EnvGetStatus>, Caller&, EnvRef env, UserOut<abi::EnvStatus> to);
+Result<void> handle(Tag<abi::Exit>, Caller&, std::uint64_t status);
+Result<void> handle(Tag<abi::PageAlloc>, Caller&, SpaceRef space, PageSpan span, PageMode mode);
+Result<void> handle(Tag<abi::PageMap>, Caller&, SpaceRef from, PageSpan source, SpaceRef to,
+                    UserPage at, PageMode mode);
+Result<void> handle(Tag<abi::PageMove>, Caller&, SpaceRef from, PageSpan source, SpaceRef to,
+                    UserPage at, PageMode mode);
+Result<void> handle(Tag<abi::PageProtect>, Caller&, SpaceRef space, PageSpan span, PageMode mode);
+Result<void> handle(Tag<abi::PageUnmap>, Caller&, SpaceRef space, PageSpan span);
+Result<void> handle(Tag<abi::PageSplit>, Caller&, SpaceRef space, UserPage at);
+Result<void> handle(Tag<abi::Yield>, Caller&);
+Result<std::uint64_t> handle(Tag<abi::Clock>, Caller&);
+Result<void> handle(Tag<abi::AccountGetStatus>, Caller&, SpaceRef space,
+                    UserOut<abi::AccountStatus> to);
+
+}  // namespace quarry

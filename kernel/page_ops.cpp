@@ -1,0 +1,348 @@
+#include "kernel/page_ops.hpp"
+
+#include "kernel/retired.hpp"
+
+namespace quarry {
+namespace {
+
+constexpr unsigned level_of(FrameSize size) { return size == FrameSize::huge ? 1 : 0; }
+
+// How the pages of a span are mapped now.
+enum class Form : std::uint8_t { pages, one_huge };
+
+// A huge mapping is handled whole: huge_page if the span touches one without being it.
+Result<Form> form_of(PageTables tables, PageSpan span) {
+    // A span reaches into at most two 2 MiB regions, so its ends see every huge mapping it touches.
+    bool const first = tables.find(span.first).is_huge_mapping();
+    bool const last = tables.find(span.page(span.count - 1)).is_huge_mapping();
+    if (!first && !last) {
+        return Form::pages;
+    }
+    if (!span.is_one_huge()) {
+        return Error::huge_page;
+    }
+    return Form::one_huge;
+}
+
+bool any_mapped(PageTables tables, PageSpan span) {
+    Cursor cursor{tables};
+    for (std::size_t i = 0; i < span.count; ++i) {
+        if (cursor.at(span.page(i)).is_mapping()) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Whether the span can become mappings of this size: nothing half covered, nothing there if asked so.
+Result<void> check_target(PageTables tables, PageSpan span, IfAbsent if_absent) {
+    TRY(form_of(tables, span));
+    if (if_absent == IfAbsent::yes && any_mapped(tables, span)) {
+        return Error::already_mapped;
+    }
+    return {};
+}
+
+// Takes an empty table off its parent, and its parents as they become empty in turn.
+void prune(Mapped space, UserPage page, Retired& retired) {
+    auto slot = space.tables.find(page);
+    while (slot.level != machine::top_level && space.memory.frames.meta(slot.table).live == 0) {
+        auto const parent = space.tables.find(page, slot.level + 1);
+        PageTables::exchange(space.memory, parent, Pte{});
+        retired.table(page, slot.table);
+        slot = parent;
+    }
+}
+
+// Takes every mapping out of the span, a huge one too. Tables stay.
+void clear(Mapped space, PageSpan span, Retired& retired) {
+    Cursor cursor{space.tables};
+    for (std::size_t i = 0; i < span.count; ++i) {
+        auto const slot = cursor.at(span.page(i));
+        if (slot.is_mapping()) {
+            retired.mapping(span.page(i), PageTables::exchange(space.memory, slot, Pte{}));
+            if (slot.level == 1) {
+                return;
+            }
+        }
+    }
+}
+
+void prune_span(Mapped space, PageSpan span, Retired& retired) {
+    prune(space, span.first, retired);
+    auto const last = span.page(span.count - 1);
+    if (last.number() / machine::entries_per_table !=
+        span.first.number() / machine::entries_per_table) {
+        prune(space, last, retired);
+    }
+}
+
+// Makes room for a mapping of another size than what is there: a huge mapping gives way to a table,
+// a table to a huge mapping.
+void make_room(Mapped space, PageSpan span, unsigned level, Retired& retired) {
+    auto const slot = space.tables.find(span.first, 1);
+    if (slot.level != 1 || slot.entry->is_empty()) {
+        return;
+    }
+    if (level == 0 && slot.is_huge_mapping()) {
+        clear(space, span, retired);
+    } else if (level == 1 && slot.entry->is_table(1)) {
+        auto const table = slot.entry->frame();
+        clear(space, span, retired);
+        PageTables::exchange(space.memory, slot, Pte{});
+        retired.table(span.first, table);
+    }
+}
+
+// Visits each mapping of a source span: 512 pages, or one huge one. Stops at the first error.
+template <typename Visitor>
+Result<void> each_mapping(PageTables tables, PageSpan span, Form form, Visitor visitor) {
+    Cursor cursor{tables};
+    std::size_t const step = form == Form::one_huge ? huge_pages : 1;
+    for (std::size_t i = 0; i < span.count; i += step) {
+        auto const slot = cursor.at(span.page(i));
+        if (!slot.is_mapping()) {
+            return Error::not_mapped;
+        }
+        TRY(visitor(i, slot));
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> page_alloc(Mapped space, PageSpan span, PagePerms perms, FrameSize size,
+                        IfAbsent if_absent) {
+    auto const level = level_of(size);
+    if (size == FrameSize::huge && !span.is_one_huge()) {
+        return Error::bad_range;
+    }
+    TRY(check_target(space.tables, span, if_absent));
+
+    auto& memory = space.memory;
+    auto const tables = space.tables.missing(span, level);
+    auto charge = TRY(Charge::make(memory.accounts, space.account, span.count + tables));
+    auto reserve = TRY(TableReserve::allocate(memory, tables));
+    auto batch = TRY(FrameBatch::allocate(memory, span.count / pages_in(size), size));
+
+    charge.keep();
+    Retired retired{space};
+    if (span.is_one_huge()) {
+        make_room(space, span, level, retired);
+    }
+    for (std::size_t i = 0; i < span.count; i += pages_in(size)) {
+        auto const slot = space.tables.make(memory, span.page(i), level, reserve);
+        auto const frame = batch.take_for(space.account);
+        auto const leaf = Pte::leaf(frame, perms, size == FrameSize::huge);
+        retired.mapping(span.page(i), PageTables::exchange(memory, slot, leaf));
+    }
+    return {};
+}
+
+Result<void> page_map(Mapped from, PageSpan source, Mapped to, UserPage at, PagePerms perms,
+                      IfAbsent if_absent) {
+    PageSpan const target{at, source.count};
+    bool const same_space = from.tables.root() == to.tables.root();
+    if (same_space && source.overlaps(target) && source.first != at) {
+        return Error::bad_range;
+    }
+    auto const form = TRY(form_of(from.tables, source));
+    auto const size = form == Form::one_huge ? FrameSize::huge : FrameSize::page;
+    if (size == FrameSize::huge && !target.is_one_huge()) {
+        return Error::huge_page;
+    }
+    auto& memory = to.memory;
+    std::uint64_t cost = 0;
+    TRY(each_mapping(from.tables, source, form, [&](std::size_t, Slot slot) -> Result<void> {
+        if (!slot.entry->perms().allows(perms)) {
+            return Error::bad_permission;
+        }
+        if (!Mappings::has_room(memory, slot.entry->frame())) {
+            return Error::out_of_account;
+        }
+        cost += Mappings::cost(memory, slot.entry->frame(), to.account);
+        return {};
+    }));
+    TRY(check_target(to.tables, target, if_absent));
+
+    auto const level = level_of(size);
+    auto const tables = to.tables.missing(target, level);
+    auto charge = TRY(Charge::make(memory.accounts, to.account, cost + tables));
+    auto reserve = TRY(TableReserve::allocate(memory, tables));
+
+    charge.keep();
+    Retired retired{to};
+    if (target.is_one_huge()) {
+        make_room(to, target, level, retired);
+    }
+    return each_mapping(from.tables, source, form, [&](std::size_t i, Slot slot) -> Result<void> {
+        auto const frame = slot.entry->frame();
+        auto const narrowed = slot.entry->perms().narrowed_to(perms);
+        Mappings::add(memory, frame, to.account);
+        auto const place = to.tables.make(memory, target.page(i), level, reserve);
+        auto const leaf = Pte::leaf(frame, narrowed, size == FrameSize::huge);
+        retired.mapping(target.page(i), PageTables::exchange(memory, place, leaf));
+        return {};
+    });
+}
+
+Result<void> page_move(Mapped from, PageSpan source, Mapped to, UserPage at, PagePerms mask,
+                       IfAbsent if_absent) {
+    PageSpan const target{at, source.count};
+    if (from.tables.root() == to.tables.root() && source.overlaps(target)) {
+        return Error::bad_range;
+    }
+    auto const form = TRY(form_of(from.tables, source));
+    auto const size = form == Form::one_huge ? FrameSize::huge : FrameSize::page;
+    if (size == FrameSize::huge && !target.is_one_huge()) {
+        return Error::huge_page;
+    }
+    auto& memory = to.memory;
+    std::uint64_t cost = 0;
+    TRY(each_mapping(from.tables, source, form, [&](std::size_t, Slot slot) -> Result<void> {
+        auto const frame = slot.entry->frame();
+        if (!Mappings::has_room(memory, frame)) {
+            return Error::out_of_account;
+        }
+        // Within one account a move costs nothing: one mapping comes, one goes.
+        cost += from.account == to.account ? 0 : Mappings::cost(memory, frame, to.account);
+        return {};
+    }));
+    TRY(check_target(to.tables, target, if_absent));
+
+    auto const level = level_of(size);
+    auto const tables = to.tables.missing(target, level);
+    auto charge = TRY(Charge::make(memory.accounts, to.account, cost + tables));
+    auto reserve = TRY(TableReserve::allocate(memory, tables));
+
+    charge.keep();
+    Retired replaced{to};
+    Retired left{from};
+    if (target.is_one_huge()) {
+        make_room(to, target, level, replaced);
+    }
+    TRY(each_mapping(from.tables, source, form, [&](std::size_t i, Slot slot) -> Result<void> {
+        auto const old = PageTables::exchange(memory, slot, Pte{});
+        auto const place = to.tables.make(memory, target.page(i), level, reserve);
+        auto const moved = old.with_perms(old.perms().masked_by(mask));
+        replaced.mapping(target.page(i), PageTables::exchange(memory, place, moved));
+        if (from.account == to.account) {
+            left.changed(source.page(i), old);
+        } else {
+            Mappings::add(memory, old.frame(), to.account);
+            left.mapping(source.page(i), old);
+        }
+        return {};
+    }));
+    prune_span(from, source, left);
+    return {};
+}
+
+Result<void> page_protect(Mapped space, PageSpan span, PagePerms perms, IfSole if_sole) {
+    auto const form = TRY(form_of(space.tables, span));
+    auto& memory = space.memory;
+    TRY(each_mapping(space.tables, span, form, [&](std::size_t, Slot slot) -> Result<void> {
+        auto const now = slot.entry->perms();
+        if (now.allows(perms) && !now.lacks_bit_of(perms)) {
+            return {};
+        }
+        if (if_sole == IfSole::no) {
+            return Error::bad_permission;
+        }
+        if (!Mappings::is_sole(memory, slot.entry->frame())) {
+            return Error::not_sole;
+        }
+        return {};
+    }));
+    Retired retired{space};
+    return each_mapping(space.tables, span, form, [&](std::size_t i, Slot slot) -> Result<void> {
+        auto const changed = slot.entry->with_perms(perms);
+        retired.changed(span.page(i), PageTables::exchange(memory, slot, changed));
+        return {};
+    });
+}
+
+Result<void> page_unmap(Mapped space, PageSpan span) {
+    TRY(form_of(space.tables, span));
+    Retired retired{space};
+    clear(space, span, retired);
+    prune_span(space, span, retired);
+    return {};
+}
+
+Result<void> page_split(Mapped space, UserPage at) {
+    if (!at.is_huge_aligned()) {
+        return Error::bad_argument;
+    }
+    auto const slot = space.tables.find(at, 1);
+    if (slot.level != 1 || !slot.is_mapping()) {
+        return Error::not_mapped;
+    }
+    auto& memory = space.memory;
+    auto const old = *slot.entry;
+    auto const first = old.frame();
+    if (!Mappings::is_sole(memory, first)) {
+        return Error::not_sole;
+    }
+    auto charge = TRY(Charge::make(memory.accounts, space.account, 1));
+    auto reserve = TRY(TableReserve::allocate(memory, 1));
+
+    charge.keep();
+    auto const owner = memory.frames.meta(first).owner;
+    memory.frames.split_huge(first);
+    auto const table = reserve.take();
+    for (std::size_t i = 0; i < huge_pages; ++i) {
+        auto const frame = first.plus(i);
+        auto& meta = memory.frames.meta(frame);
+        meta = {};
+        meta.kind = FrameKind::user;
+        meta.owner = owner;
+        (owner == space.account ? meta.owner_mappings = 1 : meta.other_mappings = 1);
+        machine::table(table)[i] = Pte::leaf(frame, old.perms(), false);
+    }
+    memory.frames.meta(table).live = huge_pages;
+    Retired retired{space};
+    retired.changed(at, PageTables::exchange(memory, slot, Pte::table(table)));
+    return {};
+}
+
+namespace {
+
+// Empties a table depth first; false when the budget ran out before it was empty.
+bool clear_table(Mapped space, PhysPage table, unsigned level, std::size_t& budget) {
+    auto entries = machine::table(table);
+    if (level == machine::top_level) {
+        entries = entries.first(machine::entries_per_table / 2);  // the rest is the kernel's
+    }
+    for (auto& entry : entries) {
+        if (entry.is_empty()) {
+            continue;
+        }
+        if (budget == 0) {
+            return false;
+        }
+        --budget;
+        Pte const old = entry;
+        if (old.is_table(level) && !clear_table(space, old.frame(), level - 1, budget)) {
+            return false;
+        }
+        PageTables::exchange(space.memory, {&entry, level, table}, Pte{});
+        if (old.is_leaf(level)) {
+            Mappings::drop(space.memory, old.frame(), space.account);
+        } else {
+            space.memory.frames.free_page(old.frame());
+            space.memory.accounts.uncharge(space.account, 1);
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+bool tear_down_step(Mapped space, std::size_t budget) {
+    // Nobody runs in the space any more; one flush makes every stale entry of it unusable.
+    machine::invalidate_space(space.tables.root());
+    return clear_table(space, space.tables.root(), machine::top_level, budget);
+}
+
+}  // namespace quarry

@@ -1,0 +1,58 @@
+#include "kernel/page_tables.hpp"
+
+namespace quarry {
+namespace {
+
+// Whether one table at `level` covers both pages.
+bool share_table(UserPage a, UserPage b, unsigned level) {
+    return a.number() >> (9 * (level + 1)) == b.number() >> (9 * (level + 1));
+}
+
+}  // namespace
+
+Slot PageTables::find(UserPage page, unsigned stop) const {
+    auto table = root_;
+    for (unsigned level = machine::top_level;; --level) {
+        auto& entry = machine::table(table)[index(page, level)];
+        if (level == stop || !entry.is_table(level)) {
+            return {&entry, level, table};
+        }
+        table = entry.frame();
+    }
+}
+
+std::size_t PageTables::missing(PageSpan span, unsigned stop) const {
+    auto const last = span.page(span.count - 1);
+    std::size_t const for_first = find(span.first, stop).level - stop;
+    if (share_table(span.first, last, stop)) {
+        return for_first;
+    }
+    // A span has at most 512 pages, so its last page is at most one table further at each level.
+    std::size_t const for_last = find(last, stop).level - stop;
+    std::size_t extra = 0;
+    for (unsigned level = stop; level < stop + for_last; ++level) {
+        extra += share_table(span.first, last, level) ? 0 : 1;
+    }
+    return for_first + extra;
+}
+
+Slot PageTables::make(Memory& memory, UserPage page, unsigned stop, TableReserve& reserve) const {
+    auto slot = find(page, stop);
+    while (slot.level != stop) {
+        exchange(memory, slot, Pte::table(reserve.take()));
+        slot = find(page, stop);
+    }
+    return slot;
+}
+
+Pte PageTables::exchange(Memory& memory, Slot slot, Pte now) {
+    Pte const old = *slot.entry;
+    *slot.entry = now;
+    if (old.is_empty() != now.is_empty()) {
+        auto& meta = memory.frames.meta(slot.table);
+        meta.live = static_cast<std::uint16_t>(meta.live + (now.is_empty() ? -1 : 1));
+    }
+    return old;
+}
+
+}  // namespace quarry

@@ -1,0 +1,111 @@
+// What a program says about its own memory is an allegation until parsed here: into page spans below
+// the space's user top, and buffers that can only be copied, once, in the direction their type says.
+#pragma once
+
+#include "abi/types.hpp"
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "kernel/page_tables.hpp"
+#include "machine/machine.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+namespace quarry {
+
+// One page: aligned and below `top`.
+inline Result<UserPage> parse_user_page(std::uint64_t address, UserAddr top) {
+    UserAddr const start{address};
+    if (!start.is_aligned(page_bytes) || start >= top) {
+        return Error::bad_address;
+    }
+    return UserPage::containing(start);
+}
+
+// 1 to 512 pages, aligned, below `top`, not wrapping.
+inline Result<PageSpan> parse_page_span(std::uint64_t address, std::uint64_t pages, UserAddr top) {
+    auto const first = TRY(parse_user_page(address, top));
+    if (pages == 0 || pages > abi::max_range_pages) {
+        return Error::bad_range;
+    }
+    if (first.plus(pages).start() > top) {
+        return Error::bad_address;
+    }
+    return PageSpan{first, pages};
+}
+
+// Bytes of the caller's memory, wholly below its user top.
+class UserBytes {
+  public:
+    static Result<UserBytes> parse(std::uint64_t address, std::uint64_t bytes, UserAddr top) {
+        auto const end = UserAddr{address}.checked_add(bytes);
+        if (!end || *end > top) {
+            return Error::bad_buffer;
+        }
+        return UserBytes{UserAddr{address}, bytes};
+    }
+    std::size_t size() const { return bytes_; }
+
+  protected:
+    UserBytes(UserAddr address, std::size_t bytes) : address_(address), bytes_(bytes) {}
+    UserAddr address_;
+    std::size_t bytes_;
+};
+
+class UserSource : public UserBytes {
+  public:
+    explicit UserSource(UserBytes bytes) : UserBytes(bytes) {}
+    // Copies the first part that fits `to`, at most once. bad_buffer if it cannot be read.
+    Result<std::size_t> copy_to(std::span<std::byte> to) const {
+        auto const count = to.size() < bytes_ ? to.size() : bytes_;
+        if (!machine::copy_in(to.first(count), address_)) {
+            return Error::bad_buffer;
+        }
+        return count;
+    }
+};
+
+class UserTarget : public UserBytes {
+  public:
+    explicit UserTarget(UserBytes bytes) : UserBytes(bytes) {}
+    // bad_buffer if it cannot be written; part of it may have been then.
+    Result<void> copy_from(std::span<std::byte const> from) const {
+        if (from.size() > bytes_ || !machine::copy_out(address_, from)) {
+            return Error::bad_buffer;
+        }
+        return {};
+    }
+};
+
+// One T in the caller's memory.
+template <typename T>
+    requires std::is_trivially_copyable_v<T>
+class UserIn {
+  public:
+    explicit UserIn(UserBytes bytes) : source_(bytes) {}
+    Result<T> read() const {
+        T value;
+        TRY(source_.copy_to(std::as_writable_bytes(std::span(&value, 1))));
+        return value;
+    }
+
+  private:
+    UserSource source_;
+};
+
+template <typename T>
+    requires std::is_trivially_copyable_v<T>
+class UserOut {
+  public:
+    explicit UserOut(UserBytes bytes) : target_(bytes) {}
+    Result<void> write(T const& value) const {
+        return target_.copy_from(std::as_bytes(std::span(&value, 1)));
+    }
+
+  private:
+    UserTarget target_;
+};
+
+}  // namespace quarry

@@ -1,0 +1,322 @@
+#include "tests/host/model_driver.hpp"
+
+#include <array>
+#include <cstring>
+
+namespace quarry::test {
+namespace {
+
+constexpr std::size_t arena_frames = 1536 + 100;  // three whole blocks and an edge
+
+// Ranges are around these: neighbours in a table, across tables of each level, and at the user top.
+constexpr std::uint64_t bases[] = {
+    0x400, 0x7f8, 0x3fffc, 0x7fffffc, (abi::native_user_top >> 12) - 1024, 0x800,
+};
+
+}  // namespace
+
+ModelDriver::ModelDriver(std::uint64_t seed)
+    : random_(seed), machine_(arena_frames), model_(arena_frames), actors_(max_actors) {
+    auto& root = machine_.boot(arena_frames);
+    actors_[0].id = root.space().id.value;
+    actors_[0].environment = &root;
+    actors_[0].alive = true;
+    actors_[0].space.account = std::make_shared<ModelAccount>();
+    actors_[0].space.account->limit = arena_frames;
+    (void)model_.charge_objects(*actors_[0].space.account, 3, false);
+}
+
+std::uint64_t ModelDriver::random_page() {
+    auto const base = bases[pick(std::size(bases))];
+    return chance(8) ? base & ~std::uint64_t{511} : base + pick(12);
+}
+
+ModelDriver::Range ModelDriver::random_range() {
+    if (chance(400)) {
+        return {random_page() & ~std::uint64_t{511}, 512};
+    }
+    return {random_page(), 1 + pick(chance(20) ? 40 : 4)};
+}
+
+std::uint64_t ModelDriver::random_perms() {
+    constexpr std::uint64_t common[] = {0, 1, 3, 5, 1 | 8, 1 | 16, 3 | 16, 8 | 16, 1 | 8 | 16};
+    return common[pick(std::size(common))] | pick(8) << 9;
+}
+
+std::size_t ModelDriver::random_actor() {
+    for (;;) {
+        auto const index = pick(max_actors);
+        if (actors_[index].alive) {
+            return index;
+        }
+    }
+}
+
+bool ModelDriver::allowed(std::size_t caller, std::size_t target) const {
+    return caller == target || (target != 0 && actors_[target].parent == caller);
+}
+
+std::uint64_t ModelDriver::id_for(std::size_t caller, std::size_t target) {
+    return caller == target && chance(2) ? 0 : actors_[target].id;
+}
+
+std::string ModelDriver::compare(char const* what, Error expected, std::uint64_t got) {
+    auto const wanted = expected == Error::none ? 0 : encode_error(expected);
+    if (wanted == got) {
+        return {};
+    }
+    return std::string(what) + ": the model says " + std::string(abi::name_of(expected)) +
+           ", the kernel " +
+           (got == 0 ? "success" : std::string(abi::name_of(static_cast<Error>(0 - got))));
+}
+
+std::string ModelDriver::page_call() {
+    auto const caller = random_actor();
+    auto const from = chance(3) ? random_actor() : caller;
+    auto const to = chance(3) ? random_actor() : caller;
+    auto const [page, count] = random_range();
+    auto at = random_page();
+    if (count == 512 && !chance(4)) {
+        at &= ~std::uint64_t{511};
+    }
+    auto const bits = random_perms();
+    auto const perms = *PagePerms::parse(bits);
+    bool const option = chance(4);
+    auto const from_id = id_for(caller, from);
+    auto const to_id = id_for(caller, to);
+    auto const address = page << 12;
+    machine_.run(*actors_[caller].environment);
+
+    bool const past_top = (page + count) << 12 > abi::native_user_top;
+    bool const target_past_top = (at + count) << 12 > abi::native_user_top;
+    auto& a = actors_[from].space;
+    auto& b = actors_[to].space;
+    auto const ran_out = [](std::uint64_t got) { return got == encode_error(Error::out_of_frames); };
+    if (!allowed(caller, from)) {
+        auto const got = machine_.call<abi::PageUnmap>(from_id, address, count);
+        return compare("unmap without the right", Error::not_allowed, got);
+    }
+    switch (pick(6)) {
+        case 0: {
+            bool const huge = count == 512 && !chance(4);
+            auto const mode = bits | (option ? 1ull << 32 : 0) | (huge ? 4ull << 32 : 0);
+            auto const got = machine_.call<abi::PageAlloc>(from_id, address, count, mode);
+            return compare("alloc",
+                           past_top ? Error::bad_address
+                                    : model_.alloc(a, page, count, perms, huge, option, ran_out(got)),
+                           got);
+        }
+        case 1:
+        case 2: {
+            bool const is_map = chance(2);
+            auto const mode = bits | (option ? 1ull << 32 : 0);
+            auto const got =
+                is_map ? machine_.call<abi::PageMap>(from_id, address, count, to_id, at << 12, mode)
+                       : machine_.call<abi::PageMove>(from_id, address, count, to_id, at << 12, mode);
+            auto const expected =
+                past_top                ? Error::bad_address
+                : !allowed(caller, to)  ? Error::not_allowed
+                : target_past_top       ? Error::bad_address
+                : is_map ? model_.map(a, page, count, b, at, perms, option, ran_out(got))
+                         : model_.move(a, page, count, b, at, perms, option, ran_out(got));
+            return compare(is_map ? "map" : "move", expected, got);
+        }
+        case 3: {
+            auto const mode = bits | (option ? 2ull << 32 : 0);
+            auto const got = machine_.call<abi::PageProtect>(from_id, address, count, mode);
+            return compare("protect",
+                           past_top ? Error::bad_address
+                                    : model_.protect(a, page, count, perms, option),
+                           got);
+        }
+        case 4: {
+            auto const got = machine_.call<abi::PageUnmap>(from_id, address, count);
+            return compare("unmap", past_top ? Error::bad_address : model_.unmap(a, page, count),
+                           got);
+        }
+        default: {
+            auto const target = chance(3) ? page : page & ~std::uint64_t{511};
+            if (target << 12 >= abi::native_user_top) {
+                return {};
+            }
+            auto const got = machine_.call<abi::PageSplit>(from_id, target << 12);
+            return compare("split", model_.split(a, target, ran_out(got)), got);
+        }
+    }
+}
+
+std::string ModelDriver::create_space(std::size_t caller) {
+    std::size_t slot = 0;
+    while (slot < max_actors && actors_[slot].alive) {
+        ++slot;
+    }
+    if (slot == max_actors) {
+        return {};
+    }
+    auto const own_pages = chance(2) ? 0 : pick(300);
+    auto const got = machine_.call<abi::SpaceCreate>(own_pages, 0, 0);
+    bool const failed = static_cast<std::int64_t>(got) < 0;
+    bool const ran_out = got == encode_error(Error::out_of_frames);
+    auto& creator = *actors_[caller].space.account;
+    auto account = actors_[caller].space.account;
+    if (own_pages != 0) {
+        if (creator.limit - creator.used() < own_pages) {
+            return compare("space_create", Error::out_of_account, got);
+        }
+        account = std::make_shared<ModelAccount>();
+        account->limit = own_pages;
+        account->parent = actors_[caller].space.account;
+        creator.split_off += own_pages;
+    }
+    auto const expected = model_.charge_objects(*account, 2, ran_out);
+    if (expected != Error::none || failed) {
+        return compare("space_create", expected, got);
+    }
+    actors_[slot] = {got, nullptr, {}, caller, true};
+    actors_[slot].space.account = account;
+    // An environment in it, so that it can act; without room for one, the space goes again.
+    auto const env = machine_.call<abi::EnvCreate>(got, 0x400000, 0x7000, 0);
+    bool const env_ran_out = env == encode_error(Error::out_of_frames);
+    auto const env_expected = model_.charge_objects(*account, 1, env_ran_out);
+    if (static_cast<std::int64_t>(env) < 0 || env_expected != Error::none) {
+        auto const difference = compare("env_create", env_expected, env);
+        return difference.empty() ? destroy_space(slot) : difference;
+    }
+    auto* const environment = the_kernel.environments.find(env);
+    environment->state = abi::EnvState::runnable;
+    actors_[slot].environment = environment;
+    return {};
+}
+
+std::string ModelDriver::destroy_space(std::size_t target) {
+    auto& actor = actors_[target];
+    machine_.run(*actors_[actor.parent].environment);
+    if (actor.environment != nullptr) {
+        actor.environment->state = abi::EnvState::stopped;  // it was never in the run queue
+        model_.free_objects(*actor.space.account, 1);
+    }
+    std::uint64_t got = 0;
+    do {
+        got = machine_.call<abi::SpaceDestroy>(actor.id);
+    } while (got == encode_error(Error::again));
+    model_.end_space(actor.space);
+    model_.free_objects(*actor.space.account, 2);
+    for (auto& other : actors_) {
+        if (other.alive && &other != &actor && other.parent == target) {
+            other.parent = actor.parent;  // a dead space's children pass to its creator
+        }
+    }
+    actor.alive = false;
+    actor.space = {};
+    return compare("space_destroy", Error::none, got);
+}
+
+std::string ModelDriver::space_call() {
+    auto const caller = random_actor();
+    machine_.run(*actors_[caller].environment);
+    if (chance(2)) {
+        return create_space(caller);
+    }
+    auto const target = random_actor();
+    if (target == caller || !allowed(caller, target)) {
+        return compare("space_destroy without the right", Error::not_allowed,
+                       machine_.call<abi::SpaceDestroy>(actors_[target].id));
+    }
+    return destroy_space(target);
+}
+
+// Words that no call can mean. The kernel must refuse and change nothing.
+std::string ModelDriver::bad_call() {
+    auto const caller = random_actor();
+    machine_.run(*actors_[caller].environment);
+    auto const junk = random_() | 1;  // unaligned, so never a page
+    auto const got = chance(2) ? machine_.call<abi::PageAlloc>(0, junk, 1 + pick(600), 3)
+                               : machine_.call<abi::PageAlloc>(0, 0x400000, 1, junk << 5 | 6);
+    if (static_cast<std::int64_t>(got) >= 0) {
+        return "a call with a bad argument succeeded";
+    }
+    return compare("unknown space", Error::not_found,
+                   machine_.call<abi::PageUnmap>(random_() | 0xffff, 0x400000, 1));
+}
+
+// A program writes and reads a page: it must reach the frame the model names, through a TLB that
+// keeps every stale entry.
+std::string ModelDriver::touch() {
+    auto const index = random_actor();
+    auto& actor = actors_[index];
+    machine_.run(*actor.environment);
+    auto const page = random_page();
+    auto const it = actor.space.covering(page);
+    bool const mapped = it != actor.space.mappings.end();
+    bool const huge = mapped && it->second.frame->huge;
+    bool const at_start = mapped && it->first == page;
+    auto const address = UserAddr{page << 12};
+    std::uint64_t value = ++stamps_;
+    auto const bytes = std::as_writable_bytes(std::span(&value, 1));
+    if (chance(2)) {
+        bool const done = machine::copy_out(address, bytes);
+        if (done != (mapped && it->second.perms.write())) {
+            return done ? "a page that the model forbids was written" : "a page could not be written";
+        }
+        if (done && at_start) {
+            it->second.frame->stamp = value;
+        } else if (done && huge) {
+            std::uint64_t const zero = 0;  // only the first page of a huge frame keeps a stamp
+            (void)machine::copy_out(address, std::as_bytes(std::span(&zero, 1)));
+        }
+        return {};
+    }
+    bool const done = machine::copy_in(bytes, address);
+    if (done != (mapped && it->second.perms.read())) {
+        return done ? "a page that the model forbids was read" : "a page could not be read";
+    }
+    if (done && value != (at_start ? it->second.frame->stamp : 0)) {
+        return "a page holds another frame's contents";
+    }
+    return {};
+}
+
+std::string ModelDriver::step() {
+    auto const kind = pick(100);
+    auto result = kind < 60   ? page_call()
+                  : kind < 64 ? space_call()
+                  : kind < 68 ? bad_call()
+                              : touch();
+    ++steps_;
+    if (result.empty() && kind < 68) {
+        result = machine_.check();
+    }
+    if (result.empty()) {
+        for (auto const& actor : actors_) {
+            if (actor.alive && the_kernel.memory.accounts
+                                       .status(the_kernel.spaces.find(actor.id)->account())
+                                       .used_pages != actor.space.account->used()) {
+                result = "an account's use differs from the model's";
+            }
+        }
+    }
+    if (result.empty() && the_kernel.memory.frames.free_frames() != model_.free_frames()) {
+        result = "the number of free frames differs from the model's";
+    }
+    return result.empty() ? result : result + " (step " + std::to_string(steps_) + ")";
+}
+
+std::string ModelDriver::finish() {
+    for (std::size_t i = max_actors; i-- > 1;) {
+        if (actors_[i].alive) {
+            if (auto result = destroy_space(i); !result.empty()) {
+                return result;
+            }
+        }
+    }
+    model_.end_space(actors_[0].space);
+    machine::activate(PhysPage{});
+    while (!tear_down_step(actors_[0].environment->space().mapped(), 1000)) {
+    }
+    if (the_kernel.memory.frames.free_frames() != arena_frames - 3) {
+        return "memory was lost";
+    }
+    return std::string(machine_.check());
+}
+
+}  // namespace quarry::test
