@@ -19,7 +19,8 @@ set(no_vector_flags -msoft-float -mno-mmx -mno-sse -mno-sse2 -mno-avx)
 add_library(quarry_freestanding INTERFACE)
 target_compile_options(quarry_freestanding INTERFACE ${freestanding_flags}
   $<$<COMPILE_LANGUAGE:CXX>:${freestanding_cxx_flags}>)
-target_link_options(quarry_freestanding INTERFACE --target=x86_64-unknown-none-elf -nostdlib -static
+# The driver for a bare target would call gcc to link; this one calls lld itself.
+target_link_options(quarry_freestanding INTERFACE --target=x86_64-linux-gnu -nostdlib -static
   -fuse-ld=lld -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096)
 target_link_libraries(quarry_freestanding INTERFACE quarry_warnings)
 

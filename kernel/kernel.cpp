@@ -184,7 +184,7 @@ void Kernel::end(Environment& environment, abi::EnvStatus how) {
     stop(environment);
     environment.state = abi::EnvState::ended;
     environment.end = how;
-    machine::release_vector_area(environment.saved);
+    machine::release_vector_area(environment);
     auto& space = environment.space();
     if (--space.running == 0) {
         end_space(space, how.cause != abi::EndCause::exited);
@@ -230,6 +230,9 @@ void Kernel::key_pressed(char key) {
 
 void Kernel::reschedule() {
     yield_ = false;
+    if (current != nullptr && current->state != abi::EnvState::ended) {
+        machine::leave(*current);
+    }
     if (current != nullptr && current->state == abi::EnvState::runnable) {
         ready_.push_back(*current);
     }

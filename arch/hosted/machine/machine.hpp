@@ -76,6 +76,7 @@ bool wait_for_interrupt();
 void power_off(abi::EnvStatus how);
 void power_off_idle();
 void enter(Environment& environment);
-inline void release_vector_area(SavedState&) {}
+inline void leave(Environment&) {}
+inline void release_vector_area(Environment&) {}
 
 }  // namespace quarry::machine

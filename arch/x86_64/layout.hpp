@@ -1,0 +1,22 @@
+// The kernel's half of the address space. Read by C++ and by the assembler.
+#pragma once
+
+#define KERNEL_BASE 0xffffffff80000000
+#define DIRECT_MAP_BASE 0xffff800000000000
+// One 2 MiB region mapped page by page: device registers, kernel stacks and their guard pages.
+#define FIXED_BASE 0xffffffffc0000000
+
+#define BOOT_PROTOCOL_PVH 1
+#define BOOT_PROTOCOL_MULTIBOOT2 2
+
+#define KERNEL_CODE_SELECTOR 0x08
+#define KERNEL_DATA_SELECTOR 0x10
+#define USER_DATA_SELECTOR 0x23
+#define USER_CODE_SELECTOR 0x2b
+#define TSS_SELECTOR 0x30
+
+// Offsets into Processor (processor.hpp) and SavedState, asserted there.
+#define PROCESSOR_USER_RSP 0
+#define PROCESSOR_FRAME_END 8
+#define PROCESSOR_STACK 16
+#define FRAME_BYTES_BELOW_RIP 136

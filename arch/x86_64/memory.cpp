@@ -1,0 +1,247 @@
+#include "arch/x86_64/memory.hpp"
+
+#include "arch/x86_64/features.hpp"
+#include "arch/x86_64/processor.hpp"
+#include "machine/machine.hpp"
+
+#include <algorithm>
+#include <array>
+
+extern "C" {
+extern quarry::machine::Pte kernel_pml4[quarry::machine::entries_per_table];
+extern char kernel_physical_start[];
+extern char kernel_physical_end[];
+extern char kernel_text_start[];
+extern char kernel_rodata_start[];
+extern char kernel_data_start[];
+extern char kernel_end[];
+}
+
+namespace quarry::x86 {
+namespace {
+
+using machine::Pte;
+using Table = std::array<Pte, machine::entries_per_table>;
+
+constexpr std::uint64_t gigabyte = 1ull << 30;
+constexpr std::uint64_t kernel_page = Pte::present | Pte::global;
+
+// The image has at most 4 MiB.
+alignas(page_bytes) constinit Table high_pdpt;
+alignas(page_bytes) constinit Table image_directory;
+alignas(page_bytes) constinit std::array<Table, 2> image_tables;
+alignas(page_bytes) constinit Table fixed_directory;
+alignas(page_bytes) constinit Table fixed_table;
+alignas(page_bytes) constinit Table direct_pdpt;
+
+// Stacks: the memory is here, but they are used through the fixed region, where each has an unmapped
+// page below.
+constexpr std::size_t stack_pages = 8;
+constexpr std::size_t ist_stack_pages = 3;
+constexpr std::size_t ist_count = 4;
+alignas(page_bytes) constinit std::array<std::byte, stack_pages * page_bytes> stack_memory{};
+alignas(page_bytes) constinit
+    std::array<std::byte, ist_count * ist_stack_pages * page_bytes> ist_memory{};
+
+// Slots of the fixed region: 0 guard, then the stack, guard, ISTs with a guard each; devices at 256.
+constexpr std::size_t stack_slot = 1;
+constexpr std::size_t first_ist_slot = stack_slot + stack_pages + 1;
+constexpr std::size_t ist_stride = ist_stack_pages + 1;
+constexpr std::size_t stack_slots_end = first_ist_slot + ist_count * ist_stride;
+constexpr std::size_t device_slot = 256;
+constinit std::size_t devices = 0;
+
+std::uint64_t address_of(void const* object) { return __builtin_bit_cast(std::uint64_t, object); }
+PhysPage image_frame(void const* object) {
+    return PhysPage::containing(PhysAddr{address_of(object) - KERNEL_BASE});
+}
+Pte entry(PhysPage frame, std::uint64_t flags) { return Pte::from_raw(frame.start().raw() | flags); }
+
+void map_image() {
+    auto const text = address_of(kernel_text_start);
+    auto const rodata = address_of(kernel_rodata_start);
+    auto const data = address_of(kernel_data_start);
+    auto const first = text & ~(huge_bytes - 1);
+    for (auto at = text; at < address_of(kernel_end); at += page_bytes) {
+        std::uint64_t flags = kernel_page;
+        if (at >= data) {
+            flags |= Pte::writable | Pte::no_execute;
+        } else if (at >= rodata) {
+            flags |= Pte::no_execute;
+        }
+        auto const index = (at - first) / page_bytes;
+        image_tables[index / 512][index % 512] =
+            entry(PhysPage::containing(PhysAddr{at - KERNEL_BASE}), flags);
+    }
+    for (std::size_t i = 0; i < image_tables.size(); ++i) {
+        image_directory[(first - KERNEL_BASE) / huge_bytes + i] =
+            entry(image_frame(&image_tables[i]), Pte::present | Pte::writable);
+    }
+    high_pdpt[510] = entry(image_frame(&image_directory), Pte::present | Pte::writable);
+}
+
+void map_fixed(std::size_t slot, PhysPage frame, std::uint64_t flags) {
+    fixed_table[slot] = entry(frame, kernel_page | Pte::writable | Pte::no_execute | flags);
+}
+
+void map_stacks() {
+    auto const map_stack = [](std::size_t slot, PhysPage memory, std::size_t pages) {
+        for (std::size_t i = 0; i < pages; ++i) {
+            map_fixed(slot + i, memory.plus(i), 0);
+        }
+    };
+    map_stack(stack_slot, image_frame(&stack_memory), stack_pages);
+    for (std::size_t i = 0; i < ist_count; ++i) {
+        map_stack(first_ist_slot + i * ist_stride,
+                  image_frame(&ist_memory).plus(i * ist_stack_pages), ist_stack_pages);
+    }
+    fixed_directory[0] = entry(image_frame(&fixed_table), Pte::present | Pte::writable);
+    high_pdpt[511] = entry(image_frame(&fixed_directory), Pte::present | Pte::writable);
+}
+
+// The stretch of memory below 1 GiB that early tables are cut from, from the end down.
+struct EarlyMemory {
+    std::uint64_t top = 0;
+    std::uint64_t end = 0;
+    PhysPage take() {
+        end -= page_bytes;
+        machine::zero_frames(PhysPage::containing(PhysAddr{end}), 1);
+        return PhysPage::containing(PhysAddr{end});
+    }
+};
+constinit EarlyMemory early_memory;
+
+void find_early_memory(BootInfo const& info) {
+    auto const kernel_physical = address_of(kernel_physical_end);
+    for (auto const& range : info.usable_ranges()) {
+        auto const end = std::min(range.end(), gigabyte) & ~(page_bytes - 1);
+        bool const holds_kernel = range.start.raw() <= kernel_physical && end > kernel_physical;
+        if (holds_kernel) {
+            // Below the archive, if that is in the way.
+            auto const archive = info.archive.start.raw();
+            bool const inside = info.archive.bytes != 0 && archive >= kernel_physical && archive < end;
+            early_memory.top = inside ? archive & ~(page_bytes - 1) : end;
+            early_memory.end = early_memory.top;
+        }
+    }
+}
+
+// All of memory, and at least the first 4 GiB, writable and not executable.
+void map_direct(BootInfo const& info) {
+    std::uint64_t top = 4 * gigabyte;
+    for (auto const& range : info.usable_ranges()) {
+        top = std::max(top, range.end());
+    }
+    constexpr auto flags = kernel_page | Pte::writable | Pte::no_execute;
+    auto const gigabytes = (top + gigabyte - 1) / gigabyte;
+    for (std::uint64_t i = 0; i < gigabytes; ++i) {
+        auto const first = PhysPage::containing(PhysAddr{i * gigabyte});
+        if (has_gigabyte_pages()) {
+            direct_pdpt[i] = entry(first, flags | Pte::page_size);
+            continue;
+        }
+        auto const directory = early_memory.take();
+        for (std::size_t j = 0; j < machine::entries_per_table; ++j) {
+            machine::table(directory)[j] = entry(first.plus(j * huge_pages), flags | Pte::page_size);
+        }
+        direct_pdpt[i] = entry(directory, Pte::present | Pte::writable);
+    }
+}
+
+}  // namespace
+
+void build_kernel_space(BootInfo const& info) {
+    find_early_memory(info);
+    map_image();
+    map_stacks();
+    map_direct(info);
+    kernel_pml4[0] = Pte{};
+    kernel_pml4[256] = entry(image_frame(&direct_pdpt), Pte::present | Pte::writable);
+    kernel_pml4[511] = entry(image_frame(&high_pdpt), Pte::present | Pte::writable);
+    write_cr4(read_cr4() & ~(1ull << 7));  // with global pages off and on again nothing old stays
+    write_cr3(image_frame(kernel_pml4).start().raw());
+    write_cr4(read_cr4() | 1ull << 7);
+}
+
+void hand_over_memory(BootInfo const& info, FrameAllocator& frames) {
+    std::array<MemoryRegion, FrameAllocator::max_regions> regions{};
+    std::size_t count = 0;
+    std::uint64_t end_frame = 0;
+    for (auto const& range : info.usable_ranges()) {
+        end_frame = std::max(end_frame, range.end() / page_bytes);
+    }
+    auto const metadata_bytes = FrameAllocator::metadata_bytes(end_frame);
+    auto const metadata_pages = pages_for(metadata_bytes);
+    PhysPage metadata;
+
+    // What is left of each range when the kernel, early tables and the archive are taken out.
+    struct Hole {
+        std::uint64_t first;
+        std::uint64_t end;
+    };
+    std::array<Hole, 3> holes{
+        Hole{address_of(kernel_physical_start) / page_bytes,
+             pages_for(address_of(kernel_physical_end))},
+        Hole{early_memory.end / page_bytes, early_memory.top / page_bytes},
+        Hole{info.archive.start.raw() / page_bytes, pages_for(info.archive.end())}};
+    std::ranges::sort(holes, [](Hole const& a, Hole const& b) { return a.first < b.first; });
+    auto const add = [&](std::uint64_t first, std::uint64_t end) {
+        if (metadata.number() == 0 && end > first && end - first > metadata_pages) {
+            metadata = PhysPage::numbered(first);
+            first += metadata_pages;
+        }
+        if (end > first && count < regions.size()) {
+            regions[count++] = {PhysPage::numbered(first), end - first};
+        }
+    };
+    for (auto const& range : info.usable_ranges()) {
+        auto first = pages_for(range.start.raw());
+        auto const end = range.end() / page_bytes;
+        for (auto const& hole : holes) {
+            if (hole.first != hole.end && hole.first < end && hole.end > first) {
+                add(first, hole.first);
+                first = hole.end;
+            }
+        }
+        add(first, end);
+    }
+    frames.initialise(std::span(regions).first(count),
+                      machine::physical_bytes(metadata.start(), metadata_pages * page_bytes),
+                      end_frame);
+}
+
+std::uint64_t kernel_stack_top() { return FIXED_BASE + (stack_slot + stack_pages) * page_bytes; }
+
+std::uint64_t ist_stack_top(unsigned index) {
+    return FIXED_BASE + (first_ist_slot + (index - 1) * ist_stride + ist_stack_pages) * page_bytes;
+}
+
+std::uint64_t map_device_page(PhysAddr address) {
+    auto const slot = device_slot + devices++;
+    map_fixed(slot, PhysPage::containing(address), Pte::cache_disable | Pte::write_through);
+    return FIXED_BASE + slot * page_bytes + address.raw() % page_bytes;
+}
+
+bool is_guard_page(std::uint64_t address) {
+    auto const slot = (address - FIXED_BASE) / page_bytes;
+    return address >= FIXED_BASE && slot < stack_slots_end && fixed_table[slot].is_empty();
+}
+
+}  // namespace quarry::x86
+
+namespace quarry::machine {
+
+void prepare_root(PhysPage root) {
+    auto const half = entries_per_table / 2;
+    std::ranges::copy(std::span(kernel_pml4).subspan(half), table(root).subspan(half).begin());
+}
+
+void activate(PhysPage root) {
+    if (x86::read_cr3() != root.start().raw()) {
+        x86::write_cr3(root.start().raw());
+    }
+}
+
+void activate_kernel_space() { activate(x86::image_frame(kernel_pml4)); }
+
+}  // namespace quarry::machine

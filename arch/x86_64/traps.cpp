@@ -1,0 +1,161 @@
+#include "arch/x86_64/traps.hpp"
+
+#include "arch/x86_64/apic.hpp"
+#include "arch/x86_64/console_devices.hpp"
+#include "arch/x86_64/instructions.hpp"
+#include "arch/x86_64/panic.hpp"
+#include "arch/x86_64/processor.hpp"
+#include "arch/x86_64/vector_state.hpp"
+#include "kernel/kernel.hpp"
+
+#include <array>
+
+extern "C" {
+extern std::uint64_t const quarry_trap_stubs[49];
+extern char trap_255[];
+extern char user_copy_begin[];
+extern char user_copy_end[];
+extern char user_copy_fault[];
+[[noreturn]] void quarry_resume(quarry::machine::SavedState* saved);
+}
+
+namespace quarry::x86 {
+namespace {
+
+// SDM volume 3A, section 6.14.1.
+struct Gate {
+    std::uint16_t offset_low;
+    std::uint16_t selector;
+    std::uint8_t ist;
+    std::uint8_t type;
+    std::uint16_t offset_middle;
+    std::uint32_t offset_high;
+    std::uint32_t reserved;
+};
+constinit std::array<Gate, 256> gates{};
+
+constexpr std::uint8_t interrupt_gate = 0x8e;
+constexpr std::uint8_t callable_by_programs = 0x60;
+
+void set_gate(std::size_t vector, std::uint64_t address, std::uint8_t ist, std::uint8_t type) {
+    gates[vector] = {static_cast<std::uint16_t>(address),
+                     KERNEL_CODE_SELECTOR,
+                     ist,
+                     type,
+                     static_cast<std::uint16_t>(address >> 16),
+                     static_cast<std::uint32_t>(address >> 32),
+                     0};
+}
+
+std::uint8_t ist_of(std::size_t vector) {
+    switch (vector) {
+        case vector_debug:
+            return ist_debug;
+        case vector_nmi:
+            return ist_nmi;
+        case vector_double_fault:
+            return ist_double_fault;
+        case vector_machine_check:
+            return ist_machine_check;
+        default:
+            return ist_none;
+    }
+}
+
+// What a page fault's error code says (SDM volume 3A, section 4.7).
+std::string_view page_fault_detail(std::uint64_t error) {
+    bool const present = (error & 1) != 0;
+    if ((error & 16) != 0) {
+        return present ? "execute, not permitted" : "execute, not mapped";
+    }
+    if ((error & 2) != 0) {
+        return present ? "write, not permitted" : "write, not mapped";
+    }
+    return present ? "read, not permitted" : "read, not mapped";
+}
+
+void handle_interrupt(std::uint64_t vector) {
+    if (vector == vector_serial) {
+        receive_keys();
+    }
+    if (vector != vector_spurious) {
+        end_of_interrupt();
+    }
+}
+
+}  // namespace
+
+std::string_view exception_name(std::uint64_t vector) {
+    constexpr std::array<std::string_view, 22> names{
+        "divide error",       "debug exception",      "non-maskable interrupt",
+        "breakpoint",         "overflow",             "bound range exceeded",
+        "invalid opcode",     "no vector unit",       "double fault",
+        "coprocessor overrun", "invalid task state",  "segment not present",
+        "stack segment fault", "general protection",  "page fault",
+        "reserved exception", "x87 error",            "alignment check",
+        "machine check",      "vector unit error",    "virtualization exception",
+        "control protection"};
+    return vector < names.size() ? names[vector] : "unexpected interrupt";
+}
+
+void load_interrupt_table(bool with_own_stacks) {
+    for (std::size_t i = 0; i < 49; ++i) {
+        auto const type = i == vector_breakpoint ? interrupt_gate | callable_by_programs
+                                                 : interrupt_gate;
+        set_gate(i, quarry_trap_stubs[i], with_own_stacks ? ist_of(i) : std::uint8_t{0},
+                 static_cast<std::uint8_t>(type));
+    }
+    set_gate(vector_spurious, __builtin_bit_cast(std::uint64_t, &trap_255), 0, interrupt_gate);
+    load_idt({sizeof(gates) - 1, __builtin_bit_cast(std::uint64_t, &gates)});
+}
+
+}  // namespace quarry::x86
+
+using namespace quarry;
+
+// From user mode; `saved` is the current environment's. Runs on the kernel stack.
+extern "C" [[noreturn]] void quarry_user_trap(machine::SavedState* saved) {
+    auto const vector = saved->vector;
+    if (vector >= x86::vector_first_interrupt) {
+        x86::handle_interrupt(vector);
+    } else if (vector == x86::vector_nmi || vector == x86::vector_machine_check) {
+        x86::panic_from_trap(*saved, x86::exception_name(vector));
+    } else if (vector == x86::vector_no_device) {
+        x86::give_vector_state(*the_kernel.current);
+    } else {
+        bool const is_page_fault = vector == x86::vector_page_fault;
+        the_kernel.end_by_fault({.vector = vector,
+                                 .address = is_page_fault ? x86::read_cr2() : 0,
+                                 .name = x86::exception_name(vector),
+                                 .detail = is_page_fault ? x86::page_fault_detail(saved->error)
+                                                         : std::string_view{"in user mode"}});
+    }
+    if (the_kernel.must_switch()) {
+        the_kernel.reschedule();
+    }
+    quarry_resume(saved);
+}
+
+// From the kernel itself. Returns only if the instruction can go on.
+extern "C" void quarry_kernel_trap(machine::SavedState* frame) {
+    auto const vector = frame->vector;
+    if (vector >= x86::vector_first_interrupt) {
+        x86::handle_interrupt(vector);
+        return;
+    }
+    auto const begin = __builtin_bit_cast(std::uint64_t, &user_copy_begin);
+    auto const end = __builtin_bit_cast(std::uint64_t, &user_copy_end);
+    bool const in_copy = frame->rip >= begin && frame->rip < end;
+    if (in_copy && vector == x86::vector_page_fault && x86::read_cr2() < abi::canonical_limit) {
+        frame->rip = __builtin_bit_cast(std::uint64_t, &user_copy_fault);
+        return;
+    }
+    x86::panic_from_trap(*frame, x86::exception_name(vector));
+}
+
+// An exception with a stack of its own came from user mode: from here it is like any other.
+extern "C" machine::SavedState* quarry_copy_user_frame(machine::SavedState const* frame) {
+    auto& saved = the_kernel.current->saved;
+    __builtin_memcpy(&saved, frame, offsetof(machine::SavedState, fs_base));
+    return &saved;
+}
