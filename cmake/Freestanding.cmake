@@ -5,7 +5,7 @@ if(NOT EXISTS /usr/lib/llvm-19/include/c++/v1/version)
   message(FATAL_ERROR "libc++-19-dev is missing: run `make setup`")
 endif()
 
-set(freestanding_flags --target=x86_64-unknown-none-elf -ffreestanding -fno-pic
+set(freestanding_flags --target=x86_64-unknown-none-elf -fno-pic
   -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -ffunction-sections -fdata-sections -g)
 set(freestanding_cxx_flags -fno-exceptions -fno-rtti -fno-threadsafe-statics -nostdinc++
   -nostdlibinc
@@ -25,6 +25,6 @@ target_link_options(quarry_freestanding INTERFACE --target=x86_64-linux-gnu -nos
 target_link_libraries(quarry_freestanding INTERFACE quarry_warnings)
 
 add_library(quarry_kernel_flags INTERFACE)
-target_compile_options(quarry_kernel_flags INTERFACE ${no_vector_flags} -mcmodel=kernel -mno-red-zone
+target_compile_options(quarry_kernel_flags INTERFACE -ffreestanding ${no_vector_flags} -mcmodel=kernel -mno-red-zone
   -fstack-protector-strong -mstack-protector-guard=global)
 target_link_libraries(quarry_kernel_flags INTERFACE quarry_freestanding)

@@ -1,0 +1,159 @@
+// The slab heap. A block is in use or free by one bit in its slab's metadata, so that a double or
+// invalid free is always found, and nothing of the heap's lies in memory that programs write.
+#pragma once
+
+#include "heap/page_source.hpp"
+#include "heap/runs.hpp"
+#include "heap/size_class.hpp"
+#include "heap/statistics.hpp"
+#include "heap/unit.hpp"
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+
+namespace slab {
+
+inline constexpr std::size_t max_alignment = std::size_t{2} << 20;
+inline constexpr std::size_t max_request = PTRDIFF_MAX;
+
+template <PageSource Source, typename Lock = NoLock>
+class Heap {
+  public:
+    // Constant-initialised: works before any constructor has run.
+    constexpr explicit Heap(Source source = {}) : runs_(source) {}
+    Heap(Heap const&) = delete;
+    Heap& operator=(Heap const&) = delete;
+
+    // `bytes` bytes aligned to 16, or null. Zero bytes give a block of its own.
+    void* allocate(std::size_t bytes) {
+        Guard const guard(lock_);
+        if (bytes > fine_limit) [[unlikely]] {
+            return allocate_coarse(bytes);
+        }
+        return take_block(classes_[class_of(bytes)], bytes);
+    }
+
+    // As allocate, at a multiple of `alignment`: a power of two up to 2 MiB, else null.
+    void* allocate_aligned(std::size_t alignment, std::size_t bytes);
+
+    // As allocate, every byte zero. Null too if count * bytes overflows.
+    void* allocate_zeroed(std::size_t count, std::size_t bytes);
+
+    // Gives a block back. Anything else than a block in use is reported and ends the program.
+    void free(void* pointer) {
+        if (pointer == nullptr) {
+            return;
+        }
+        Guard const guard(lock_);
+        Unit* unit = runs_.unit_at(pointer);
+        if (unit == nullptr) [[unlikely]] {
+            return fail("free of a pointer that is not this heap's", pointer);
+        }
+        unit -= unit->units_back;
+        if (unit->kind != UnitKind::slab) [[unlikely]] {
+            return free_large(*unit, pointer);
+        }
+        auto const offset = runs_.offset_of(pointer) - runs_.offset_of(runs_.memory_of(*unit));
+        auto const block = offset * unit->block_reciprocal >> 32;
+        auto& word = unit->free_bits[block / 64];
+        auto const bit = std::uint64_t{1} << (block % 64);
+        if (block * unit->block_bytes != offset || block >= unit->committed_blocks ||
+            (word & bit) != 0) [[unlikely]] {
+            return fail_free(*unit, block, offset, pointer);
+        }
+        word |= bit;
+        if (--unit->live == 0 || unit->live + 1 == unit->blocks) [[unlikely]] {
+            slab_changed(*unit);
+        }
+    }
+
+    // Changes a block's size; its contents move with it. On null the old block stays as it is.
+    void* reallocate(void* pointer, std::size_t bytes);
+
+    // What the block can hold; at least what was asked.
+    std::size_t usable_bytes(void const* pointer);
+
+    // Whether the pointer lies in this heap's memory.
+    bool owns(void const* pointer) const { return runs_.unit_at(pointer) != nullptr; }
+
+    Statistics statistics();
+
+    // Gives everything back at once; every block is gone.
+    void release() {
+        Guard const guard(lock_);
+        runs_.release();
+        classes_ = make_classes();
+        asked_bytes_ = 0;
+    }
+
+  private:
+    using Guard = std::lock_guard<Lock>;
+
+    // Where a class takes its next block: one word of its current slab's free bits.
+    struct Class {
+        std::uint64_t* word = nullptr;
+        std::byte* word_memory = nullptr;  // the block of the word's bit 0
+        std::uint64_t block_bytes = 0;
+        Unit* slab = nullptr;
+        UnitList partial;                  // other slabs with a free block
+    };
+
+    static constexpr std::array<Class, class_count> make_classes() {
+        std::array<Class, class_count> classes{};
+        for (std::size_t i = 0; i < class_count; ++i) {
+            classes[i].word = &no_free_blocks;
+            classes[i].block_bytes = class_bytes(i);
+        }
+        return classes;
+    }
+
+    void* take_block(Class& c, std::size_t bytes) {
+        auto const word = *c.word;
+        if (word == 0) [[unlikely]] {
+            if (!refill(c)) {
+                return nullptr;
+            }
+            return take_block(c, bytes);
+        }
+        auto const block = static_cast<std::size_t>(std::countr_zero(word));
+        *c.word = word & (word - 1);
+        ++c.slab->live;
+        asked_bytes_ += bytes;
+        return c.word_memory + block * c.block_bytes;
+    }
+
+    bool refill(Class& c);
+    bool use_word_of(Class& c, Unit& slab);
+    bool commit_more(Unit& slab);
+    Unit* new_slab(std::size_t index);
+    void* allocate_coarse(std::size_t bytes);
+    void* allocate_large(std::size_t bytes, std::size_t alignment);
+    void slab_changed(Unit& slab);
+    void free_large(Unit& unit, void* pointer);
+    void fail_free(Unit& unit, std::size_t block, std::size_t offset, void* pointer);
+    void fail(char const* what, void const* pointer) { runs_.source().fail(what, pointer); }
+    Unit* block_of(void const* pointer);
+    bool resize_large(Unit& unit, std::size_t bytes);
+
+    static constexpr std::size_t large_units(std::size_t bytes) {
+        return (bytes + unit_bytes - 1) >> unit_shift;
+    }
+    static constexpr std::size_t whole_pages(std::size_t bytes) {
+        return (bytes + page_bytes - 1) & ~(page_bytes - 1);
+    }
+
+    static inline std::uint64_t no_free_blocks = 0;  // what a class without a slab looks at
+
+    Runs<Source> runs_;
+    std::array<Class, class_count> classes_ = make_classes();
+    std::uint64_t asked_bytes_ = 0;
+    [[no_unique_address]] Lock lock_;
+};
+
+}  // namespace slab
+
+#include "heap/heap_slow.hpp"  // IWYU pragma: export

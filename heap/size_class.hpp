@@ -1,0 +1,64 @@
+// Size classes: 16-byte steps to 1 KiB, then sixteen a doubling to 32 KiB. Larger blocks are page runs.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace slab {
+
+inline constexpr std::size_t quantum = 16;
+inline constexpr std::size_t fine_limit = 1024;
+inline constexpr std::size_t small_limit = 32 * 1024;
+inline constexpr std::size_t classes_a_doubling = 16;
+// Class 0 serves requests of no bytes, with blocks as class 1's.
+inline constexpr std::size_t fine_classes = fine_limit / quantum + 1;
+inline constexpr std::size_t class_count = fine_classes + 5 * classes_a_doubling;
+
+// A slab's unit of memory, and how many a slab of a class has.
+inline constexpr std::size_t unit_shift = 14;
+inline constexpr std::size_t unit_bytes = std::size_t{1} << unit_shift;
+inline constexpr std::size_t coarse_slab_units = 8;
+
+// The class of a request of `bytes`, at most small_limit.
+constexpr std::size_t class_of(std::size_t bytes) {
+    if (bytes <= fine_limit) {
+        return (bytes + quantum - 1) / quantum;
+    }
+    auto const doubling = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;  // 2^d < bytes
+    auto const step_shift = doubling - 4;
+    return fine_classes + (doubling - 10) * classes_a_doubling +
+           ((bytes - 1 - (std::size_t{1} << doubling)) >> step_shift);
+}
+
+// Bytes of a block of this class.
+constexpr std::size_t class_bytes(std::size_t index) {
+    if (index < fine_classes) {
+        return index == 0 ? quantum : index * quantum;
+    }
+    auto const doubling = (index - fine_classes) / classes_a_doubling + 10;
+    auto const step = (index - fine_classes) % classes_a_doubling + 1;
+    return (std::size_t{1} << doubling) + (step << (doubling - 4));
+}
+
+constexpr std::size_t slab_units(std::size_t index) {
+    return index < fine_classes ? 1 : coarse_slab_units;
+}
+constexpr std::size_t blocks_a_slab(std::size_t index) {
+    return slab_units(index) * unit_bytes / class_bytes(index);
+}
+inline constexpr std::size_t max_blocks_a_slab = unit_bytes / quantum;
+
+// For dividing an offset in a slab by the block size with a multiplication: exact, because an offset
+// times a block size stays below 2^32 (Granlund and Montgomery, PLDI 1994).
+constexpr std::uint32_t reciprocal(std::size_t bytes) {
+    return static_cast<std::uint32_t>(((std::uint64_t{1} << 32) + bytes - 1) / bytes);
+}
+static_assert(coarse_slab_units * unit_bytes * small_limit <= std::uint64_t{1} << 32);
+
+static_assert(class_of(1) == 1 && class_of(1024) == 64 && class_of(1025) == 65);
+static_assert(class_bytes(65) == 1088 && class_bytes(class_count - 1) == small_limit);
+static_assert(class_of(small_limit) == class_count - 1);
+
+}  // namespace slab

@@ -1,0 +1,89 @@
+// The stubs of the native calls, made from their declarations: `page_unmap(own_space, {at, 1})`.
+#pragma once
+
+#include "abi/calls.hpp"
+#include "base/result.hpp"
+
+#include <array>
+#include <cstdint>
+#include <tuple>
+
+namespace quarry {
+
+using abi::own_env;
+using abi::own_space;
+
+namespace rt {
+
+// SYSCALL keeps rbx, rbp, rsp, r12 to r15; every other register comes back with a value of the
+// kernel's choosing that means nothing, but rax.
+[[gnu::always_inline]] inline std::uint64_t raw_call(std::uint64_t number, std::uint64_t a = 0,
+                                                     std::uint64_t b = 0, std::uint64_t c = 0,
+                                                     std::uint64_t d = 0, std::uint64_t e = 0,
+                                                     std::uint64_t f = 0) {
+    register std::uint64_t r10 asm("r10") = d;
+    register std::uint64_t r8 asm("r8") = e;
+    register std::uint64_t r9 asm("r9") = f;
+    asm volatile("syscall"
+                 : "+a"(number), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8), "+r"(r9)
+                 :
+                 : "rcx", "r11", "memory", "cc");
+    return number;
+}
+
+template <typename T>
+constexpr Result<T> decode_result(std::uint64_t word) {
+    constexpr std::uint64_t first_error = ~std::uint64_t{0} - 4094;
+    if (word >= first_error) [[unlikely]] {
+        return static_cast<Error>(~word + 1);
+    }
+    if constexpr (std::same_as<T, void>) {
+        return {};
+    } else if constexpr (requires(T t) { t.value; }) {
+        return T{word};
+    } else {
+        return static_cast<T>(word);
+    }
+}
+
+template <typename Call, typename Types = typename Call::Arguments::Types>
+struct Stub;
+
+template <typename Call, typename... Wires>
+struct Stub<Call, std::tuple<Wires...>> {
+    [[gnu::always_inline]] Result<typename Call::Value> operator()(Wires... values) const {
+        std::array<std::uint64_t, abi::argument_registers> words{};
+        std::size_t used = 0;
+        ((abi::Codec<Wires>::encode(values, &words[used]), used += abi::Codec<Wires>::words), ...);
+        return decode_result<typename Call::Value>(
+            raw_call(Call::number, words[0], words[1], words[2], words[3], words[4], words[5]));
+    }
+};
+
+}  // namespace rt
+
+// One function object a call. Semantics and errors: docs/calls.md.
+inline constexpr rt::Stub<abi::ConsoleWrite> console_write{};
+inline constexpr rt::Stub<abi::ConsoleRead> console_read{};
+inline constexpr rt::Stub<abi::EnvSelf> env_self{};
+inline constexpr rt::Stub<abi::SpaceSelf> space_self{};
+inline constexpr rt::Stub<abi::SpaceCreate> space_create{};
+inline constexpr rt::Stub<abi::SpaceDestroy> space_destroy_step{};
+inline constexpr rt::Stub<abi::EnvCreate> env_create{};
+inline constexpr rt::Stub<abi::EnvSetFrame> env_set_frame{};
+inline constexpr rt::Stub<abi::EnvStart> env_start{};
+inline constexpr rt::Stub<abi::EnvStop> env_stop{};
+inline constexpr rt::Stub<abi::EnvDestroy> env_destroy{};
+inline constexpr rt::Stub<abi::EnvGetStatus> env_status{};
+inline constexpr rt::Stub<abi::Exit> env_exit{};
+inline constexpr rt::Stub<abi::PageAlloc> page_alloc{};
+inline constexpr rt::Stub<abi::PageMap> page_map{};
+inline constexpr rt::Stub<abi::PageMove> page_move{};
+inline constexpr rt::Stub<abi::PageProtect> page_protect{};
+inline constexpr rt::Stub<abi::PageUnmap> page_unmap{};
+inline constexpr rt::Stub<abi::PageSplit> page_split{};
+inline constexpr rt::Stub<abi::Yield> yield{};
+inline constexpr rt::Stub<abi::Clock> clock_nanoseconds{};
+inline constexpr rt::Stub<abi::AccountGetStatus> account_status{};
+
+}  // namespace quarry

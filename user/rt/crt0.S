@@ -1,0 +1,8 @@
+// Where a program begins: RDI holds the address of its abi::Start record.
+.section .text.start, "ax"
+.global _start
+_start:
+    xor %ebp, %ebp          // the end of every backtrace
+    and $-16, %rsp
+    call quarry_start
+    ud2

@@ -1,0 +1,27 @@
+// Prints what the program's heap holds.
+#include "user/rt/console.hpp"
+#include "user/rt/malloc.hpp"
+
+namespace quarry {
+
+void print_heap_statistics() {
+    auto const s = program_heap.statistics();
+    print("heap: asked for {} bytes in all; {} in use now\n", s.asked_bytes, s.in_use_bytes);
+    print("heap: holds {} KiB, of which {} KiB metadata\n", s.held_bytes / 1024,
+          s.metadata_bytes / 1024);
+    print("heap: {} pages taken in {} calls, {} returned in {} calls\n", s.pages_taken, s.commits,
+          s.pages_returned, s.decommits);
+    if (s.large_blocks != 0) {
+        print("heap: {} large blocks, {} KiB\n", s.large_blocks, s.large_bytes / 1024);
+    }
+    print("    bytes   slabs   in use   room\n");
+    for (std::size_t i = 0; i < slab::class_count; ++i) {
+        auto const& c = s.classes[i];
+        if (c.slabs != 0) {
+            print("   {:6} {:7} {:8} {:6}\n", slab::class_bytes(i), c.slabs, c.blocks_in_use,
+                  c.blocks_committed - c.blocks_in_use);
+        }
+    }
+}
+
+}  // namespace quarry

@@ -1,0 +1,115 @@
+#include "user/rt/malloc.hpp"
+
+#include "user/rt/console.hpp"
+#include "user/rt/program.hpp"
+
+#include <cstdlib>
+#include <memory_resource>
+#include <new>
+
+namespace quarry {
+
+constinit ProgramHeap program_heap;
+
+namespace {
+
+constinit std::new_handler new_handler = nullptr;
+
+// [new.delete.single]: the handler may free memory, and without one there is no way on.
+void* new_block(std::size_t bytes, std::size_t alignment) {
+    for (;;) {
+        if (void* const block = program_heap.allocate_aligned(alignment, bytes)) {
+            return block;
+        }
+        if (new_handler == nullptr) {
+            print("\nout of memory: operator new of {} bytes\n", bytes);
+            exit_program(exit_status::out_of_memory);
+        }
+        new_handler();
+    }
+}
+
+void* new_block_or_null(std::size_t bytes, std::size_t alignment) {
+    for (;;) {
+        void* const block = program_heap.allocate_aligned(alignment, bytes);
+        if (block != nullptr || new_handler == nullptr) {
+            return block;
+        }
+        new_handler();
+    }
+}
+
+constexpr std::size_t default_alignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+
+}  // namespace
+}  // namespace quarry
+
+using quarry::program_heap;
+
+extern "C" {
+void* malloc(std::size_t bytes) { return program_heap.allocate(bytes); }
+void free(void* block) { program_heap.free(block); }
+void* calloc(std::size_t count, std::size_t bytes) {
+    return program_heap.allocate_zeroed(count, bytes);
+}
+void* realloc(void* block, std::size_t bytes) { return program_heap.reallocate(block, bytes); }
+void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
+    return program_heap.allocate_aligned(alignment, bytes);
+}
+std::size_t malloc_usable_size(void* block) { return program_heap.usable_bytes(block); }
+}
+
+namespace std {
+new_handler set_new_handler(new_handler handler) noexcept {
+    return exchange(quarry::new_handler, handler);
+}
+new_handler get_new_handler() noexcept { return quarry::new_handler; }
+nothrow_t const nothrow{};
+}  // namespace std
+
+void* operator new(std::size_t bytes) {
+    if (void* const block = program_heap.allocate(bytes)) [[likely]] {
+        return block;
+    }
+    return quarry::new_block(bytes, quarry::default_alignment);
+}
+void* operator new[](std::size_t bytes) { return operator new(bytes); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+    return quarry::new_block(bytes, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment) {
+    return operator new(bytes, alignment);
+}
+void* operator new(std::size_t bytes, std::nothrow_t const&) noexcept {
+    return quarry::new_block_or_null(bytes, quarry::default_alignment);
+}
+void* operator new[](std::size_t bytes, std::nothrow_t const&) noexcept {
+    return quarry::new_block_or_null(bytes, quarry::default_alignment);
+}
+void* operator new(std::size_t bytes, std::align_val_t alignment, std::nothrow_t const&) noexcept {
+    return quarry::new_block_or_null(bytes, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment,
+                     std::nothrow_t const&) noexcept {
+    return quarry::new_block_or_null(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* block) noexcept { program_heap.free(block); }
+void operator delete[](void* block) noexcept { program_heap.free(block); }
+void operator delete(void* block, std::size_t) noexcept { program_heap.free(block); }
+void operator delete[](void* block, std::size_t) noexcept { program_heap.free(block); }
+void operator delete(void* block, std::align_val_t) noexcept { program_heap.free(block); }
+void operator delete[](void* block, std::align_val_t) noexcept { program_heap.free(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
+    program_heap.free(block);
+}
+void operator delete[](void* block, std::size_t, std::align_val_t) noexcept {
+    program_heap.free(block);
+}
+void operator delete(void* block, std::nothrow_t const&) noexcept { program_heap.free(block); }
+void operator delete[](void* block, std::nothrow_t const&) noexcept { program_heap.free(block); }
+void operator delete(void* block, std::align_val_t, std::nothrow_t const&) noexcept {
+    program_heap.free(block);
+}
+void operator delete[](void* block, std::align_val_t, std::nothrow_t const&) noexcept {
+    program_heap.free(block);
+}

@@ -1,0 +1,23 @@
+// The heap's pages in a native program: page_alloc and page_unmap, in ranges of up to 512.
+#pragma once
+
+#include "heap/page_source.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace quarry {
+
+struct QuarrySource {
+    static constexpr std::size_t window_bytes = std::size_t{256} << 30;
+    static constexpr bool commits_zeros = true;  // page_alloc zeroes
+
+    // Address space costs nothing until it is mapped.
+    std::byte* reserve(std::size_t bytes);
+    slab::Committed commit(std::byte* at, std::size_t bytes);
+    void decommit(std::byte* at, std::size_t bytes);
+    void release(std::byte* at, std::size_t bytes);
+    void fail(char const* what, void const* pointer);
+};
+
+}  // namespace quarry
