@@ -4,7 +4,6 @@
 #include "user/rt/program.hpp"
 
 #include <cstdlib>
-#include <memory_resource>
 #include <new>
 
 namespace quarry {
@@ -42,6 +41,7 @@ void* new_block_or_null(std::size_t bytes, std::size_t alignment) {
 constexpr std::size_t default_alignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 
 }  // namespace
+
 }  // namespace quarry
 
 using quarry::program_heap;

@@ -1,0 +1,62 @@
+# A thin front of CMake presets and Ninja. `make help` lists what there is.
+PRESET ?= release
+BUILD = build/$(PRESET)
+SHELL = /bin/bash
+export QUARRY_PRESET = $(PRESET)
+
+.DEFAULT_GOAL = help
+.PHONY: help setup build run grade gdb iso debug release format lint bench soak clean
+
+help:
+	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
+	@echo "make grade [ONLY=name] [V=1]                   build and run every test"
+	@echo "make gdb [PROGRAM=name ARGS='…']               QEMU stopped, gdb attached, helpers loaded"
+	@echo "make iso                                       an image that boots by BIOS and by UEFI"
+	@echo "make bench                                     what things cost, in guest instructions"
+	@echo "make soak [CALLS=1000000000]                   the model check, for hours"
+	@echo "make debug | release                           build that preset"
+	@echo "make format | lint                             format the sources; check them"
+	@echo "make setup                                     install missing Debian packages (INSTALL=no: list)"
+	@echo "PRESET=debug uses the debug build with any of these."
+
+setup:
+	@tools/setup.sh
+
+$(BUILD)/build.ninja: CMakePresets.json | setup
+	@echo "Configuring..."
+	@cmake --preset $(PRESET) >/dev/null
+
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet kernel programs | grep -v 'no work to do' || [ $${PIPESTATUS[0]} -eq 0 ] || { echo "The build failed; the first error is above." >&2; exit 1; }
+
+run: setup build
+	@tools/run.py $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)") $(if $(FILE),--file "$(FILE)") $(if $(MACHINE),--machine "$(MACHINE)")
+
+grade: setup $(BUILD)/build.ninja
+	@tools/grade.py $(if $(ONLY),--only "$(ONLY)") $(if $(V),--verbose)
+
+gdb: setup build
+	@tools/debug.sh $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)") $(if $(FILE),--file "$(FILE)")
+
+iso: setup build
+	@tools/make_iso.py $(BUILD)/quarry.iso $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)")
+
+debug release: setup
+	@cmake --preset $@ >/dev/null && ninja -C build/$@ --quiet && echo "built build/$@"
+
+bench: setup build
+	@tools/bench.py
+
+CALLS ?= 1000000000
+soak: setup $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet model_test
+	@QUARRY_MODEL_CALLS=$(CALLS) $(BUILD)/tests/host/model_test
+
+format: setup
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
+
+lint: setup $(BUILD)/build.ninja
+	@tools/lint.py
+
+clean:
+	rm -rf build

@@ -1,0 +1,47 @@
+// A second environment of the same space: created stopped, started, ended, reaped.
+#include "tests/guest/check.hpp"
+
+#include <array>
+
+namespace {
+int volatile steps = 0;
+alignas(16) std::array<std::byte, 16384> stack;
+
+void second(std::uint64_t argument) {
+    steps = steps + static_cast<int>(argument);
+    (void)quarry::yield();
+    steps = steps + 1;
+    quarry::exit_program(77);
+}
+}  // namespace
+
+int main() {
+    using namespace quarry;
+    using namespace quarry::test;
+    auto const entry = reinterpret_cast<std::uint64_t>(&second);
+    auto const top = reinterpret_cast<std::uint64_t>(stack.data() + stack.size() - 8);
+    auto const env = env_create(own_space, {entry}, {top}, 10);
+    check(env.has_value(), "env_create");
+    (void)yield();
+    check(steps == 0, "it is created stopped");
+    check(env_start(*env).has_value(), "env_start");
+    abi::Frame const frame{};
+    check_error(env_set_frame(*env, {&frame}), Error::not_stopped, "the frame of a running one");
+    (void)yield();
+    check(steps == 10, "it ran to its yield");
+    check(env_stop(*env).has_value(), "env_stop");
+    (void)yield();
+    check(steps == 10, "stopped, it does not run");
+    check(env_start(*env).has_value(), "start again");
+    (void)yield();
+    check(steps == 11, "it ran to its end");
+    abi::EnvStatus status{};
+    check(env_status(*env, {&status}).has_value(), "env_status");
+    check(status.state == abi::EnvState::ended && status.cause == abi::EndCause::exited &&
+              status.exit_status == 77,
+          "its record says how it ended");
+    check_error(env_start(*env), Error::ended, "start of one that ended");
+    check(env_destroy(*env).has_value(), "reap");
+    check_error(env_status(*env, {&status}), Error::not_found, "status of one that was reaped");
+    return 0;
+}

@@ -1,0 +1,1 @@
+"""The groups of tests that tools/grade.py runs."""

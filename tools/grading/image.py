@@ -1,0 +1,150 @@
+"""Boots of the whole machine: kinds of machine, sizes of memory, missing features, faults in the kernel,
+the ISO image, the main job."""
+
+import collections
+import pathlib
+import re
+import subprocess
+import tempfile
+
+import quarry_qemu as qemu
+
+from .common import Failed, Job, last_lines, save_console, single
+
+TEXT = pathlib.Path("/usr/share/common-licenses/GPL-3")
+
+
+def boot(name: str, words: str, *, programs: list[str], files: dict[str, pathlib.Path] | None = None,
+         **options) -> qemu.Result:
+    """Boots the kernel with these programs and saves the console."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = pathlib.Path(folder) / "archive"
+        qemu.make_archive(archive, programs, files or {})
+        result = qemu.run(["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append", words],
+                          **options)
+    save_console(name, result)
+    return result
+
+
+def expect(result: qemu.Result, status: int, *patterns: str) -> None:
+    """Fails unless QEMU ended so and the console has every pattern."""
+    if result.status != status:
+        raise Failed(f"expected QEMU's status {status}, got {result.status} ({result.how()})\n"
+                     f"{last_lines(result.console)}")
+    for pattern in patterns:
+        if not re.search(pattern, result.console):
+            raise Failed(f"expected on the console: {pattern}\ngot:\n{last_lines(result.console)}")
+
+
+def expect_hello(result: qemu.Result) -> None:
+    """Fails unless hello ran and ended well."""
+    expect(result, qemu.POWERED_OFF, r"hello from Quarry one two")
+    if result.exit_status() != 0:
+        raise Failed(f"expected exit 0, got: {result.how()}")
+
+
+def hello_on(name: str, machine: str, memory_mib: int) -> Job:
+    """Hello on one kind of machine with so much memory."""
+    return single("machine", name, lambda: expect_hello(
+        boot(name, "hello one two", programs=["hello"], machine=machine, memory_mib=memory_mib)))
+
+
+def missing_feature(feature: str) -> Job:
+    """Without a required feature the boot stops and names it."""
+    name = f"missing_{feature}_is_named"
+    shown = feature.upper()
+    return single("machine", name, lambda: expect(
+        boot(name, "hello", programs=["hello"], processor=f"max,-{feature}"),
+        qemu.MISSING_FEATURE, rf"needs the processor feature {shown},"))
+
+
+SELF_TESTS = {
+    "smap": (r"page fault", r"touched user memory outside the copy path \(SMAP\)"),
+    "smep": (r"page fault", r"touched user memory outside the copy path \(SMEP\)"),
+    "nx": (r"page fault", r"quarry::x86::\S*run_data"),
+    "read-only-text": (r"page fault", r"write_to_text"),
+    "stack-overflow": (r"double fault", r"stack overflowed into its guard page", r"recurse"),
+    "null": (r"page fault", r"page walk of 0x8", r"touch_null"),
+    "breakpoint": (r"panic: breakpoint", r"hit_breakpoint"),
+    "hardening": (r"panic: .*", r"index_out_of_range"),
+}
+
+
+def self_test(name: str) -> Job:
+    """A fault in the kernel panics: cause, registers, backtrace with names, status of its own."""
+    label = f"kernel_fault_{name.replace('-', '_')}_panics"
+    return single("machine", label, lambda: expect(
+        boot(label, f"--self-test={name} hello", programs=["hello"]), qemu.PANIC,
+        r"Quarry panic:", r"rip [0-9a-f]{16}" if name != "hardening" else "calls", *SELF_TESTS[name]))
+
+
+def wordcount_equals_the_shells() -> None:
+    """The counts equal what the usual tools say of the same file."""
+    shell = subprocess.run(
+        "tr -cs A-Za-z '\\n' | tr A-Z a-z | sort | uniq -c", shell=True, check=True,
+        stdin=TEXT.open("rb"), capture_output=True, text=True, env={"LC_ALL": "C"}).stdout
+    expected = collections.Counter({word[1]: int(word[0]) for line in shell.splitlines()
+                                    if len(word := line.split()) == 2})
+    result = boot("wordcount", "wordcount --all input", programs=["wordcount"],
+                  files={"input": TEXT})
+    expect(result, qemu.POWERED_OFF)
+    counted = collections.Counter({word[1]: int(word[0]) for line in result.console.splitlines()
+                                   if len(word := line.split()) == 2})
+    if counted != expected:
+        wrong = [w for w in expected | counted if expected[w] != counted[w]]
+        raise Failed(f"{len(wrong)} words differ, among them {wrong[:5]}")
+
+
+def exit_status_travels() -> None:
+    """A program's exit status is the machine's, a missing program is said so."""
+    result = boot("no_input", "wordcount missing", programs=["wordcount"])
+    if result.exit_status() != 1:
+        raise Failed(f"expected exit 1, got: {result.how()}")
+    expect(boot("no_program", "nobody", programs=["hello"]), qemu.NO_PROGRAM,
+           r"cannot start 'nobody': not_found")
+    expect(boot("fault_first", "null_write_ends_the_program",
+                programs=["null_write_ends_the_program"]), qemu.POWERED_OFF, r"page fault")
+
+
+def keys_reach_a_program() -> None:
+    """Typed keys arrive through the receive interrupt; the reader sleeps until then."""
+    result = boot("keys", "echo_keys", programs=["echo_keys"], keys=b"Quarry\nq", repeatable=False)
+    expect(result, qemu.POWERED_OFF, r"you typed: Quarry")
+
+
+def iso_boots(firmware: str) -> None:
+    """The ISO image boots by this firmware."""
+    with tempfile.TemporaryDirectory() as folder:
+        iso = pathlib.Path(folder) / "quarry.iso"
+        made = subprocess.run([str(qemu.ROOT / "tools" / "make_iso.py"), str(iso), "--program",
+                               "hello", "--args", "one two"], check=False, capture_output=True,
+                              text=True)
+        if made.returncode != 0:
+            raise Failed(made.stdout + made.stderr)
+        bios = ["-bios", "/usr/share/ovmf/OVMF.fd"] if firmware == "uefi" else []
+        result = qemu.run(["-cdrom", str(iso), *bios, "-vga", "std"], memory_mib=256,
+                          repeatable=False)
+        save_console(f"iso_{firmware}", result)
+        expect_hello(result)
+
+
+def jobs(only: str) -> list[Job]:
+    """Every boot whose name contains `only`."""
+    named = {
+        "boots_on_q35": hello_on("boots_on_q35", "q35", 128),
+        "boots_on_pc": hello_on("boots_on_pc", "pc", 128),
+        "boots_on_microvm": hello_on("boots_on_microvm", "microvm", 128),
+        "boots_with_64_mib": hello_on("boots_with_64_mib", "q35", 64),
+        "boots_with_1_gib": hello_on("boots_with_1_gib", "pc", 1024),
+        "boots_with_20_gib": hello_on("boots_with_20_gib", "q35", 20 * 1024),
+    }
+    for feature in ("nx", "smep", "smap", "umip", "fsgsbase", "rdtscp", "xsave"):
+        named[f"missing_{feature}_is_named"] = missing_feature(feature)
+    for name in SELF_TESTS:
+        named[f"kernel_fault_{name.replace('-', '_')}_panics"] = self_test(name)
+    for test in (wordcount_equals_the_shells, exit_status_travels, keys_reach_a_program):
+        named[test.__name__] = single("machine", test.__name__, test)
+    for firmware in ("bios", "uefi"):
+        named[f"iso_boots_by_{firmware}"] = single(
+            "machine", f"iso_boots_by_{firmware}", lambda f=firmware: iso_boots(f))
+    return [job for name, job in named.items() if only in name]

@@ -1,0 +1,171 @@
+"""Building boot archives and starting QEMU. Used by run.py, grade.py and bench.py."""
+
+import dataclasses
+import os
+import pathlib
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+QEMU = "qemu-system-x86_64"
+REQUIRED_QEMU = (7, 2)
+FIRST_OUTPUT_SECONDS = 10
+
+# QEMU's own exit statuses: the kernel's stop code * 2 + 1 (arch/x86_64/power.hpp).
+POWERED_OFF = 1
+PANIC = 33
+MISSING_FEATURE = 35
+NO_PROGRAM = 37
+NOTHING_TO_RUN = 39
+
+
+class BrokenEnvironment(Exception):
+    """QEMU is missing, too old, or says nothing: not a failure of Quarry's."""
+
+
+@dataclasses.dataclass
+class Result:
+    """How a guest ended."""
+    console: str
+    status: int
+    record: str
+    command: list[str]
+
+    def exit_status(self) -> int | None:
+        """The first program's exit status, if it exited."""
+        found = re.search(r"^exit (\d+)", self.record, re.MULTILINE)
+        return int(found.group(1)) if found and self.status == POWERED_OFF else None
+
+    def how(self) -> str:
+        """In words."""
+        if self.status == POWERED_OFF:
+            return self.record.strip() or "powered off without a record"
+        names = {PANIC: "kernel panic", MISSING_FEATURE: "missing processor feature",
+                 NO_PROGRAM: "no such program", NOTHING_TO_RUN: "nothing to run"}
+        return names.get(self.status, f"QEMU ended with status {self.status}")
+
+
+def build_directory() -> pathlib.Path:
+    """Where the preset in use builds."""
+    return ROOT / "build" / os.environ.get("QUARRY_PRESET", "release")
+
+
+def kernel() -> pathlib.Path:
+    """The kernel's ELF file."""
+    return build_directory() / "kernel" / "arch_x86_64" / "quarry.elf"
+
+
+def check_qemu() -> None:
+    """Raises BrokenEnvironment unless a QEMU that is new enough is there."""
+    if shutil.which(QEMU) is None:
+        raise BrokenEnvironment(f"{QEMU} is not installed; `make setup` installs it")
+    text = subprocess.run([QEMU, "--version"], check=False, capture_output=True, text=True).stdout
+    found = re.search(r"version (\d+)\.(\d+)", text)
+    if not found or (int(found.group(1)), int(found.group(2))) < REQUIRED_QEMU:
+        wanted = ".".join(map(str, REQUIRED_QEMU))
+        raise BrokenEnvironment(f"QEMU {wanted} or newer is needed; this is: {text.splitlines()[:1]}")
+
+
+def make_archive(path: pathlib.Path, programs: list[str], files: dict[str, pathlib.Path]) -> None:
+    """A cpio newc archive with these programs and files (name in the archive: file on disk)."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = []
+        for name in programs:
+            kind = "archive" if (build_directory() / "archive" / name).exists() else "archive-tests"
+            os.symlink(build_directory() / kind / name, os.path.join(folder, name))
+            names.append(name)
+        for name, source in files.items():
+            os.symlink(source.resolve(), os.path.join(folder, name))
+            names.append(name)
+        with open(path, "wb") as out:
+            subprocess.run(["cpio", "--quiet", "-o", "-L", "-H", "newc", "--reproducible"],
+                           input="\n".join(names), text=True, cwd=folder, stdout=out, check=True)
+
+
+def memory_for(archive: pathlib.Path) -> int:
+    """MiB of guest memory that suit an archive: its size, and several times that for its contents."""
+    return 64 + 8 * (archive.stat().st_size >> 20)
+
+
+# One processor, instructions as time, nothing of the host's clock: a run repeats exactly.
+REPEATABLE = ["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm", "-seed", "1"]
+
+
+def base_command(machine: str, memory_mib: int, processor: str = "max") -> list[str]:
+    """QEMU's command line up to what is booted."""
+    command = [QEMU, "-machine", machine, "-cpu", processor, "-accel", "tcg", "-m", f"{memory_mib}M",
+               "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+               "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    return command
+
+
+def serial_ports(machine: str, record: str) -> list[str]:
+    """Console on standard input and output, records to a file."""
+    ports = ["-chardev", "stdio,id=console", "-serial", "chardev:console",
+             "-chardev", f"file,id=record,path={record}"]
+    if machine.startswith("microvm"):
+        return ports + ["-device", "isa-serial,chardev=record,index=1"]
+    return ports + ["-serial", "chardev:record"]
+
+
+def run(boot: list[str], *, machine: str = "q35", memory_mib: int = 128, processor: str = "max",
+        repeatable: bool = True, keys: bytes = b"", extra: list[str] | None = None,
+        echo: bool = False, limit_seconds: float = 600) -> Result:
+    """Boots a guest and collects its console. `limit_seconds` guards the suite, not a test: a guest
+    that reaches it has hung."""
+    check_qemu()
+    with tempfile.TemporaryDirectory() as folder:
+        record = os.path.join(folder, "record")
+        command = (base_command(machine, memory_mib, processor) + (REPEATABLE if repeatable else [])
+                   + serial_ports(machine, record) + boot + (extra or []))
+        console, status = _converse(command, keys, echo, limit_seconds)
+        text = pathlib.Path(record).read_text(encoding="ascii", errors="replace") \
+            if os.path.exists(record) else ""
+        return Result(console, status, text, command)
+
+
+def _converse(command: list[str], keys: bytes, echo: bool, limit_seconds: float) -> tuple[str, int]:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as process:
+        assert process.stdin and process.stdout
+        begin = time.monotonic()
+        output = bytearray()
+        if keys:
+            process.stdin.write(keys)
+            process.stdin.flush()
+        while True:
+            limit = limit_seconds if output else FIRST_OUTPUT_SECONDS
+            ready, _, _ = select.select([process.stdout], [], [], 0.5)
+            if ready:
+                piece = os.read(process.stdout.fileno(), 65536)
+                if not piece:
+                    break
+                output += piece
+                if echo:
+                    sys.stdout.write(piece.replace(b"\r\n", b"\n").decode("utf-8", "replace"))
+                    sys.stdout.flush()
+            elif time.monotonic() - begin > limit:
+                process.kill()
+                process.wait()
+                if not output:
+                    raise BrokenEnvironment(_no_output(command, process.returncode, output))
+                return _text(output) + "\n[no end]\n", -1
+        process.wait()
+        if process.returncode in (1, 2) and output.startswith(b"qemu"):
+            raise BrokenEnvironment(_no_output(command, process.returncode, output))
+        return _text(output), process.returncode
+
+
+def _text(output: bytes) -> str:
+    return bytes(output).replace(b"\r\n", b"\n").decode("utf-8", "replace")
+
+
+def _no_output(command: list[str], status: int, output: bytes) -> str:
+    last = "\n".join(_text(output).splitlines()[-20:])
+    return (f"QEMU said nothing of Quarry's within {FIRST_OUTPUT_SECONDS} s, or failed to start.\n"
+            f"command: {' '.join(command)}\nexit status: {status}\nlast lines:\n{last}")
