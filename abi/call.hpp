@@ -5,6 +5,7 @@
 #include "abi/fixed_string.hpp"
 #include "abi/types.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
@@ -23,11 +24,7 @@ struct Parameter {
 
 template <Error... All>
 struct Errors {
-    static constexpr Error list[sizeof...(All)] = {All...};
-};
-template <>
-struct Errors<> {
-    static constexpr Error const* list = nullptr;
+    static constexpr std::array<Error, sizeof...(All)> list{All...};
 };
 
 template <typename... All>

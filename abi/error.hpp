@@ -35,11 +35,11 @@ inline constexpr std::uint8_t error_count = 20;
 
 // The error's name as the documentation spells it; "unknown" for a value outside the list.
 constexpr std::string_view name_of(Error error) {
-    constexpr std::array<std::string_view, error_count> names {
-        "none",           "bad_call",  "bad_argument",  "bad_address",    "bad_range",
-        "bad_permission", "bad_buffer", "bad_image",    "not_found",      "not_allowed",
-        "not_mapped",     "already_mapped", "not_sole", "huge_page",      "out_of_frames",
-        "out_of_account", "out_of_slots",   "not_stopped", "ended",       "again",
+    constexpr std::array<std::string_view, error_count> names{
+        "none",           "bad_call",       "bad_argument", "bad_address", "bad_range",
+        "bad_permission", "bad_buffer",     "bad_image",    "not_found",   "not_allowed",
+        "not_mapped",     "already_mapped", "not_sole",     "huge_page",   "out_of_frames",
+        "out_of_account", "out_of_slots",   "not_stopped",  "ended",       "again",
     };
     auto const index = static_cast<std::uint8_t>(error);
     return index < error_count ? names[index] : std::string_view{"unknown"};

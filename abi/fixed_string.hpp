@@ -13,9 +13,7 @@ struct FixedString {
     std::array<char, N> text{};
 
     // NOLINTNEXTLINE(google-explicit-constructor): a literal is meant to convert
-    consteval FixedString(char const (&literal)[N]) {
-        std::copy_n(literal, N, text.data());
-    }
+    consteval FixedString(char const (&literal)[N]) { std::copy_n(literal, N, text.data()); }
     constexpr std::string_view view() const { return {text.data(), N - 1}; }
 };
 

@@ -7,9 +7,9 @@
 namespace quarry::abi {
 
 struct Start {
-    std::uint64_t arguments;        // address of `argument_bytes` bytes: strings, each ended by NUL
+    std::uint64_t arguments;  // address of `argument_bytes` bytes: strings, each ended by NUL
     std::uint64_t argument_bytes;
-    std::uint64_t archive;          // address of the boot archive (cpio newc), mapped read-only; 0: none
+    std::uint64_t archive;  // address of the boot archive (cpio newc), mapped read-only; 0: none
     std::uint64_t archive_bytes;
 };
 

@@ -109,8 +109,8 @@ using AllocMode = PageMode<page_option::if_absent.bits | page_option::huge.bits>
 using MapMode = PageMode<page_option::if_absent.bits>;
 using ProtectMode = PageMode<page_option::if_sole.bits>;
 
-// An environment's general registers, as env_set_frame takes them. CS and SS are forced; of `rflags`
-// only the arithmetic flags and DF count.
+// An environment's general registers, as env_set_frame takes them. CS and SS are forced; of
+// `rflags` only the arithmetic flags and DF count.
 struct Frame {
     std::uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
     std::uint64_t rip, rflags, rsp;
@@ -123,8 +123,8 @@ enum class EndCause : std::uint64_t { none = 0, exited = 1, destroyed = 2, fault
 
 struct EnvStatus {
     EnvState state;
-    EndCause cause;            // of an ended environment
-    std::uint64_t exit_status; // what it passed to exit
+    EndCause cause;               // of an ended environment
+    std::uint64_t exit_status;    // what it passed to exit
     std::uint64_t fault_vector;   // of one ended by a fault: the exception,
     std::uint64_t fault_address;  // for a page fault the address touched,
     std::uint64_t fault_rip;      // and where

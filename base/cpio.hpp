@@ -1,5 +1,5 @@
-// Reads an archive in cpio's "newc" format (cpio(5)): how programs and files reach the machine. Every
-// length in it is an allegation until checked against the archive's own size.
+// Reads an archive in cpio's "newc" format (cpio(5)): how programs and files reach the machine.
+// Every length in it is an allegation until checked against the archive's own size.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -55,7 +55,9 @@ class Archive {
 
   private:
     static constexpr std::size_t header_bytes = 110;
-    static constexpr std::size_t round_up(std::size_t bytes) { return (bytes + 3) & ~std::size_t{3}; }
+    static constexpr std::size_t round_up(std::size_t bytes) {
+        return (bytes + 3) & ~std::size_t{3};
+    }
 
     // Field `index` of the header: eight hexadecimal digits.
     static std::optional<std::uint32_t> field(Bytes header, std::size_t index) {

@@ -64,7 +64,7 @@ Result<ElfSegment> parse_segment(Bytes image, ProgramHeader const& header, UserP
         return Error::bad_image;
     }
     auto const offset = header.address % page_bytes;
-    return ElfSegment{first,  pages_for(offset + header.memory_bytes), offset, *bytes, writable,
+    return ElfSegment{first,     pages_for(offset + header.memory_bytes), offset, *bytes, writable,
                       executable};
 }
 

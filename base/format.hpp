@@ -1,6 +1,6 @@
-// A small text formatter over std::to_chars: `{}` prints a value, `{:x}` in hexadecimal, `{:8}` padded
-// on the left to 8, `{:08x}` with zeros, `{:<8}` padded on the right. The number of braces is checked
-// at compile time.
+// A small text formatter over std::to_chars: `{}` prints a value, `{:x}` in hexadecimal, `{:8}`
+// padded on the left to 8, `{:08x}` with zeros, `{:<8}` padded on the right. The number of braces
+// is checked at compile time.
 #pragma once
 
 #include "abi/error.hpp"
@@ -118,7 +118,8 @@ template <typename... Args>
 void format_to(TextSink sink, FormatString<std::type_identity_t<Args>...> format,
                Args const&... args) {
     std::array<FormatArgument, sizeof...(Args) + 1> const list{
-        FormatArgument{&args, [](TextSink to, void const* value, FormatSpec spec) {
+        FormatArgument{&args,
+                       [](TextSink to, void const* value, FormatSpec spec) {
                            format_value(to, *static_cast<Args const*>(value), spec);
                        }}...,
         FormatArgument{nullptr, nullptr}};

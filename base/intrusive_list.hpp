@@ -13,7 +13,7 @@ struct ListLink {
     bool linked = false;
 };
 
-template <typename T, ListLink<T> T::*Link>
+template <typename T, ListLink<T> T::* Link>
 class IntrusiveList {
   public:
     constexpr IntrusiveList() = default;

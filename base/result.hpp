@@ -33,11 +33,11 @@ class [[nodiscard]] Result<void> : public std::expected<void, Error> {
 }  // namespace quarry
 
 // TRY(expression): the value of a Result, or a return of its error from the enclosing function.
-#define TRY(expression)                                       \
-    ({                                                        \
-        auto try_result_ = (expression);                      \
-        if (!try_result_.has_value()) [[unlikely]] {          \
-            return try_result_.error();                       \
-        }                                                     \
-        std::move(try_result_).take();                        \
+#define TRY(expression)                              \
+    ({                                               \
+        auto try_result_ = (expression);             \
+        if (!try_result_.has_value()) [[unlikely]] { \
+            return try_result_.error();              \
+        }                                            \
+        std::move(try_result_).take();               \
     })

@@ -99,7 +99,7 @@ class Heap {
         std::byte* word_memory = nullptr;  // the block of the word's bit 0
         std::uint64_t block_bytes = 0;
         Unit* slab = nullptr;
-        UnitList partial;                  // other slabs with a free block
+        UnitList partial;  // other slabs with a free block
     };
 
     static constexpr std::array<Class, class_count> make_classes() {

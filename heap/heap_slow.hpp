@@ -29,12 +29,13 @@ bool Heap<Source, Lock>::commit_more(Unit& slab) {
     }
     auto const from = whole_pages(std::size_t{slab.committed_blocks} * slab.block_bytes);
     auto const slab_bytes = slab_units(slab.size_class) * unit_bytes;
-    auto const to = std::min(slab_bytes, from + std::max(unit_bytes, whole_pages(slab.block_bytes)));
+    auto const to =
+        std::min(slab_bytes, from + std::max(unit_bytes, whole_pages(slab.block_bytes)));
     if (runs_.commit(runs_.memory_of(slab) + from, to - from) == Committed::failed) {
         return false;
     }
-    auto const blocks = static_cast<std::uint32_t>(
-        std::min<std::size_t>(slab.blocks, to / slab.block_bytes));
+    auto const blocks =
+        static_cast<std::uint32_t>(std::min<std::size_t>(slab.blocks, to / slab.block_bytes));
     for (auto block = slab.committed_blocks; block < blocks; ++block) {
         slab.free_bits[block / 64] |= std::uint64_t{1} << (block % 64);
     }
@@ -99,7 +100,8 @@ template <PageSource Source, typename Lock>
 void Heap<Source, Lock>::slab_changed(Unit& slab) {
     auto& c = classes_[slab.size_class];
     if (c.slab == &slab) {
-        return;  // the current slab stays, so that one block going back and forth costs no page calls
+        return;  // the current slab stays, so that one block going back and forth costs no page
+                 // calls
     }
     bool const was_full = slab.live + 1 == slab.blocks;
     if (slab.live != 0) {
@@ -110,9 +112,8 @@ void Heap<Source, Lock>::slab_changed(Unit& slab) {
         c.partial.remove(slab);
     }
     auto const units = slab_units(slab.size_class);
-    auto const committed =
-        std::min(units * unit_bytes,
-                 whole_pages(std::size_t{slab.committed_blocks} * slab.block_bytes));
+    auto const committed = std::min(
+        units * unit_bytes, whole_pages(std::size_t{slab.committed_blocks} * slab.block_bytes));
     runs_.decommit(runs_.memory_of(slab), committed);
     runs_.put(slab, units);
 }

@@ -1,5 +1,5 @@
-// Runs of units in the heap's window: the address space of slabs and large blocks. Free runs hold no
-// committed pages; neighbours merge at once (boundary tags: Knuth, volume 1, section 2.5).
+// Runs of units in the heap's window: the address space of slabs and large blocks. Free runs hold
+// no committed pages; neighbours merge at once (boundary tags: Knuth, volume 1, section 2.5).
 #pragma once
 
 #include "heap/page_source.hpp"

@@ -1,4 +1,5 @@
-// Size classes: 16-byte steps to 1 KiB, then sixteen a doubling to 32 KiB. Larger blocks are page runs.
+// Size classes: 16-byte steps to 1 KiB, then sixteen a doubling to 32 KiB. Larger blocks are page
+// runs.
 #pragma once
 
 #include <array>
@@ -50,8 +51,8 @@ constexpr std::size_t blocks_a_slab(std::size_t index) {
 }
 inline constexpr std::size_t max_blocks_a_slab = unit_bytes / quantum;
 
-// For dividing an offset in a slab by the block size with a multiplication: exact, because an offset
-// times a block size stays below 2^32 (Granlund and Montgomery, PLDI 1994).
+// For dividing an offset in a slab by the block size with a multiplication: exact, because an
+// offset times a block size stays below 2^32 (Granlund and Montgomery, PLDI 1994).
 constexpr std::uint32_t reciprocal(std::size_t bytes) {
     return static_cast<std::uint32_t>(((std::uint64_t{1} << 32) + bytes - 1) / bytes);
 }

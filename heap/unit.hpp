@@ -20,16 +20,16 @@ enum class UnitKind : std::uint8_t {
 struct alignas(64) Unit {
     UnitKind kind = UnitKind::untouched;
     std::uint8_t size_class = 0;
-    std::uint16_t words = 0;          // of free_bits in use
-    std::uint32_t units_back = 0;     // to the first unit of its slab or large block
-    std::uint32_t run_units = 0;      // of a free run or a large block
-    std::uint32_t block_bytes = 0;    // of a slab
+    std::uint16_t words = 0;        // of free_bits in use
+    std::uint32_t units_back = 0;   // to the first unit of its slab or large block
+    std::uint32_t run_units = 0;    // of a free run or a large block
+    std::uint32_t block_bytes = 0;  // of a slab
     std::uint32_t block_reciprocal = 0;
-    std::uint32_t live = 0;           // blocks in use
-    std::uint32_t blocks = 0;         // in the slab
+    std::uint32_t live = 0;    // blocks in use
+    std::uint32_t blocks = 0;  // in the slab
     std::uint32_t committed_blocks = 0;
-    std::uint64_t block_size = 0;     // of a large block: committed bytes
-    Unit* next = nullptr;             // in a list of slabs or free runs
+    std::uint64_t block_size = 0;  // of a large block: committed bytes
+    Unit* next = nullptr;          // in a list of slabs or free runs
     Unit* previous = nullptr;
     // A set bit is a free block. What a slab has not committed yet counts as in use.
     std::array<std::uint64_t, max_blocks_a_slab / 64> free_bits{};

@@ -28,8 +28,8 @@ void print_calls(Bytes program, Environment const& environment) {
     print_place(program, environment.saved.rip);
     auto frame = environment.saved.rbp;
     for (unsigned i = 0; i < max_calls && frame % 8 == 0; ++i) {
-        auto const bytes = UserBytes::parse(frame, sizeof(CallRecord),
-                                            environment.space().user_top());
+        auto const bytes =
+            UserBytes::parse(frame, sizeof(CallRecord), environment.space().user_top());
         if (!bytes) {
             return;
         }

@@ -65,8 +65,8 @@ std::uint64_t enter(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint
     };
     auto outcome = result();
     // Memory of spaces that have ended may still be on its way back; wait for it before giving up.
-    while (!outcome && (outcome.error() == Error::out_of_frames ||
-                        outcome.error() == Error::out_of_account)) {
+    while (!outcome &&
+           (outcome.error() == Error::out_of_frames || outcome.error() == Error::out_of_account)) {
         if (!kernel.reclaim_step()) {
             break;
         }

@@ -1,5 +1,5 @@
-// From six registers to a handler and back. The table is indexed by the call's number less the native
-// base; entry code has checked the bound.
+// From six registers to a handler and back. The table is indexed by the call's number less the
+// native base; entry code has checked the bound.
 #pragma once
 
 #include "abi/calls.hpp"

@@ -1,5 +1,5 @@
-// A thread of control in a space: what a processor runs. Its object has a frame of its own, charged to
-// the space's account; when it has ended the object is the exit record, until reaped.
+// A thread of control in a space: what a processor runs. Its object has a frame of its own, charged
+// to the space's account; when it has ended the object is the exit record, until reaped.
 #pragma once
 
 #include "abi/types.hpp"

@@ -1,6 +1,6 @@
-// Hands out 4 KiB and 2 MiB frames. Memory is kept in blocks of 2 MiB; a block whose 512 frames are all
-// free is a 2 MiB frame again, so nothing fragments for good. Blocks and frame metadata are set up when
-// first used: boot costs the same on 64 MiB and on 20 GiB.
+// Hands out 4 KiB and 2 MiB frames. Memory is kept in blocks of 2 MiB; a block whose 512 frames are
+// all free is a 2 MiB frame again, so nothing fragments for good. Blocks and frame metadata are set
+// up when first used: boot costs the same on 64 MiB and on 20 GiB.
 #pragma once
 
 #include "base/address.hpp"
@@ -29,8 +29,9 @@ class FrameAllocator {
     // Bytes of metadata for memory that ends at frame `end`.
     static std::size_t metadata_bytes(std::uint64_t end_frame);
 
-    // Takes charge of the regions (ascending, disjoint, at most max_regions; the rest is ignored). `metadata` has
-    // metadata_bytes(end) bytes that need not be zero and lie outside the regions. Called once.
+    // Takes charge of the regions (ascending, disjoint, at most max_regions; the rest is ignored).
+    // `metadata` has metadata_bytes(end) bytes that need not be zero and lie outside the regions.
+    // Called once.
     void initialise(std::span<MemoryRegion const> regions, std::span<std::byte> metadata,
                     std::uint64_t end_frame);
 

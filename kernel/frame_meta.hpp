@@ -1,5 +1,5 @@
-// What the kernel knows about one 4 KiB frame, in 16 bytes. Set up when the frame is first handed out,
-// so that boot does not grow with memory.
+// What the kernel knows about one 4 KiB frame, in 16 bytes. Set up when the frame is first handed
+// out, so that boot does not grow with memory.
 #pragma once
 
 #include "base/address.hpp"
@@ -21,15 +21,15 @@ enum class FrameKind : std::uint8_t {
 using AccountIndex = std::uint16_t;
 
 struct FrameMeta {
-    // Of user and huge frames: who allocated it, how often that account's spaces map it and how often
-    // others do. DESIGN.md, "Accounts".
+    // Of user and huge frames: who allocated it, how often that account's spaces map it and how
+    // often others do. DESIGN.md, "Accounts".
     std::uint64_t owner : 16 = 0;
     std::uint64_t owner_mappings : 24 = 0;
     std::uint64_t other_mappings : 24 = 0;
-    std::uint32_t link = 0;     // next in whichever list holds the frame
-    std::uint16_t live = 0;     // of tables: entries in use
+    std::uint32_t link = 0;  // next in whichever list holds the frame
+    std::uint16_t live = 0;  // of tables: entries in use
     FrameKind kind = FrameKind::free;
-    std::uint8_t holders = 0;   // references the kernel itself has (boot archive)
+    std::uint8_t holders = 0;  // references the kernel itself has (boot archive)
 
     std::uint64_t references() const { return owner_mappings + other_mappings + holders; }
 };

@@ -12,7 +12,9 @@
 namespace quarry {
 
 enum class FrameSize : std::uint8_t { page, huge };
-constexpr std::uint64_t pages_in(FrameSize size) { return size == FrameSize::huge ? huge_pages : 1; }
+constexpr std::uint64_t pages_in(FrameSize size) {
+    return size == FrameSize::huge ? huge_pages : 1;
+}
 
 // All physical memory: the allocator and the accounts that pay for it.
 struct Memory {
@@ -25,7 +27,9 @@ class FrameBatch {
   public:
     static Result<FrameBatch> allocate(Memory& memory, std::size_t count, FrameSize size);
     FrameBatch(FrameBatch&& other) noexcept
-        : memory_(other.memory_), size_(other.size_), first_(std::exchange(other.first_, {})),
+        : memory_(other.memory_),
+          size_(other.size_),
+          first_(std::exchange(other.first_, {})),
           count_(std::exchange(other.count_, 0)) {}
     FrameBatch& operator=(FrameBatch&&) = delete;
     ~FrameBatch();
@@ -46,7 +50,8 @@ class TableReserve {
   public:
     static Result<TableReserve> allocate(Memory& memory, std::size_t count);
     TableReserve(TableReserve&& other) noexcept
-        : memory_(other.memory_), first_(std::exchange(other.first_, {})),
+        : memory_(other.memory_),
+          first_(std::exchange(other.first_, {})),
           count_(std::exchange(other.count_, 0)) {}
     TableReserve& operator=(TableReserve&&) = delete;
     ~TableReserve();
@@ -60,8 +65,8 @@ class TableReserve {
     std::size_t count_ = 0;
 };
 
-// The mapping counts and charges of user frames. Adding cannot fail: room was checked and the charge
-// made before.
+// The mapping counts and charges of user frames. Adding cannot fail: room was checked and the
+// charge made before.
 class Mappings {
   public:
     // What one more mapping by `account` costs it: nothing where it owns the frame.

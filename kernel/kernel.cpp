@@ -44,8 +44,8 @@ Result<Space*> Kernel::make_space(AccountIndex account, Space* creator) {
         free_object(frame, account);
         return root.error();
     }
-    auto* const space = std::construct_at(machine::object_at<Space>(frame), memory, *root, frame,
-                                          account, creator);
+    auto* const space =
+        std::construct_at(machine::object_at<Space>(frame), memory, *root, frame, account, creator);
     auto const id = spaces.insert(*space);
     if (!id) {
         std::destroy_at(space);
@@ -97,8 +97,11 @@ void Kernel::end_space(Space& space, bool keep_memory) {
 bool Kernel::destroy_space_step(Space& space) {
     for (auto* environment = space.first_environment; environment != nullptr;
          environment = environment->next_in_space) {
-        end(*environment, {.state = abi::EnvState::ended, .cause = abi::EndCause::destroyed,
-                           .exit_status = 0, .fault_vector = 0, .fault_address = 0,
+        end(*environment, {.state = abi::EnvState::ended,
+                           .cause = abi::EndCause::destroyed,
+                           .exit_status = 0,
+                           .fault_vector = 0,
+                           .fault_address = 0,
                            .fault_rip = 0});
     }
     end_space(space, true);
@@ -210,9 +213,12 @@ void Kernel::reap(Environment& environment) {
 void Kernel::end_by_fault(Fault const& fault) {
     auto& environment = *current;
     report_fault(*this, environment, fault);
-    end(environment, {.state = abi::EnvState::ended, .cause = abi::EndCause::fault,
-                      .exit_status = 0, .fault_vector = fault.vector,
-                      .fault_address = fault.address, .fault_rip = environment.saved.rip});
+    end(environment, {.state = abi::EnvState::ended,
+                      .cause = abi::EndCause::fault,
+                      .exit_status = 0,
+                      .fault_vector = fault.vector,
+                      .fault_address = fault.address,
+                      .fault_rip = environment.saved.rip});
     reschedule();
 }
 

@@ -1,5 +1,5 @@
-// The kernel as one object: all memory, all spaces, all environments, and what runs next. Exactly one
-// exists; tests make a new one for each case.
+// The kernel as one object: all memory, all spaces, all environments, and what runs next. Exactly
+// one exists; tests make a new one for each case.
 #pragma once
 
 #include "abi/types.hpp"
@@ -40,15 +40,17 @@ class Kernel {
     Environment* current = nullptr;
     Bytes archive;  // the boot archive, for loading and symbols
 
-    // Spaces ---------------------------------------------------------------------------------------
-    // A space that shares `creator`'s account, or has `account_pages` of it as its own.
+    // Spaces
+    // --------------------------------------------------------------------------------------- A
+    // space that shares `creator`'s account, or has `account_pages` of it as its own.
     Result<Space*> create_space(Space& creator, std::uint64_t account_pages);
     // The first space, whose account nobody limits but the machine.
     Result<Space*> create_root_space(std::uint64_t limit_pages);
     // Ends its environments and does one step of giving everything back: true when it is gone.
     bool destroy_space_step(Space& space);
 
-    // Environments ---------------------------------------------------------------------------------
+    // Environments
+    // ---------------------------------------------------------------------------------
     Result<Environment*> create_environment(Space& space, UserAddr entry, UserAddr stack,
                                             std::uint64_t argument);
     void start(Environment& environment);
@@ -61,8 +63,9 @@ class Kernel {
     // Ends the current environment with a line that says why and where, and runs another.
     void end_by_fault(Fault const& fault);
 
-    // Running --------------------------------------------------------------------------------------
-    // Blocks the current environment until the console has a key.
+    // Running
+    // -------------------------------------------------------------------------------------- Blocks
+    // the current environment until the console has a key.
     void block_on_console();
     void key_pressed(char key);
     void ask_to_yield() { yield_ = true; }

@@ -56,8 +56,8 @@ Result<void> map_archive(Memory& memory, Space& space, BootArchive archive) {
     auto const first = UserPage::containing(UserAddr{abi::archive_base});
     for (std::uint64_t i = 0; i < pages_for(archive.bytes.size()); ++i) {
         auto const frame = archive.first.plus(i);
-        auto reserve = TRY(TableReserve::allocate(memory, space.mapped().tables.missing(
-                                                              {first.plus(i), 1}, 0)));
+        auto reserve = TRY(
+            TableReserve::allocate(memory, space.mapped().tables.missing({first.plus(i), 1}, 0)));
         auto const tables = space.mapped().tables.missing({first.plus(i), 1}, 0);
         auto charge = TRY(Charge::make(memory.accounts, space.account(), 1 + tables));
         FrameRef::adopt(memory, frame).keep_forever();
@@ -70,7 +70,8 @@ Result<void> map_archive(Memory& memory, Space& space, BootArchive archive) {
     return {};
 }
 
-// The arguments, each ended by NUL, at the top of the stack's last page, below them the Start record.
+// The arguments, each ended by NUL, at the top of the stack's last page, below them the Start
+// record.
 Result<UserAddr> write_start(Space& space, std::string_view command_line, Bytes archive) {
     if (command_line.size() > abi::max_argument_bytes) {
         return Error::bad_argument;
@@ -113,8 +114,8 @@ Result<void> load_first_program(Kernel& kernel, BootArchive archive,
     kernel.archive = archive.bytes;
     TRY(load(space, image));
     TRY(map_archive(kernel.memory, space, archive));
-    auto const stack = UserPage::containing(
-        UserAddr{abi::stack_top - abi::stack_pages * page_bytes});
+    auto const stack =
+        UserPage::containing(UserAddr{abi::stack_top - abi::stack_pages * page_bytes});
     TRY(alloc_pages(space, stack, abi::stack_pages, stack_perms));
     auto const start = TRY(write_start(space, command_line, archive.bytes));
     auto* const environment = TRY(kernel.create_environment(

@@ -34,7 +34,8 @@ bool any_mapped(PageTables tables, PageSpan span) {
     return false;
 }
 
-// Whether the span can become mappings of this size: nothing half covered, nothing there if asked so.
+// Whether the span can become mappings of this size: nothing half covered, nothing there if asked
+// so.
 Result<void> check_target(PageTables tables, PageSpan span, IfAbsent if_absent) {
     TRY(form_of(tables, span));
     if (if_absent == IfAbsent::yes && any_mapped(tables, span)) {

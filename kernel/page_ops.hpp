@@ -1,11 +1,12 @@
-// What can be done to the pages of a space: alloc, map, move, protect, unmap, split. Each checks, then
-// gathers what it needs, then commits; an error before the commit leaves everything as it was, and the
-// commit cannot fail. Frames and tables are given back only after the TLB has forgotten them.
+// What can be done to the pages of a space: alloc, map, move, protect, unmap, split. Each checks,
+// then gathers what it needs, then commits; an error before the commit leaves everything as it was,
+// and the commit cannot fail. Frames and tables are given back only after the TLB has forgotten
+// them.
 #pragma once
 
 #include "base/result.hpp"
-#include "kernel/page_tables.hpp"
 #include "kernel/page_perms.hpp"
+#include "kernel/page_tables.hpp"
 
 #include <cstdint>
 
@@ -31,8 +32,8 @@ Result<void> page_protect(Mapped space, PageSpan span, PagePerms perms, IfSole);
 Result<void> page_unmap(Mapped space, PageSpan span);
 Result<void> page_split(Mapped space, UserPage at);
 
-// Takes up to `budget` entries out of the tables of a space that is ending and frees those that become
-// empty. True when only the root table is left. No processor may have the space active.
+// Takes up to `budget` entries out of the tables of a space that is ending and frees those that
+// become empty. True when only the root table is left. No processor may have the space active.
 bool tear_down_step(Mapped space, std::size_t budget);
 
 }  // namespace quarry

@@ -1,5 +1,5 @@
-// What a page may be used for, as a value that cannot be wrong: never writable and executable at once,
-// every right backed by its `may` bit. DESIGN.md, "Contracts: Permissions".
+// What a page may be used for, as a value that cannot be wrong: never writable and executable at
+// once, every right backed by its `may` bit. DESIGN.md, "Contracts: Permissions".
 #pragma once
 
 #include "abi/types.hpp"
@@ -22,8 +22,8 @@ class PagePerms {
         return *parsed;
     }
 
-    // What a program sent. bad_argument for unknown bits, bad_permission for write with execute or a
-    // right without read, which this machine cannot express.
+    // What a program sent. bad_argument for unknown bits, bad_permission for write with execute or
+    // a right without read, which this machine cannot express.
     static constexpr Result<PagePerms> parse(std::uint64_t bits) {
         if ((bits & ~abi::permission::known_bits) != 0) {
             return Error::bad_argument;

@@ -1,4 +1,5 @@
-// The one page-table walker. Everything that reads or changes a mapping goes through a Slot found here.
+// The one page-table walker. Everything that reads or changes a mapping goes through a Slot found
+// here.
 #pragma once
 
 #include "base/address.hpp"
@@ -40,15 +41,16 @@ class PageTables {
     explicit PageTables(PhysPage root) : root_(root) {}
     PhysPage root() const { return root_; }
 
-    // The slot of `page` at `stop` level, or higher up where a table is missing or a huge mapping is.
+    // The slot of `page` at `stop` level, or higher up where a table is missing or a huge mapping
+    // is.
     Slot find(UserPage page, unsigned stop = 0) const;
 
     // How many tables are missing to give every page of the span a slot at `stop` level. A huge
     // mapping in the way counts as missing: it is about to be replaced.
     std::size_t missing(PageSpan span, unsigned stop) const;
 
-    // The slot at exactly `stop` level, linking tables from the reserve where they are missing. There
-    // must be no huge mapping in the way.
+    // The slot at exactly `stop` level, linking tables from the reserve where they are missing.
+    // There must be no huge mapping in the way.
     Slot make(Memory& memory, UserPage page, unsigned stop, TableReserve& reserve) const;
 
     // Changes an entry and keeps its table's count of live entries. Returns what was there.

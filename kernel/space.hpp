@@ -1,11 +1,11 @@
-// An address space is the principal: rights, the memory account and children belong to it. DESIGN.md,
-// "Contracts: Who may do what".
+// An address space is the principal: rights, the memory account and children belong to it.
+// DESIGN.md, "Contracts: Who may do what".
 #pragma once
 
 #include "base/address.hpp"
 #include "base/intrusive_list.hpp"
-#include "kernel/page_ops.hpp"
 #include "kernel/frames.hpp"
+#include "kernel/page_ops.hpp"
 
 #include <array>
 #include <cstdint>
@@ -18,13 +18,16 @@ class Environment;
 class Space {
   public:
     Space(Memory& memory, PhysPage root, PhysPage own_frame, AccountIndex account, Space* creator)
-        : creator(creator), memory_(memory), root_(root), own_frame_(own_frame),
+        : creator(creator),
+          memory_(memory),
+          root_(root),
+          own_frame_(own_frame),
           account_(account) {}
     Space(Space const&) = delete;
     Space& operator=(Space const&) = delete;
 
     abi::SpaceId id;
-    Space* creator;             // null: the first space
+    Space* creator;        // null: the first space
     unsigned running = 0;  // environments that have not ended
     bool ended = false;    // no environment will run in it again
     SpinLock lock;
@@ -44,7 +47,7 @@ class Space {
     ListLink<Space> sibling;
     ListLink<Space> reaping;
     IntrusiveList<Space, &Space::sibling> children;
-    static constexpr std::size_t max_name = 24;
+    static constexpr std::size_t max_name = 64;
 
   private:
     Memory& memory_;

@@ -1,4 +1,5 @@
-// Names for addresses, from an ELF file's symbol table. Used only to say where something went wrong.
+// Names for addresses, from an ELF file's symbol table. Used only to say where something went
+// wrong.
 #pragma once
 
 #include "base/bytes.hpp"

@@ -1,5 +1,6 @@
-// What a program says about its own memory is an allegation until parsed here: into page spans below
-// the space's user top, and buffers that can only be copied, once, in the direction their type says.
+// What a program says about its own memory is an allegation until parsed here: into page spans
+// below the space's user top, and buffers that can only be copied, once, in the direction their
+// type says.
 #pragma once
 
 #include "abi/types.hpp"

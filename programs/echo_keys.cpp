@@ -4,12 +4,13 @@
 #include <string>
 
 int main() {
+    quarry::print("type a line: ");
     std::string line;
     char key = 0;
     while (quarry::read_keys({&key, 1}) && key != '\n' && key != '\r') {
         line += key;
     }
-    quarry::print("you typed: {}\nq ends: ", line);
+    quarry::print("\nyou typed: {}\nq ends: ", line);
     while (quarry::read_keys({&key, 1}) && key != 'q') {
     }
     quarry::print("\n");

@@ -1,5 +1,6 @@
-// Counts the words of a text in the boot archive: maximal runs of ASCII letters, lower-cased. Prints the
-// twenty most frequent and what the heap holds; with --all instead every word, sorted, as `uniq -c` does.
+// Counts the words of a text in the boot archive: maximal runs of ASCII letters, lower-cased.
+// Prints the twenty most frequent and what the heap holds; with --all instead every word, sorted,
+// as `uniq -c` does.
 #include "programs/word_table.hpp"
 #include "user/rt/console.hpp"
 #include "user/rt/malloc.hpp"

@@ -15,7 +15,7 @@ def functions(elf: str) -> list[tuple[int, str]]:
     for line in listing.splitlines():
         address, kind, name = line.split(" ", 2)
         if kind in "tTwW" and int(address, 16) >= 1 << 63:
-            found.append((int(address, 16), name.split("(", 1)[0]))
+            found.append((int(address, 16), name.replace("(anonymous namespace)::", "").split("(", 1)[0]))
     return found
 
 

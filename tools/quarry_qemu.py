@@ -135,9 +135,6 @@ def _converse(command: list[str], keys: bytes, echo: bool, limit_seconds: float)
         assert process.stdin and process.stdout
         begin = time.monotonic()
         output = bytearray()
-        if keys:
-            process.stdin.write(keys)
-            process.stdin.flush()
         while True:
             limit = limit_seconds if output else FIRST_OUTPUT_SECONDS
             ready, _, _ = select.select([process.stdout], [], [], 0.5)
@@ -145,6 +142,9 @@ def _converse(command: list[str], keys: bytes, echo: bool, limit_seconds: float)
                 piece = os.read(process.stdout.fileno(), 65536)
                 if not piece:
                     break
+                if keys and not output:  # typed at the first prompt, not into the firmware
+                    process.stdin.write(keys)
+                    process.stdin.flush()
                 output += piece
                 if echo:
                     sys.stdout.write(piece.replace(b"\r\n", b"\n").decode("utf-8", "replace"))

@@ -104,8 +104,7 @@ struct FramebufferTag {
 
 void read_memory_map(BootInfo& info, PhysAddr at) {
     auto const& tag = *machine::object_at<MemoryMapTag>(at);
-    for (auto offset = sizeof(MemoryMapTag); offset < tag.header.bytes;
-         offset += tag.entry_bytes) {
+    for (auto offset = sizeof(MemoryMapTag); offset < tag.header.bytes; offset += tag.entry_bytes) {
         auto const& entry = *machine::object_at<PvhMemory>(PhysAddr{at.raw() + offset});
         if (entry.type == usable_memory) {
             info.add_usable(PhysAddr{entry.address}, entry.bytes);
@@ -133,8 +132,8 @@ void read_multiboot2(BootInfo& info, PhysAddr address) {
             break;
         }
         if (tag.type == Tag::command_line) {
-            info.set_command_line(text_at(PhysAddr{at.raw() + sizeof(TagHeader)},
-                                          BootInfo::max_command_line));
+            info.set_command_line(
+                text_at(PhysAddr{at.raw() + sizeof(TagHeader)}, BootInfo::max_command_line));
         } else if (tag.type == Tag::module) {
             auto const& module = *machine::object_at<ModuleTag>(at);
             info.archive = {PhysAddr{module.start}, std::uint64_t{module.end} - module.start};

@@ -39,7 +39,9 @@ struct BootInfo {
     std::array<char, max_command_line> command_line_text{};
     std::size_t command_line_length = 0;
 
-    std::span<PhysRange const> usable_ranges() const { return std::span(usable).first(usable_count); }
+    std::span<PhysRange const> usable_ranges() const {
+        return std::span(usable).first(usable_count);
+    }
     std::string_view command_line() const {
         return {command_line_text.data(), command_line_length};
     }
@@ -47,8 +49,8 @@ struct BootInfo {
     void set_command_line(std::string_view text);
 };
 
-// Everything is copied out: afterwards the protocol's own memory may be used. Reads through the direct
-// map, so that must cover the information.
+// Everything is copied out: afterwards the protocol's own memory may be used. Reads through the
+// direct map, so that must cover the information.
 BootInfo read_boot_info(std::uint32_t protocol, PhysAddr information);
 
 }  // namespace quarry::x86

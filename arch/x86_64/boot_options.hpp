@@ -1,5 +1,5 @@
-// The kernel's command line: options for the kernel, each beginning with `--`, then the program and its
-// arguments.
+// The kernel's command line: options for the kernel, each beginning with `--`, then the program and
+// its arguments.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,5 @@
-// The clock: the time-stamp counter, measured against the 8254 timer (Intel's data sheet) when it is
-// first asked for, so that boot does not pay for it.
+// The clock: the time-stamp counter, measured against the 8254 timer (Intel's data sheet) when it
+// is first asked for, so that boot does not pay for it.
 #include "arch/x86_64/instructions.hpp"
 #include "machine/machine.hpp"
 

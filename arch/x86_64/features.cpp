@@ -18,9 +18,9 @@ struct Feature {
 
 // SDM volume 2A, CPUID.
 constexpr std::array features{
-    Feature{"NX", 0x8000'0001, 'd', 20},    Feature{"RDTSCP", 0x8000'0001, 'd', 27},
-    Feature{"SMEP", 7, 'b', 7},             Feature{"SMAP", 7, 'b', 20},
-    Feature{"UMIP", 7, 'c', 2},             Feature{"FSGSBASE", 7, 'b', 0},
+    Feature{"NX", 0x8000'0001, 'd', 20}, Feature{"RDTSCP", 0x8000'0001, 'd', 27},
+    Feature{"SMEP", 7, 'b', 7},          Feature{"SMAP", 7, 'b', 20},
+    Feature{"UMIP", 7, 'c', 2},          Feature{"FSGSBASE", 7, 'b', 0},
     Feature{"XSAVE", 1, 'c', 26},
 };
 

@@ -24,8 +24,10 @@ inline std::uint64_t read_msr(std::uint32_t msr) {
     return std::uint64_t{high} << 32 | low;
 }
 inline void write_msr(std::uint32_t msr, std::uint64_t value) {
-    asm volatile("wrmsr" : : "c"(msr), "a"(static_cast<std::uint32_t>(value)),
-                 "d"(static_cast<std::uint32_t>(value >> 32)));
+    asm volatile("wrmsr"
+                 :
+                 : "c"(msr), "a"(static_cast<std::uint32_t>(value)),
+                   "d"(static_cast<std::uint32_t>(value >> 32)));
 }
 
 inline std::uint64_t read_cr0() {
@@ -74,7 +76,8 @@ inline std::uint64_t read_tsc() {
     return std::uint64_t{high} << 32 | low;
 }
 
-// Waits for an interrupt with nothing lost in between: `sti` takes effect after the next instruction.
+// Waits for an interrupt with nothing lost in between: `sti` takes effect after the next
+// instruction.
 inline void enable_interrupts_and_halt() { asm volatile("sti; hlt; cli" : : : "memory"); }
 [[noreturn]] inline void halt_for_ever() {
     for (;;) {

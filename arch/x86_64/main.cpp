@@ -30,8 +30,7 @@ void prepare_own_stacks() {
     for (unsigned index = 1; index <= 4; ++index) {
         // The topmost word says whose stack it is; ist_entry reads it.
         auto const top = ist_stack_top(index) - 16;
-        *__builtin_bit_cast(std::uint64_t*, top) =
-            __builtin_bit_cast(std::uint64_t, &processor);
+        *__builtin_bit_cast(std::uint64_t*, top) = __builtin_bit_cast(std::uint64_t, &processor);
         processor.task_state.ist[index - 1] = top;
     }
     load_interrupt_table(true);
@@ -45,11 +44,10 @@ void prepare_own_stacks() {
     BootOptions const options{boot_info.command_line()};
     run_self_test(options.self_test());
     auto const archive = boot_info.archive;
-    auto const loaded = load_first_program(
-        the_kernel,
-        {machine::physical_bytes(archive.start, archive.bytes),
-         PhysPage::containing(archive.start)},
-        options.program());
+    auto const loaded = load_first_program(the_kernel,
+                                           {machine::physical_bytes(archive.start, archive.bytes),
+                                            PhysPage::containing(archive.start)},
+                                           options.program());
     if (!loaded) {
         print("Quarry: cannot start '{}': {}. The boot archive ({} bytes) must hold it.\n",
               options.program(), loaded.error(), archive.bytes);

@@ -34,16 +34,17 @@ alignas(page_bytes) constinit Table fixed_directory;
 alignas(page_bytes) constinit Table fixed_table;
 alignas(page_bytes) constinit Table direct_pdpt;
 
-// Stacks: the memory is here, but they are used through the fixed region, where each has an unmapped
-// page below.
+// Stacks: the memory is here, but they are used through the fixed region, where each has an
+// unmapped page below.
 constexpr std::size_t stack_pages = 8;
 constexpr std::size_t ist_stack_pages = 3;
 constexpr std::size_t ist_count = 4;
 alignas(page_bytes) constinit std::array<std::byte, stack_pages * page_bytes> stack_memory{};
-alignas(page_bytes) constinit
-    std::array<std::byte, ist_count * ist_stack_pages * page_bytes> ist_memory{};
+alignas(page_bytes) constinit std::array<std::byte,
+                                         ist_count * ist_stack_pages * page_bytes> ist_memory{};
 
-// Slots of the fixed region: 0 guard, then the stack, guard, ISTs with a guard each; devices at 256.
+// Slots of the fixed region: 0 guard, then the stack, guard, ISTs with a guard each; devices at
+// 256.
 constexpr std::size_t stack_slot = 1;
 constexpr std::size_t first_ist_slot = stack_slot + stack_pages + 1;
 constexpr std::size_t ist_stride = ist_stack_pages + 1;
@@ -55,7 +56,9 @@ std::uint64_t address_of(void const* object) { return __builtin_bit_cast(std::ui
 PhysPage image_frame(void const* object) {
     return PhysPage::containing(PhysAddr{address_of(object) - KERNEL_BASE});
 }
-Pte entry(PhysPage frame, std::uint64_t flags) { return Pte::from_raw(frame.start().raw() | flags); }
+Pte entry(PhysPage frame, std::uint64_t flags) {
+    return Pte::from_raw(frame.start().raw() | flags);
+}
 
 void map_image() {
     auto const text = address_of(kernel_text_start);
@@ -119,7 +122,8 @@ void find_early_memory(BootInfo const& info) {
         if (holds_kernel) {
             // Below the archive, if that is in the way.
             auto const archive = info.archive.start.raw();
-            bool const inside = info.archive.bytes != 0 && archive >= kernel_physical && archive < end;
+            bool const inside =
+                info.archive.bytes != 0 && archive >= kernel_physical && archive < end;
             early_memory.top = inside ? archive & ~(page_bytes - 1) : end;
             early_memory.end = early_memory.top;
         }
@@ -142,7 +146,8 @@ void map_direct(BootInfo const& info) {
         }
         auto const directory = early_memory.take();
         for (std::size_t j = 0; j < machine::entries_per_table; ++j) {
-            machine::table(directory)[j] = entry(first.plus(j * huge_pages), flags | Pte::page_size);
+            machine::table(directory)[j] =
+                entry(first.plus(j * huge_pages), flags | Pte::page_size);
         }
         direct_pdpt[i] = entry(directory, Pte::present | Pte::writable);
     }

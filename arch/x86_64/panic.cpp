@@ -140,8 +140,6 @@ std::uintptr_t __stack_chk_guard = 0x595e9fbd94fda766;
 }
 namespace std {
 inline namespace __1 {
-[[noreturn]] void __libcpp_verbose_abort(char const* format, ...) {
-    quarry::x86::panic(format);
-}
+[[noreturn]] void __libcpp_verbose_abort(char const* format, ...) { quarry::x86::panic(format); }
 }  // namespace __1
 }  // namespace std

@@ -8,10 +8,10 @@ namespace quarry::x86 {
 
 // Known to tools/quarry_run.py.
 enum class StopCode : std::uint32_t {
-    powered_off = 0,      // status 1: look at the record
-    panic = 0x10,         // 33
+    powered_off = 0,         // status 1: look at the record
+    panic = 0x10,            // 33
     missing_feature = 0x11,  // 35
-    no_program = 0x12,    // 37
+    no_program = 0x12,       // 37
     nothing_to_run = 0x13,   // 39
 };
 

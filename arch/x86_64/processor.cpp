@@ -27,13 +27,14 @@ void initialise_processor(Processor& processor) {
     gdt[2] = kernel_data;
     gdt[4] = user_data;
     gdt[5] = user_code_execute_only;
-    gdt[6] = (sizeof(TaskState) - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 |
-             (tss >> 24 & 0xff) << 56;
+    gdt[6] =
+        (sizeof(TaskState) - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
     gdt[7] = tss >> 32;
     load_gdt({sizeof(gdt) - 1, __builtin_bit_cast(std::uint64_t, &gdt[0])});
-    asm volatile("mov %0, %%ss\n mov %1, %%ds\n mov %1, %%es\n mov %1, %%fs\n mov %1, %%gs\n ltr %w2"
-                 :
-                 : "r"(KERNEL_DATA_SELECTOR), "r"(0), "r"(TSS_SELECTOR));
+    asm volatile(
+        "mov %0, %%ss\n mov %1, %%ds\n mov %1, %%es\n mov %1, %%fs\n mov %1, %%gs\n ltr %w2"
+        :
+        : "r"(KERNEL_DATA_SELECTOR), "r"(0), "r"(TSS_SELECTOR));
     write_msr(msr::gs_base, __builtin_bit_cast(std::uint64_t, &processor));
     write_msr(msr::kernel_gs_base, 0);
     write_msr(msr::efer, read_msr(msr::efer) | 1);  // SYSCALL

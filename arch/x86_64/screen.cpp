@@ -91,8 +91,8 @@ class Screen {
             return;
         }
         for (std::size_t y = 0; y < font_height; ++y) {
-            auto const line = pixels_.subspan((row * font_height + y) * stride_ + column * font_width,
-                                              font_width);
+            auto const line = pixels_.subspan(
+                (row * font_height + y) * stride_ + column * font_width, font_width);
             for (std::size_t x = 0; x < font_width; ++x) {
                 line[x] = font_pixel(c, x, y) ? ink : 0;
             }

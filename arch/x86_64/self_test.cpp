@@ -37,9 +37,7 @@ void run_data() {
     asm volatile("call *%0" : : "r"(&instruction) : "memory");
 }
 
-void write_to_text() {
-    *__builtin_bit_cast(std::uint8_t volatile*, &run_self_test) = 0;
-}
+void write_to_text() { *__builtin_bit_cast(std::uint8_t volatile*, &run_self_test) = 0; }
 
 [[gnu::noinline]] std::uint64_t recurse(std::uint64_t depth) {
     std::array<std::uint64_t volatile, 32> frame{};
@@ -64,10 +62,14 @@ struct SelfTest {
     void (*run)();
 };
 constexpr std::array self_tests{
-    SelfTest{"smap", touch_user_memory},      SelfTest{"smep", run_user_memory},
-    SelfTest{"nx", run_data},                 SelfTest{"read-only-text", write_to_text},
-    SelfTest{"stack-overflow", overflow_stack}, SelfTest{"null", touch_null},
-    SelfTest{"breakpoint", hit_breakpoint},   SelfTest{"hardening", index_out_of_range},
+    SelfTest{"smap", touch_user_memory},
+    SelfTest{"smep", run_user_memory},
+    SelfTest{"nx", run_data},
+    SelfTest{"read-only-text", write_to_text},
+    SelfTest{"stack-overflow", overflow_stack},
+    SelfTest{"null", touch_null},
+    SelfTest{"breakpoint", hit_breakpoint},
+    SelfTest{"hardening", index_out_of_range},
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Faults on purpose, to show that the machine's protections hold in the kernel and that a panic says
-// what happened. `--self-test=NAME` on the kernel's command line.
+// Faults on purpose, to show that the machine's protections hold in the kernel and that a panic
+// says what happened. `--self-test=NAME` on the kernel's command line.
 #pragma once
 
 #include <string_view>

@@ -24,6 +24,7 @@ class SerialPort {
 };
 
 extern constinit SerialPort console_port;  // COM1
-extern constinit SerialPort record_port;   // COM2: machine-readable records, none of a program's text
+extern constinit SerialPort
+    record_port;  // COM2: machine-readable records, none of a program's text
 
 }  // namespace quarry::x86

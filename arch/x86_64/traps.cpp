@@ -87,21 +87,21 @@ void handle_interrupt(std::uint64_t vector) {
 
 std::string_view exception_name(std::uint64_t vector) {
     constexpr std::array<std::string_view, 22> names{
-        "divide error",       "debug exception",      "non-maskable interrupt",
-        "breakpoint",         "overflow",             "bound range exceeded",
-        "invalid opcode",     "no vector unit",       "double fault",
-        "coprocessor overrun", "invalid task state",  "segment not present",
-        "stack segment fault", "general protection",  "page fault",
-        "reserved exception", "x87 error",            "alignment check",
-        "machine check",      "vector unit error",    "virtualization exception",
+        "divide error",        "debug exception",    "non-maskable interrupt",
+        "breakpoint",          "overflow",           "bound range exceeded",
+        "invalid opcode",      "no vector unit",     "double fault",
+        "coprocessor overrun", "invalid task state", "segment not present",
+        "stack segment fault", "general protection", "page fault",
+        "reserved exception",  "x87 error",          "alignment check",
+        "machine check",       "vector unit error",  "virtualization exception",
         "control protection"};
     return vector < names.size() ? names[vector] : "unexpected interrupt";
 }
 
 void load_interrupt_table(bool with_own_stacks) {
     for (std::size_t i = 0; i < 49; ++i) {
-        auto const type = i == vector_breakpoint ? interrupt_gate | callable_by_programs
-                                                 : interrupt_gate;
+        auto const type =
+            i == vector_breakpoint ? interrupt_gate | callable_by_programs : interrupt_gate;
         set_gate(i, quarry_trap_stubs[i], with_own_stacks ? ist_of(i) : std::uint8_t{0},
                  static_cast<std::uint8_t>(type));
     }

@@ -24,7 +24,8 @@ struct MmapSource {
             return nullptr;
         }
         auto* const begin = static_cast<std::byte*>(got);
-        auto const skip = (alignment - reinterpret_cast<std::uintptr_t>(begin) % alignment) % alignment;
+        auto const skip =
+            (alignment - reinterpret_cast<std::uintptr_t>(begin) % alignment) % alignment;
         if (skip != 0) {
             munmap(begin, skip);
         }

@@ -5,8 +5,12 @@ namespace quarry {
 namespace {
 
 constexpr abi::EnvStatus ended_by(abi::EndCause cause, std::uint64_t status) {
-    return {.state = abi::EnvState::ended, .cause = cause, .exit_status = status,
-            .fault_vector = 0, .fault_address = 0, .fault_rip = 0};
+    return {.state = abi::EnvState::ended,
+            .cause = cause,
+            .exit_status = status,
+            .fault_vector = 0,
+            .fault_address = 0,
+            .fault_rip = 0};
 }
 
 }  // namespace
@@ -57,8 +61,7 @@ Result<void> handle(Tag<abi::EnvGetStatus>, Caller&, EnvRef env, UserOut<abi::En
 }
 
 Result<void> handle(Tag<abi::Exit>, Caller& caller, std::uint64_t status) {
-    caller.kernel.end(caller.environment,
-                      ended_by(abi::EndCause::exited, status & 0xffff'ffff));
+    caller.kernel.end(caller.environment, ended_by(abi::EndCause::exited, status & 0xffff'ffff));
     return {};
 }
 

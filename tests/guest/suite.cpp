@@ -1,5 +1,5 @@
-// Runs guest tests one after the other in one boot: `suite NAME…` starts each program and says how it
-// ended, and whether all it had came back.
+// Runs guest tests one after the other in one boot: `suite NAME…` starts each program and says how
+// it ended, and whether all it had came back.
 #include "user/rt/console.hpp"
 #include "user/rt/spawn.hpp"
 

@@ -22,8 +22,8 @@ class TestMachine {
         auto const end = (first + frames + huge_pages - 1) / huge_pages * huge_pages;
         auto const metadata = FrameAllocator::metadata_bytes(end);
         auto const bytes = end * page_bytes + metadata;
-        auto* const memory = static_cast<std::byte*>(std::aligned_alloc(
-            huge_bytes, (bytes + huge_bytes - 1) / huge_bytes * huge_bytes));
+        auto* const memory = static_cast<std::byte*>(
+            std::aligned_alloc(huge_bytes, (bytes + huge_bytes - 1) / huge_bytes * huge_bytes));
         memory_.reset(memory);
         machine::host() = {};
         machine::host().arena = {memory, end * page_bytes};

@@ -1,5 +1,5 @@
-// A reference model of spaces, frames and accounts: maps and sets, nothing clever. It says what each
-// call must return and how the world looks afterwards.
+// A reference model of spaces, frames and accounts: maps and sets, nothing clever. It says what
+// each call must return and how the world looks afterwards.
 #pragma once
 
 #include "abi/calls.hpp"
@@ -17,8 +17,8 @@ namespace quarry::test {
 struct ModelAccount {
     std::uint64_t limit = 0;
     std::shared_ptr<ModelAccount> parent;
-    std::uint64_t split_off = 0;   // limits given to accounts split from this one
-    std::uint64_t charged = 0;     // everything else
+    std::uint64_t split_off = 0;  // limits given to accounts split from this one
+    std::uint64_t charged = 0;    // everything else
     std::uint64_t used() const { return split_off + charged; }
     ~ModelAccount() {
         if (parent) {
@@ -75,7 +75,8 @@ class Model {
     enum class Form { pages, huge, error };
     Form form(ModelSpace&, std::uint64_t page, std::uint64_t count);
     Error check_target(ModelSpace&, std::uint64_t page, std::uint64_t count, bool if_absent);
-    static std::uint64_t new_tables(ModelSpace&, std::uint64_t page, std::uint64_t count, bool huge);
+    static std::uint64_t new_tables(ModelSpace&, std::uint64_t page, std::uint64_t count,
+                                    bool huge);
     static std::uint64_t cost(ModelFrame const&, ModelAccount*);
     Error check_room(ModelAccount&, std::uint64_t charge, std::uint64_t frames, bool ran_out);
     void put(ModelSpace&, std::uint64_t page, ModelMapping);

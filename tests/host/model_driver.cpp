@@ -91,7 +91,9 @@ std::string ModelDriver::page_call() {
     bool const target_past_top = (at + count) << 12 > abi::native_user_top;
     auto& a = actors_[from].space;
     auto& b = actors_[to].space;
-    auto const ran_out = [](std::uint64_t got) { return got == encode_error(Error::out_of_frames); };
+    auto const ran_out = [](std::uint64_t got) {
+        return got == encode_error(Error::out_of_frames);
+    };
     if (!allowed(caller, from)) {
         auto const got = machine_.call<abi::PageUnmap>(from_id, address, count);
         return compare("unmap without the right", Error::not_allowed, got);
@@ -102,8 +104,9 @@ std::string ModelDriver::page_call() {
             auto const mode = bits | (option ? 1ull << 32 : 0) | (huge ? 4ull << 32 : 0);
             auto const got = machine_.call<abi::PageAlloc>(from_id, address, count, mode);
             return compare("alloc",
-                           past_top ? Error::bad_address
-                                    : model_.alloc(a, page, count, perms, huge, option, ran_out(got)),
+                           past_top
+                               ? Error::bad_address
+                               : model_.alloc(a, page, count, perms, huge, option, ran_out(got)),
                            got);
         }
         case 1:
@@ -111,12 +114,13 @@ std::string ModelDriver::page_call() {
             bool const is_map = chance(2);
             auto const mode = bits | (option ? 1ull << 32 : 0);
             auto const got =
-                is_map ? machine_.call<abi::PageMap>(from_id, address, count, to_id, at << 12, mode)
-                       : machine_.call<abi::PageMove>(from_id, address, count, to_id, at << 12, mode);
+                is_map
+                    ? machine_.call<abi::PageMap>(from_id, address, count, to_id, at << 12, mode)
+                    : machine_.call<abi::PageMove>(from_id, address, count, to_id, at << 12, mode);
             auto const expected =
-                past_top                ? Error::bad_address
-                : !allowed(caller, to)  ? Error::not_allowed
-                : target_past_top       ? Error::bad_address
+                past_top               ? Error::bad_address
+                : !allowed(caller, to) ? Error::not_allowed
+                : target_past_top      ? Error::bad_address
                 : is_map ? model_.map(a, page, count, b, at, perms, option, ran_out(got))
                          : model_.move(a, page, count, b, at, perms, option, ran_out(got));
             return compare(is_map ? "map" : "move", expected, got);
@@ -124,10 +128,9 @@ std::string ModelDriver::page_call() {
         case 3: {
             auto const mode = bits | (option ? 2ull << 32 : 0);
             auto const got = machine_.call<abi::PageProtect>(from_id, address, count, mode);
-            return compare("protect",
-                           past_top ? Error::bad_address
-                                    : model_.protect(a, page, count, perms, option),
-                           got);
+            return compare(
+                "protect",
+                past_top ? Error::bad_address : model_.protect(a, page, count, perms, option), got);
         }
         case 4: {
             auto const got = machine_.call<abi::PageUnmap>(from_id, address, count);
@@ -256,7 +259,8 @@ std::string ModelDriver::touch() {
     if (chance(2)) {
         bool const done = machine::copy_out(address, bytes);
         if (done != (mapped && it->second.perms.write())) {
-            return done ? "a page that the model forbids was written" : "a page could not be written";
+            return done ? "a page that the model forbids was written"
+                        : "a page could not be written";
         }
         if (done && at_start) {
             it->second.frame->stamp = value;
@@ -288,9 +292,9 @@ std::string ModelDriver::step() {
     }
     if (result.empty()) {
         for (auto const& actor : actors_) {
-            if (actor.alive && the_kernel.memory.accounts
-                                       .status(the_kernel.spaces.find(actor.id)->account())
-                                       .used_pages != actor.space.account->used()) {
+            if (actor.alive &&
+                the_kernel.memory.accounts.status(the_kernel.spaces.find(actor.id)->account())
+                        .used_pages != actor.space.account->used()) {
                 result = "an account's use differs from the model's";
             }
         }

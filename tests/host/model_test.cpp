@@ -1,5 +1,5 @@
-// The kernel agrees with a reference model on random call sequences. QUARRY_MODEL_CALLS sets how many
-// (the soak target: 10^9), QUARRY_MODEL_SEED where to begin.
+// The kernel agrees with a reference model on random call sequences. QUARRY_MODEL_CALLS sets how
+// many (the soak target: 10^9), QUARRY_MODEL_SEED where to begin.
 #include "tests/host/model_driver.hpp"
 
 #include <gtest/gtest.h>

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import subprocess
 import time
 from collections.abc import Callable
 
@@ -47,7 +48,9 @@ def single(group: str, name: str, test: Callable[[], None]) -> Job:
         begin = time.monotonic()
         try:
             test()
-        except Failed as problem:
+        except qemu.BrokenEnvironment:
+            raise
+        except (Failed, OSError, subprocess.SubprocessError) as problem:
             return [Outcome(group, name, False, str(problem), time.monotonic() - begin)]
         return [Outcome(group, name, True, "", time.monotonic() - begin)]
     return Job(run)

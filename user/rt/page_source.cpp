@@ -39,8 +39,8 @@ slab::Committed QuarrySource::commit(std::byte* at, std::size_t bytes) {
 }
 
 void QuarrySource::decommit(std::byte* at, std::size_t bytes) {
-    auto const done = each_part(
-        at, bytes, [](abi::PageRange range) { return page_unmap(own_space, range); });
+    auto const done =
+        each_part(at, bytes, [](abi::PageRange range) { return page_unmap(own_space, range); });
     if (!done) {
         quarry::fail("the heap's own pages could not be unmapped");
     }

@@ -54,7 +54,8 @@ Result<void> share_archive(abi::SpaceId child) {
     return {};
 }
 
-// The stack, with the Start record and the arguments in its last page. Returns the record's address.
+// The stack, with the Start record and the arguments in its last page. Returns the record's
+// address.
 Result<std::uint64_t> make_stack(abi::SpaceId child, std::string_view program,
                                  std::string_view arguments) {
     if (program.size() + arguments.size() + 2 > abi::max_argument_bytes) {
@@ -69,8 +70,8 @@ Result<std::uint64_t> make_stack(abi::SpaceId child, std::string_view program,
     }
     length += arguments.empty() ? 0 : 1;
 
-    auto const first = UserPage::containing(
-        UserAddr{abi::stack_top - abi::stack_pages * abi::page_bytes});
+    auto const first =
+        UserPage::containing(UserAddr{abi::stack_top - abi::stack_pages * abi::page_bytes});
     auto const last = first.plus(abi::stack_pages - 1);
     auto const record_at = last.start().raw();
     abi::Start const start{record_at + sizeof(abi::Start), length, abi::archive_base,

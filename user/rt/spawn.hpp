@@ -32,8 +32,9 @@ class Child {
     abi::EnvId env_;
 };
 
-// `arguments` are separated by blanks; the program's name is put before them. With `account_pages` the
-// child has an account of its own, of that many pages. not_found, bad_image, or what the calls return.
+// `arguments` are separated by blanks; the program's name is put before them. With `account_pages`
+// the child has an account of its own, of that many pages. not_found, bad_image, or what the calls
+// return.
 Result<Child> spawn(std::string_view program, std::string_view arguments = {},
                     std::uint64_t account_pages = 0);
 

@@ -1,6 +1,6 @@
 // The machine interface inside a Linux process: an arena of frames, real 4-level tables walked in
-// software, and a TLB that keeps every stale entry until told otherwise. It models the architecture,
-// not QEMU, so that tests can go red where an emulator is lenient.
+// software, and a TLB that keeps every stale entry until told otherwise. It models the
+// architecture, not QEMU, so that tests can go red where an emulator is lenient.
 #pragma once
 
 #include "abi/types.hpp"

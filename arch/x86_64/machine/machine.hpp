@@ -38,9 +38,7 @@ inline std::span<std::byte> physical_bytes(PhysAddr address, std::size_t bytes) 
 inline std::span<std::byte> frame_bytes(PhysPage frame) {
     return {object_at<std::byte>(frame), page_bytes};
 }
-inline std::span<Pte> table(PhysPage frame) {
-    return {object_at<Pte>(frame), entries_per_table};
-}
+inline std::span<Pte> table(PhysPage frame) { return {object_at<Pte>(frame), entries_per_table}; }
 #pragma clang unsafe_buffer_usage end
 
 inline void zero_frames(PhysPage first, std::size_t frames) {

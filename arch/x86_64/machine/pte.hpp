@@ -1,6 +1,6 @@
-// Page-table entries of x86-64's 4-level paging (Intel SDM volume 3A, section 4.5), with the software
-// bits that Quarry keeps in them. An entry without the present bit that still names a frame is a
-// mapping with permission *none*: it keeps frame, count and charge.
+// Page-table entries of x86-64's 4-level paging (Intel SDM volume 3A, section 4.5), with the
+// software bits that Quarry keeps in them. An entry without the present bit that still names a
+// frame is a mapping with permission *none*: it keeps frame, count and charge.
 #pragma once
 
 #include "base/address.hpp"
@@ -38,8 +38,12 @@ class Pte {
     constexpr bool is_present() const { return (raw_ & present) != 0; }
     constexpr bool is_huge() const { return (raw_ & page_size) != 0; }
     // A mapping, present or held; at level 0 every entry that is not empty.
-    constexpr bool is_leaf(unsigned level) const { return !is_empty() && (level == 0 || is_huge()); }
-    constexpr bool is_table(unsigned level) const { return !is_empty() && level != 0 && !is_huge(); }
+    constexpr bool is_leaf(unsigned level) const {
+        return !is_empty() && (level == 0 || is_huge());
+    }
+    constexpr bool is_table(unsigned level) const {
+        return !is_empty() && level != 0 && !is_huge();
+    }
     constexpr PhysPage frame() const { return PhysPage::containing(PhysAddr{raw_ & address_mask}); }
 
     // Of a leaf.

@@ -11,8 +11,8 @@
 
 namespace quarry::machine {
 
-// The end of `ss` is where the processor starts pushing on an interrupt from user mode (TSS.RSP0), so
-// it is 16-byte aligned (SDM volume 3A, section 6.14.2).
+// The end of `ss` is where the processor starts pushing on an interrupt from user mode (TSS.RSP0),
+// so it is 16-byte aligned (SDM volume 3A, section 6.14.2).
 struct alignas(16) SavedState {
     std::uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
     std::uint64_t rbp, rdi, rsi, rdx, rcx, rbx, rax;

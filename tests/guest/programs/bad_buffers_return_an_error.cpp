@@ -16,7 +16,8 @@ int main() {
     };
     check_error(status_at(0x400000), Error::bad_buffer, "a target that is read-only");
     check(page_alloc(own_space, {free_area, 1}, abi::permission::write).has_value(), "alloc");
-    check_error(status_at(free_area + 4096 - 8), Error::bad_buffer, "a target that ends in nothing");
+    check_error(status_at(free_area + 4096 - 8), Error::bad_buffer,
+                "a target that ends in nothing");
     check(page_unmap(own_space, {free_area, 1}).has_value(), "unmap");
     return 0;
 }

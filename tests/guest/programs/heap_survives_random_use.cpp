@@ -1,4 +1,5 @@
-// Random malloc, realloc, aligned_alloc and free with the contents checked; then everything goes back.
+// Random malloc, realloc, aligned_alloc and free with the contents checked; then everything goes
+// back.
 #include "tests/guest/check.hpp"
 #include "user/rt/malloc.hpp"
 

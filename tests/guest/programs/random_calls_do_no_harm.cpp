@@ -2,6 +2,7 @@
 #include "tests/guest/check.hpp"
 
 #include <array>
+#include <vector>
 
 int main() {
     using namespace quarry;
@@ -13,14 +14,27 @@ int main() {
         state ^= state << 17;
         return state;
     };
-    // Whatever these reach of the program itself is in the free area: its text, stack and data are at
-    // none of these addresses.
-    constexpr std::array<std::uint64_t, 14> values{
-        0, 1, 2, 512, 4096, free_area, free_area + 4096, abi::native_user_top - 4096,
-        abi::user_end, abi::canonical_limit, 0xffff'8000'0000'0000, ~std::uint64_t{0}, 3,
-        0x1'0000'0003};
-    auto const word = [&] { return random() % 4 == 0 ? random() : values[random() % values.size()]; };
+    // Whatever these reach of the program itself is in the free area: its text, stack and data are
+    // at none of these addresses.
+    constexpr std::array<std::uint64_t, 14> values{0,
+                                                   1,
+                                                   2,
+                                                   512,
+                                                   4096,
+                                                   free_area,
+                                                   free_area + 4096,
+                                                   abi::native_user_top - 4096,
+                                                   abi::user_end,
+                                                   abi::canonical_limit,
+                                                   0xffff'8000'0000'0000,
+                                                   ~std::uint64_t{0},
+                                                   3,
+                                                   0x1'0000'0003};
+    auto const word = [&] {
+        return random() % 4 == 0 ? random() : values[random() % values.size()];
+    };
     std::uint64_t errors = 0;
+    std::vector<std::uint64_t> created;  // spaces; else they would pass to this program's creator
     for (unsigned i = 0; i < 100'000; ++i) {
         auto const call = random() % abi::call_table_slots;
         // Not those that end or stop the caller, wait for a key, or print what lies in memory.
@@ -28,11 +42,18 @@ int main() {
             call == abi::EnvStop::index || call == abi::EnvDestroy::index) {
             continue;
         }
-        auto const result = rt::raw_call(abi::native_base + call, word(), word(), word(), word(),
-                                         word(), word());
+        auto const result =
+            rt::raw_call(abi::native_base + call, word(), word(), word(), word(), word(), word());
         errors += static_cast<std::int64_t>(result) < 0 ? 1 : 0;
+        if (call == abi::SpaceCreate::index && static_cast<std::int64_t>(result) > 0) {
+            created.push_back(result);
+        }
     }
     print("{} of the calls were errors\n", errors);
+    for (auto const space : created) {
+        while (!space_destroy_step({space})) {
+        }
+    }
     check(errors > 10'000, "most random calls are refused");
     return 0;
 }

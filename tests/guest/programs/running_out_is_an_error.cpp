@@ -1,4 +1,5 @@
-// A space with an account of its own can use that much, gets an error then, and leaves nothing behind.
+// A space with an account of its own can use that much, gets an error then, and leaves nothing
+// behind.
 #include "tests/guest/check.hpp"
 
 int main() {
@@ -23,8 +24,8 @@ int main() {
     // Everything there is, 512 pages at a time, then one by one.
     std::uint64_t pages = 0;
     auto const take = [&](std::uint64_t count) {
-        auto const done = page_alloc(own_space, {free_area + pages * 4096, count},
-                                     abi::permission::write);
+        auto const done =
+            page_alloc(own_space, {free_area + pages * 4096, count}, abi::permission::write);
         pages += done ? count : 0;
         return done;
     };

@@ -4,7 +4,9 @@
 int main() {
     using namespace quarry;
     using namespace quarry::test;
-    auto const error = [](Error e) { return ~std::uint64_t{0} - static_cast<std::uint64_t>(e) + 1; };
+    auto const error = [](Error e) {
+        return ~std::uint64_t{0} - static_cast<std::uint64_t>(e) + 1;
+    };
     check(rt::raw_call(0x8000'001f) == error(Error::bad_call), "a slot without a call");
     check(rt::raw_call(0x8000'0020) == error(Error::bad_call), "past the table");
     check(rt::raw_call(0x8000'0fff) == error(Error::bad_call), "the last native number");

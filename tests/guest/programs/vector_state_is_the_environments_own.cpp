@@ -1,4 +1,5 @@
-// Two environments compute with floating point and switch in between: neither sees the other's values.
+// Two environments compute with floating point and switch in between: neither sees the other's
+// values.
 #include "tests/guest/check.hpp"
 
 #include <array>
