@@ -9,11 +9,11 @@ constexpr std::uint64_t size_of(FrameMeta const& meta) {
     return meta.kind == FrameKind::huge ? huge_pages : 1;
 }
 
-void free_user_frame(Memory& memory, PhysPage frame) {
-    if (memory.frames.meta(frame).kind == FrameKind::huge) {
-        memory.frames.free_huge(frame);
+void free_user_frame(Memory& memory, UserFrame frame) {
+    if (memory.frames.meta(frame.page()).kind == FrameKind::huge) {
+        memory.frames.free_huge(frame.page());
     } else {
-        memory.frames.free_page(frame);
+        memory.frames.free_page(frame.page());
     }
 }
 
@@ -40,11 +40,11 @@ FrameBatch::~FrameBatch() {
         auto const frame = first_;
         first_ = PhysPage::numbered(memory_.frames.meta(frame).link);
         --count_;
-        free_user_frame(memory_, frame);
+        free_user_frame(memory_, UserFrame{frame});
     }
 }
 
-PhysPage FrameBatch::take_for(AccountIndex owner) {
+UserFrame FrameBatch::take_for(AccountIndex owner) {
     auto const frame = first_;
     auto& meta = memory_.frames.meta(frame);
     first_ = PhysPage::numbered(meta.link);
@@ -52,7 +52,7 @@ PhysPage FrameBatch::take_for(AccountIndex owner) {
     meta.link = 0;
     meta.owner = owner;
     meta.owner_mappings = 1;
-    return frame;
+    return UserFrame{frame};
 }
 
 Result<TableReserve> TableReserve::allocate(Memory& memory, std::size_t count) {
@@ -72,32 +72,32 @@ Result<TableReserve> TableReserve::allocate(Memory& memory, std::size_t count) {
 
 TableReserve::~TableReserve() {
     while (count_ != 0) {
-        memory_.frames.free_page(take());
+        memory_.frames.free_page(take().page());
     }
 }
 
-PhysPage TableReserve::take() {
+TableFrame TableReserve::take() {
     auto const frame = first_;
     auto& meta = memory_.frames.meta(frame);
     first_ = PhysPage::numbered(meta.link);
     meta.link = 0;
     --count_;
-    return frame;
+    return TableFrame{frame};
 }
 
-std::uint64_t Mappings::cost(Memory& memory, PhysPage frame, AccountIndex account) {
-    auto const& meta = memory.frames.meta(frame);
+std::uint64_t Mappings::cost(Memory& memory, UserFrame frame, AccountIndex account) {
+    auto const& meta = memory.frames.meta(frame.page());
     return meta.owner == account ? 0 : size_of(meta);
 }
 
-bool Mappings::has_room(Memory& memory, PhysPage frame) {
-    auto const& meta = memory.frames.meta(frame);
+bool Mappings::has_room(Memory& memory, UserFrame frame) {
+    auto const& meta = memory.frames.meta(frame.page());
     return meta.owner_mappings < max_mappings - abi::max_range_pages &&
            meta.other_mappings < max_mappings - abi::max_range_pages;
 }
 
-void Mappings::add(Memory& memory, PhysPage frame, AccountIndex account) {
-    auto& meta = memory.frames.meta(frame);
+void Mappings::add(Memory& memory, UserFrame frame, AccountIndex account) {
+    auto& meta = memory.frames.meta(frame.page());
     if (meta.owner == account) {
         meta.owner_mappings = meta.owner_mappings + 1;
     } else {
@@ -105,8 +105,8 @@ void Mappings::add(Memory& memory, PhysPage frame, AccountIndex account) {
     }
 }
 
-void Mappings::drop(Memory& memory, PhysPage frame, AccountIndex account) {
-    auto& meta = memory.frames.meta(frame);
+void Mappings::drop(Memory& memory, UserFrame frame, AccountIndex account) {
+    auto& meta = memory.frames.meta(frame.page());
     if (meta.owner == account) {
         meta.owner_mappings = meta.owner_mappings - 1;
         if (meta.owner_mappings == 0) {
@@ -122,18 +122,18 @@ void Mappings::drop(Memory& memory, PhysPage frame, AccountIndex account) {
     }
 }
 
-bool Mappings::is_sole(Memory& memory, PhysPage frame) {
-    return memory.frames.meta(frame).references() == 1;
+bool Mappings::is_sole(Memory& memory, UserFrame frame) {
+    return memory.frames.meta(frame.page()).references() == 1;
 }
 
 FrameRef FrameRef::adopt(Memory& memory, PhysPage frame) {
     memory.frames.adopt(frame).holders = 1;
-    return {memory, frame};
+    return {memory, UserFrame{frame}};
 }
 
 FrameRef::~FrameRef() {
     if (memory_ != nullptr) {
-        auto& meta = memory_->frames.meta(frame_);
+        auto& meta = memory_->frames.meta(frame_.page());
         if (--meta.holders == 0 && meta.references() == 0) {
             free_user_frame(*memory_, frame_);
         }
@@ -141,7 +141,7 @@ FrameRef::~FrameRef() {
 }
 
 FrameRef FrameRef::share() const {
-    ++memory_->frames.meta(frame_).holders;
+    ++memory_->frames.meta(frame_.page()).holders;
     return {*memory_, frame_};
 }
 

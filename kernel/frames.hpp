@@ -5,6 +5,7 @@
 #include "base/address.hpp"
 #include "kernel/account.hpp"
 #include "kernel/frame_allocator.hpp"
+#include "kernel/frame_types.hpp"
 
 #include <cstddef>
 #include <utility>
@@ -35,7 +36,7 @@ class FrameBatch {
     ~FrameBatch();
 
     // One frame out of the batch, for one mapping by the account that paid. At most `count` times.
-    PhysPage take_for(AccountIndex owner);
+    UserFrame take_for(AccountIndex owner);
 
   private:
     FrameBatch(Memory& memory, FrameSize size) : memory_(memory), size_(size) {}
@@ -56,7 +57,7 @@ class TableReserve {
     TableReserve& operator=(TableReserve&&) = delete;
     ~TableReserve();
 
-    PhysPage take();
+    TableFrame take();
 
   private:
     explicit TableReserve(Memory& memory) : memory_(memory) {}
@@ -70,12 +71,12 @@ class TableReserve {
 class Mappings {
   public:
     // What one more mapping by `account` costs it: nothing where it owns the frame.
-    static std::uint64_t cost(Memory& memory, PhysPage frame, AccountIndex account);
-    static bool has_room(Memory& memory, PhysPage frame);
-    static void add(Memory& memory, PhysPage frame, AccountIndex account);
+    static std::uint64_t cost(Memory& memory, UserFrame frame, AccountIndex account);
+    static bool has_room(Memory& memory, UserFrame frame);
+    static void add(Memory& memory, UserFrame frame, AccountIndex account);
     // Drops one mapping, gives back what it cost, and frees the frame with its last reference.
-    static void drop(Memory& memory, PhysPage frame, AccountIndex account);
-    static bool is_sole(Memory& memory, PhysPage frame);
+    static void drop(Memory& memory, UserFrame frame, AccountIndex account);
+    static bool is_sole(Memory& memory, UserFrame frame);
 };
 
 // A reference the kernel itself holds to a frame (boot archive). Copied only by share().
@@ -89,14 +90,14 @@ class FrameRef {
     ~FrameRef();
 
     FrameRef share() const;
-    PhysPage frame() const { return frame_; }
+    UserFrame frame() const { return frame_; }
     // Keeps the reference for as long as the machine runs.
     void keep_forever() && { memory_ = nullptr; }
 
   private:
-    FrameRef(Memory& memory, PhysPage frame) : memory_(&memory), frame_(frame) {}
+    FrameRef(Memory& memory, UserFrame frame) : memory_(&memory), frame_(frame) {}
     Memory* memory_;
-    PhysPage frame_;
+    UserFrame frame_;
 };
 
 }  // namespace quarry

@@ -25,7 +25,7 @@ Result<PhysPage> allocate_root_table(Memory& memory, AccountIndex account) {
     auto charge = TRY(Charge::make(memory.accounts, account, 1));
     auto reserve = TRY(TableReserve::allocate(memory, 1));
     charge.keep();
-    auto const root = reserve.take();
+    auto const root = reserve.take().page();
     machine::prepare_root(root);
     return root;
 }

@@ -61,10 +61,10 @@ Result<void> map_archive(Memory& memory, Space& space, BootArchive archive) {
         auto const tables = space.mapped().tables.missing({first.plus(i), 1}, 0);
         auto charge = TRY(Charge::make(memory.accounts, space.account(), 1 + tables));
         FrameRef::adopt(memory, frame).keep_forever();
-        Mappings::add(memory, frame, space.account());
+        Mappings::add(memory, UserFrame{frame}, space.account());
         auto const slot = space.mapped().tables.make(memory, first.plus(i), 0, reserve);
-        PageTables::exchange(memory, slot,
-                             Pte::leaf(frame, PagePerms::of(abi::permission::read), false));
+        PageTables::exchange(
+            memory, slot, Pte::leaf(UserFrame{frame}, PagePerms::of(abi::permission::read), false));
         charge.keep();
     }
     return {};

@@ -158,10 +158,10 @@ Result<void> page_map(Mapped from, PageSpan source, Mapped to, UserPage at, Page
         if (!slot.entry->perms().allows(perms)) {
             return Error::bad_permission;
         }
-        if (!Mappings::has_room(memory, slot.entry->frame())) {
+        if (!Mappings::has_room(memory, slot.entry->user_frame())) {
             return Error::out_of_account;
         }
-        cost += Mappings::cost(memory, slot.entry->frame(), to.account);
+        cost += Mappings::cost(memory, slot.entry->user_frame(), to.account);
         return {};
     }));
     TRY(check_target(to.tables, target, if_absent));
@@ -177,7 +177,7 @@ Result<void> page_map(Mapped from, PageSpan source, Mapped to, UserPage at, Page
         make_room(to, target, level, retired);
     }
     return each_mapping(from.tables, source, form, [&](std::size_t i, Slot slot) -> Result<void> {
-        auto const frame = slot.entry->frame();
+        auto const frame = slot.entry->user_frame();
         auto const narrowed = slot.entry->perms().narrowed_to(perms);
         Mappings::add(memory, frame, to.account);
         auto const place = to.tables.make(memory, target.page(i), level, reserve);
@@ -201,7 +201,7 @@ Result<void> page_move(Mapped from, PageSpan source, Mapped to, UserPage at, Pag
     auto& memory = to.memory;
     std::uint64_t cost = 0;
     TRY(each_mapping(from.tables, source, form, [&](std::size_t, Slot slot) -> Result<void> {
-        auto const frame = slot.entry->frame();
+        auto const frame = slot.entry->user_frame();
         if (!Mappings::has_room(memory, frame)) {
             return Error::out_of_account;
         }
@@ -230,7 +230,7 @@ Result<void> page_move(Mapped from, PageSpan source, Mapped to, UserPage at, Pag
         if (from.account == to.account) {
             left.changed(source.page(i), old);
         } else {
-            Mappings::add(memory, old.frame(), to.account);
+            Mappings::add(memory, old.user_frame(), to.account);
             left.mapping(source.page(i), old);
         }
         return {};
@@ -250,7 +250,7 @@ Result<void> page_protect(Mapped space, PageSpan span, PagePerms perms, IfSole i
         if (if_sole == IfSole::no) {
             return Error::bad_permission;
         }
-        if (!Mappings::is_sole(memory, slot.entry->frame())) {
+        if (!Mappings::is_sole(memory, slot.entry->user_frame())) {
             return Error::not_sole;
         }
         return {};
@@ -282,7 +282,7 @@ Result<void> page_split(Mapped space, UserPage at) {
     auto& memory = space.memory;
     auto const old = *slot.entry;
     auto const first = old.frame();
-    if (!Mappings::is_sole(memory, first)) {
+    if (!Mappings::is_sole(memory, old.user_frame())) {
         return Error::not_sole;
     }
     auto charge = TRY(Charge::make(memory.accounts, space.account, 1));
@@ -299,9 +299,9 @@ Result<void> page_split(Mapped space, UserPage at) {
         meta.kind = FrameKind::user;
         meta.owner = owner;
         (owner == space.account ? meta.owner_mappings = 1 : meta.other_mappings = 1);
-        machine::table(table)[i] = Pte::leaf(frame, old.perms(), false);
+        machine::table(table.page())[i] = Pte::leaf(UserFrame{frame}, old.perms(), false);
     }
-    memory.frames.meta(table).live = huge_pages;
+    memory.frames.meta(table.page()).live = huge_pages;
     Retired retired{space};
     retired.changed(at, PageTables::exchange(memory, slot, Pte::table(table)));
     return {};
@@ -329,7 +329,7 @@ bool clear_table(Mapped space, PhysPage table, unsigned level, std::size_t& budg
         }
         PageTables::exchange(space.memory, {&entry, level, table}, Pte{});
         if (old.is_leaf(level)) {
-            Mappings::drop(space.memory, old.frame(), space.account);
+            Mappings::drop(space.memory, old.user_frame(), space.account);
         } else {
             space.memory.frames.free_page(old.frame());
             space.memory.accounts.uncharge(space.account, 1);

@@ -44,7 +44,7 @@ class Retired {
         machine::finish_invalidations(space_.tables.root());
         auto& memory = space_.memory;
         for (std::size_t i = 0; i < mapping_count_; ++i) {
-            Mappings::drop(memory, mappings_[i], space_.account);
+            Mappings::drop(memory, UserFrame{mappings_[i]}, space_.account);
         }
         for (std::size_t i = 0; i < table_count_; ++i) {
             memory.frames.free_page(tables_[i]);

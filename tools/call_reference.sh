@@ -12,7 +12,7 @@ clang++-19 -std=gnu++23 -stdlib=libc++ -I. tools/call_reference.cpp -o "$work/re
 "$work/reference" > "$work/calls.md"
 if [ "${1:-}" = "--check" ]; then
     diff -u docs/calls.md "$work/calls.md" || {
-        echo "docs/calls.md is not what abi/calls.hpp says: run tools/call_reference.sh and look at the change"
+        echo "docs/calls.md is not what abi/calls.hpp says: run tools/call_reference.sh"
         exit 1
     }
 else

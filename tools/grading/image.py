@@ -61,7 +61,7 @@ def missing_feature(feature: str) -> Job:
 SELF_TESTS = {
     "smap": (r"page fault", r"touched user memory outside the copy path \(SMAP\)"),
     "smep": (r"page fault", r"touched user memory outside the copy path \(SMEP\)"),
-    "nx": (r"page fault", r"quarry::x86::\S*run_data"),
+    "nx": (r"page fault", r"run_self_test"),
     "read-only-text": (r"page fault", r"write_to_text"),
     "stack-overflow": (r"double fault", r"stack overflowed into its guard page", r"recurse"),
     "null": (r"page fault", r"page walk of 0x8", r"touch_null"),

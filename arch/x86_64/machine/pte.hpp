@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/address.hpp"
+#include "kernel/frame_types.hpp"
 #include "kernel/page_perms.hpp"
 
 #include <cstddef>
@@ -19,11 +20,11 @@ class Pte {
   public:
     constexpr Pte() = default;
 
-    static constexpr Pte table(PhysPage frame) {
-        return Pte{frame.start().raw() | present | writable | user};
+    static constexpr Pte table(TableFrame frame) {
+        return Pte{frame.page().start().raw() | present | writable | user};
     }
-    static constexpr Pte leaf(PhysPage frame, PagePerms perms, bool huge) {
-        std::uint64_t raw = frame.start().raw() | user | perms.tag();
+    static constexpr Pte leaf(UserFrame frame, PagePerms perms, bool huge) {
+        std::uint64_t raw = frame.page().start().raw() | user | perms.tag();
         raw |= perms.none() ? held : present;
         raw |= perms.write() ? writable : 0;
         raw |= perms.execute() ? 0 : no_execute;
@@ -47,6 +48,7 @@ class Pte {
     constexpr PhysPage frame() const { return PhysPage::containing(PhysAddr{raw_ & address_mask}); }
 
     // Of a leaf.
+    constexpr UserFrame user_frame() const { return UserFrame{frame()}; }
     constexpr PagePerms perms() const {
         std::uint64_t bits = raw_ & abi::permission::tag_mask;
         bits |= (raw_ & may_write) != 0 ? abi::permission::may_write.bits : 0;
@@ -58,7 +60,7 @@ class Pte {
         }
         return *PagePerms::parse(bits);
     }
-    constexpr Pte with_perms(PagePerms perms) const { return leaf(frame(), perms, is_huge()); }
+    constexpr Pte with_perms(PagePerms perms) const { return leaf(user_frame(), perms, is_huge()); }
     constexpr std::uint64_t raw() const { return raw_; }
 
     static constexpr std::uint64_t present = 1;

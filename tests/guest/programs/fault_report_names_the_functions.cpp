@@ -1,7 +1,8 @@
 // The line that ends a program names it, the fault, and the functions on its stack.
 // expect: fault 14
-// console: \[fault_report_names_the_functions [0-9a-f]+\] ended: page fault \(write, not mapped\),
-// address 0x10 console: innermost console: outermost
+// console: \[fault_report_names_the_functions [0-9a-f]+\] ended: page fault \(write, not mapped\), address 0x10
+// console: innermost
+// console: outermost
 #include "tests/guest/check.hpp"
 
 extern "C" {

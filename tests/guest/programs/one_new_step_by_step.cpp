@@ -1,5 +1,7 @@
 // What one `new` costs: the page calls made and the frames taken, down to the tables; and that all
-// of it is given back. console: page calls: 2 console: frames taken: [0-9]+
+// of it is given back.
+// console: page calls: 2
+// console: frames taken: [0-9]+
 #include "tests/guest/check.hpp"
 #include "user/rt/malloc.hpp"
 

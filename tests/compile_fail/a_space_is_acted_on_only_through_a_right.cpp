@@ -1,0 +1,13 @@
+// A SpaceRef exists only where the right was looked up.
+// refused: calling a private constructor|no matching conversion
+#include "kernel/decode.hpp"
+
+using namespace quarry;
+
+Result<SpaceRef> target(Caller const& caller, Space& space) {
+#ifdef MISUSE
+    return SpaceRef{space};
+#else
+    return SpaceRef::parse(caller, space.id.value);
+#endif
+}

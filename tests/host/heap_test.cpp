@@ -1,0 +1,341 @@
+// The heap over mmap: against a reference map, with pages that run out, and with threads.
+#include "heap/heap.hpp"
+#include "heap/sources/mmap_source.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <vector>
+
+namespace slab {
+namespace {
+
+using TestHeap = Heap<MmapSource>;
+
+// As mmap's, with a limit, counts, and failures that are remembered instead of fatal.
+struct LimitedSource : MmapSource {
+    std::size_t* pages_left = nullptr;
+    char const** failure = nullptr;
+
+    Committed commit(std::byte* at, std::size_t bytes) {
+        if (pages_left != nullptr && *pages_left < bytes / page_bytes) {
+            return Committed::failed;
+        }
+        if (pages_left != nullptr) {
+            *pages_left -= bytes / page_bytes;
+        }
+        return MmapSource::commit(at, bytes);
+    }
+    void decommit(std::byte* at, std::size_t bytes) {
+        if (pages_left != nullptr) {
+            *pages_left += bytes / page_bytes;
+        }
+        MmapSource::decommit(at, bytes);
+    }
+    void fail(char const* what, void const*) {
+        if (failure == nullptr) {
+            std::abort();
+        }
+        *failure = what;
+    }
+};
+using LimitedHeap = Heap<LimitedSource>;
+
+TEST(SizeClasses, EveryRequestFitsItsClassAndNoSmallerOne) {
+    for (std::size_t bytes = 1; bytes <= small_limit; ++bytes) {
+        auto const index = class_of(bytes);
+        ASSERT_LT(index, class_count);
+        ASSERT_GE(class_bytes(index), bytes);
+        if (index > 1) {
+            ASSERT_LT(class_bytes(index - 1), bytes);
+        }
+    }
+}
+
+TEST(SizeClasses, DivisionByMultiplicationIsExact) {
+    for (std::size_t index = 1; index < class_count; ++index) {
+        auto const size = class_bytes(index);
+        for (std::size_t offset = 0; offset < slab_units(index) * unit_bytes; ++offset) {
+            ASSERT_EQ(offset * reciprocal(size) >> 32, offset / size) << size << " " << offset;
+        }
+    }
+}
+
+class RandomUse {
+  public:
+    RandomUse(std::uint64_t seed, std::size_t most) : random_(seed), most_(most) {}
+    ~RandomUse() {
+        while (!blocks_.empty()) {
+            drop();
+        }
+        heap_.release();
+    }
+
+    void step() {
+        auto const kind = random_() % 100;
+        if (blocks_.empty() || (kind < 45 && blocks_.size() < 2000)) {
+            add();
+        } else if (kind < 60) {
+            change();
+        } else {
+            drop();
+        }
+    }
+    TestHeap& heap() { return heap_; }
+    std::size_t in_use() const { return blocks_.size(); }
+
+  private:
+    struct Block {
+        std::size_t bytes;
+        unsigned char fill;
+    };
+    std::size_t random_size() {
+        auto const bits = random_() % 18;
+        return random_() % 200 == 0 ? random_() % most_ : random_() % (std::size_t{2} << bits);
+    }
+    void put(void* at, std::size_t bytes) {
+        ASSERT_NE(at, nullptr);
+        ASSERT_GE(heap_.usable_bytes(at), bytes);
+        auto const address = reinterpret_cast<std::uintptr_t>(at);
+        auto const next = blocks_.lower_bound(address);
+        if (next != blocks_.end()) {
+            ASSERT_LE(address + bytes, next->first) << "overlaps the block above";
+        }
+        if (next != blocks_.begin()) {
+            auto const before = std::prev(next);
+            ASSERT_LE(before->first + before->second.bytes, address) << "overlaps the block below";
+        }
+        auto const fill = static_cast<unsigned char>(random_());
+        std::memset(at, fill, bytes);
+        blocks_[address] = {bytes, fill};
+    }
+    void add() {
+        auto const bytes = random_size();
+        if (random_() % 4 == 0) {
+            auto const alignment = std::size_t{1} << random_() % 22;
+            void* const at = heap_.allocate_aligned(alignment, bytes);
+            ASSERT_EQ(reinterpret_cast<std::uintptr_t>(at) % alignment, 0u);
+            put(at, bytes);
+        } else if (random_() % 4 == 0) {
+            auto* const at = static_cast<unsigned char*>(heap_.allocate_zeroed(1, bytes));
+            for (std::size_t i = 0; i < bytes; ++i) {
+                ASSERT_EQ(at[i], 0);
+            }
+            put(at, bytes);
+        } else {
+            put(heap_.allocate(bytes), bytes);
+        }
+    }
+    auto any() {
+        auto it = blocks_.lower_bound(blocks_.begin()->first + random_() % (1u << 28));
+        return it == blocks_.end() ? blocks_.begin() : it;
+    }
+    void expect_whole(void const* at, std::size_t bytes, unsigned char fill) {
+        auto const* const p = static_cast<unsigned char const*>(at);
+        for (std::size_t i = 0; i < bytes; ++i) {
+            ASSERT_EQ(p[i], fill);
+        }
+    }
+    void drop() {
+        auto const it = any();
+        auto* const at = reinterpret_cast<void*>(it->first);
+        expect_whole(at, it->second.bytes, it->second.fill);
+        blocks_.erase(it);
+        heap_.free(at);
+    }
+    void change() {
+        auto const it = any();
+        auto const old = it->second;
+        auto* const at = reinterpret_cast<void*>(it->first);
+        auto const bytes = random_size() + 1;
+        blocks_.erase(it);
+        auto* const moved = heap_.reallocate(at, bytes);
+        expect_whole(moved, std::min(bytes, old.bytes), old.fill);
+        put(moved, bytes);
+    }
+
+    std::mt19937_64 random_;
+    std::size_t most_;
+    TestHeap heap_;
+    std::map<std::uintptr_t, Block> blocks_;
+};
+
+TEST(Heap, RandomUseAgreesWithAReferenceMap) {
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+        RandomUse use(seed, std::size_t{4} << 20);
+        for (int i = 0; i < 20'000 && !testing::Test::HasFatalFailure(); ++i) {
+            use.step();
+        }
+    }
+}
+
+TEST(Heap, EmptySlabsGoBack) {
+    TestHeap heap;
+    std::vector<void*> blocks;
+    for (int i = 0; i < 100'000; ++i) {
+        blocks.push_back(heap.allocate(64));
+    }
+    auto const full = heap.statistics();
+    for (auto* const block : blocks) {
+        heap.free(block);
+    }
+    auto const empty = heap.statistics();
+    EXPECT_EQ(empty.in_use_bytes, 0u);
+    EXPECT_LT(empty.held_bytes - empty.metadata_bytes, 64u * 1024);
+    EXPECT_GT(full.held_bytes, 6'000'000u);
+    heap.release();
+}
+
+TEST(Heap, WithoutMorePagesItGivesNullAndLives) {
+    std::size_t pages = 40;
+    char const* failure = nullptr;
+    LimitedSource source;
+    source.pages_left = &pages;
+    source.failure = &failure;
+    LimitedHeap heap(source);
+    std::mt19937_64 random(9);
+    std::vector<void*> blocks;
+    unsigned refused = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        if (random() % 2 == 0) {
+            auto* const block = heap.allocate(random() % 40'000);
+            refused += block == nullptr ? 1 : 0;
+            if (block != nullptr) {
+                blocks.push_back(block);
+            }
+        } else if (!blocks.empty()) {
+            std::swap(blocks[random() % blocks.size()], blocks.back());
+            heap.free(blocks.back());
+            blocks.pop_back();
+        }
+    }
+    EXPECT_GT(refused, 100u);
+    for (auto* const block : blocks) {
+        heap.free(block);
+    }
+    EXPECT_EQ(failure, nullptr);
+    EXPECT_EQ(heap.statistics().in_use_bytes, 0u);
+    EXPECT_EQ(pages + heap.statistics().held_bytes / page_bytes, 40u) << "a page was lost";
+    heap.release();
+}
+
+TEST(Heap, MisuseIsReported) {
+    char const* failure = nullptr;
+    LimitedSource source;
+    source.failure = &failure;
+    LimitedHeap heap(source);
+    auto const reported = [&](char const* part) {
+        bool const found = failure != nullptr && std::strstr(failure, part) != nullptr;
+        failure = nullptr;
+        return found;
+    };
+    for (std::size_t const bytes : {1u, 48u, 64u, 1000u, 5000u, 30'000u}) {
+        auto* const block = static_cast<char*>(heap.allocate(bytes));
+        auto* const keeps_the_slab = heap.allocate(bytes);
+        heap.free(block + 8);
+        EXPECT_TRUE(reported("into the middle")) << bytes;
+        heap.free(block);
+        EXPECT_FALSE(reported("")) << bytes;
+        heap.free(block);
+        EXPECT_TRUE(reported("double free")) << bytes;
+        (void)heap.usable_bytes(block);
+        EXPECT_TRUE(reported("no block in use")) << bytes;
+        heap.free(keeps_the_slab);
+    }
+    auto* const large = static_cast<char*>(heap.allocate(100'000));
+    heap.free(large + 4096);
+    EXPECT_TRUE(reported("into the middle"));
+    heap.free(large);
+    heap.free(large);
+    EXPECT_TRUE(reported("double free"));
+    int local = 0;
+    heap.free(&local);
+    EXPECT_TRUE(reported("not this heap's"));
+    heap.release();
+}
+
+TEST(Heap, ABlockPastTheLastOfASlabIsNoBlock) {
+    char const* failure = nullptr;
+    LimitedSource source;
+    source.failure = &failure;
+    LimitedHeap heap(source);
+    auto* const first = static_cast<char*>(heap.allocate(48));  // 341 in 16 KiB, 16 bytes over
+    heap.free(first + 341 * 48);
+    EXPECT_NE(failure, nullptr);
+    heap.free(first);
+    heap.release();
+}
+
+TEST(Heap, ExtremeRequestsGiveNull) {
+    TestHeap heap;
+    EXPECT_EQ(heap.allocate(~std::size_t{0}), nullptr);
+    EXPECT_EQ(heap.allocate(PTRDIFF_MAX), nullptr);
+    EXPECT_EQ(heap.allocate_zeroed(std::size_t{1} << 33, std::size_t{1} << 33), nullptr);
+    EXPECT_EQ(heap.allocate_aligned(3, 10), nullptr);
+    EXPECT_EQ(heap.allocate_aligned(0, 10), nullptr);
+    EXPECT_EQ(heap.allocate_aligned(std::size_t{4} << 20, 10), nullptr);
+    auto* const empty = heap.allocate(0);
+    auto* const other = heap.allocate(0);
+    EXPECT_NE(empty, nullptr);
+    EXPECT_NE(empty, other);
+    heap.free(empty);
+    heap.free(other);
+    heap.free(nullptr);
+    auto* const block = heap.allocate(100);
+    EXPECT_EQ(heap.reallocate(block, ~std::size_t{0} - 5), nullptr);
+    heap.free(block);
+    heap.release();
+}
+
+TEST(Heap, LargeBlocksGrowAndShrinkInPlace) {
+    TestHeap heap;
+    auto* const block = static_cast<char*>(heap.allocate(100'000));
+    block[99'999] = 'x';
+    auto* const grown = static_cast<char*>(heap.reallocate(block, 110'000));
+    EXPECT_EQ(grown, block);
+    EXPECT_EQ(grown[99'999], 'x');
+    auto* const shrunk = heap.reallocate(grown, 40'000);
+    EXPECT_EQ(shrunk, block);
+    EXPECT_EQ(heap.statistics().large_bytes, 40'960u);
+    heap.free(shrunk);
+    heap.release();
+}
+
+TEST(Heap, ThreadsShareALockedHeap) {
+    static Heap<MmapSource, std::mutex> heap;
+    std::vector<std::thread> threads;
+    for (unsigned id = 0; id < 4; ++id) {
+        threads.emplace_back([id] {
+            std::mt19937_64 random(id);
+            std::vector<std::pair<unsigned char*, std::size_t>> mine;
+            for (int i = 0; i < 5'000; ++i) {
+                if (random() % 2 == 0 || mine.empty()) {
+                    auto const bytes = 1 + random() % 3'000;
+                    auto* const block = static_cast<unsigned char*>(heap.allocate(bytes));
+                    std::memset(block, static_cast<int>(id), bytes);
+                    mine.emplace_back(block, bytes);
+                } else {
+                    auto const [block, bytes] = mine.back();
+                    mine.pop_back();
+                    ASSERT_EQ(block[bytes / 2], id);
+                    heap.free(block);
+                }
+            }
+            for (auto const& [block, bytes] : mine) {
+                heap.free(block);
+            }
+        });
+    }
+    for (auto& thread : threads) {
+        thread.join();
+    }
+    EXPECT_EQ(heap.statistics().in_use_bytes, 0u);
+    heap.release();
+}
+
+}  // namespace
+}  // namespace slab
