@@ -53,7 +53,7 @@ soak: setup $(BUILD)/build.ninja
 	@QUARRY_MODEL_CALLS=$(CALLS) $(BUILD)/tests/host/model_test
 
 format: setup
-	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
+	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs clang-format-19 -i
 
 lint: setup $(BUILD)/build.ninja
 	@tools/lint.py

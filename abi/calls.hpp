@@ -6,162 +6,177 @@
 
 namespace quarry::abi {
 
-using ConsoleWrite =
-    Call<"console_write", 0x00, Parameters<Parameter<"text", InBuffer>>, std::uint64_t,
-         Errors<Error::bad_buffer>,
-         "Writes at most 4,096 bytes to the console; returns how many. Stubs loop.">;
+struct ConsoleWrite
+    : Call<"console_write", 0x00, Parameters<Parameter<"text", InBuffer>>, std::uint64_t,
+           Errors<Error::bad_buffer>,
+           "Writes at most 4,096 bytes to the console; returns how many. Stubs loop."> {};
 
-using ConsoleRead =
-    Call<"console_read", 0x01, Parameters<Parameter<"to", OutBuffer>>, std::uint64_t,
-         Errors<Error::bad_buffer, Error::again>,
-         "Reads what has been typed, at most the buffer's size, and returns how many bytes. With "
-         "nothing typed the caller blocks until a key comes and then gets `again`.">;
+struct ConsoleRead
+    : Call<"console_read", 0x01, Parameters<Parameter<"to", OutBuffer>>, std::uint64_t,
+           Errors<Error::bad_buffer, Error::again>,
+           "Reads what has been typed, at most the buffer's size, and returns how many bytes. With "
+           "nothing typed the caller blocks until a key comes and then gets `again`."> {};
 
-using EnvSelf =
-    Call<"env_self", 0x02, Parameters<>, EnvId, Errors<>,
-         "The caller's environment id. Does nothing else: the null call of benchmarks.">;
+struct EnvSelf
+    : Call<"env_self", 0x02, Parameters<>, EnvId, Errors<>,
+           "The caller's environment id. Does nothing else: the null call of benchmarks."> {};
 
-using SpaceSelf =
-    Call<"space_self", 0x03, Parameters<>, SpaceId, Errors<>, "The id of the caller's space.">;
+struct SpaceSelf
+    : Call<"space_self", 0x03, Parameters<>, SpaceId, Errors<>, "The id of the caller's space."> {};
 
-using SpaceCreate = Call<
-    "space_create", 0x04,
-    Parameters<Parameter<"account_pages", std::uint64_t>, Parameter<"name", InBuffer>>, SpaceId,
-    Errors<Error::bad_buffer, Error::out_of_frames, Error::out_of_account, Error::out_of_slots>,
-    "Creates an empty space that the caller's space has the right over. With 0 it shares the "
-    "caller's account; otherwise it gets its own, with that many pages split from the "
-    "caller's. Charges two pages to the new space's account. Diagnostics call it `name`, of "
-    "which the first 64 bytes count.">;
+struct SpaceCreate
+    : Call<
+          "space_create", 0x04,
+          Parameters<Parameter<"account_pages", std::uint64_t>, Parameter<"name", InBuffer>>,
+          SpaceId,
+          Errors<Error::bad_buffer, Error::out_of_frames, Error::out_of_account,
+                 Error::out_of_slots>,
+          "Creates an empty space that the caller's space has the right over. With 0 it shares the "
+          "caller's account; otherwise it gets its own, with that many pages split from the "
+          "caller's. Charges two pages to the new space's account. Diagnostics call it `name`, of "
+          "which the first 64 bytes count."> {};
 
-using SpaceDestroy =
-    Call<"space_destroy", 0x05, Parameters<Parameter<"space", SpaceId>>, void,
-         Errors<Error::not_found, Error::not_allowed, Error::again>,
-         "Ends a space, its environments and their records, and gives its memory back in bounded "
-         "steps: `again` until all is returned. Spaces it created pass to its creator. A space "
-         "cannot destroy itself with this (`not_allowed`): its environments exit.">;
+struct SpaceDestroy
+    : Call<"space_destroy", 0x05, Parameters<Parameter<"space", SpaceId>>, void,
+           Errors<Error::not_found, Error::not_allowed, Error::again>,
+           "Ends a space, its environments and their records, and gives its memory back in bounded "
+           "steps: `again` until all is returned. Spaces it created pass to its creator. A space "
+           "cannot destroy itself with this (`not_allowed`): its environments exit."> {};
 
-using EnvCreate =
-    Call<"env_create", 0x06,
-         Parameters<Parameter<"space", SpaceId>, Parameter<"entry", UserAddress>,
-                    Parameter<"stack", UserAddress>, Parameter<"argument", std::uint64_t>>,
-         EnvId,
-         Errors<Error::not_found, Error::not_allowed, Error::bad_address, Error::out_of_frames,
-                Error::out_of_account, Error::out_of_slots, Error::ended>,
-         "Creates a stopped environment that will start at `entry` with RSP `stack` and RDI "
-         "`argument`, all other registers zero. Charges one page to the space's account.">;
+struct EnvCreate
+    : Call<"env_create", 0x06,
+           Parameters<Parameter<"space", SpaceId>, Parameter<"entry", UserAddress>,
+                      Parameter<"stack", UserAddress>, Parameter<"argument", std::uint64_t>>,
+           EnvId,
+           Errors<Error::not_found, Error::not_allowed, Error::bad_address, Error::out_of_frames,
+                  Error::out_of_account, Error::out_of_slots, Error::ended>,
+           "Creates a stopped environment that will start at `entry` with RSP `stack` and RDI "
+           "`argument`, all other registers zero. Charges one page to the space's account."> {};
 
-using EnvSetFrame =
-    Call<"env_set_frame", 0x07, Parameters<Parameter<"env", EnvId>, Parameter<"frame", In<Frame>>>,
-         void,
-         Errors<Error::not_found, Error::not_allowed, Error::not_stopped, Error::bad_buffer,
-                Error::bad_address, Error::ended>,
-         "Sets the registers of a stopped environment. RIP, RSP, FS and GS bases must be user "
-         "addresses; of RFLAGS the arithmetic flags and DF are taken; CS and SS are forced.">;
+struct EnvSetFrame
+    : Call<"env_set_frame", 0x07,
+           Parameters<Parameter<"env", EnvId>, Parameter<"frame", In<Frame>>>, void,
+           Errors<Error::not_found, Error::not_allowed, Error::not_stopped, Error::bad_buffer,
+                  Error::bad_address, Error::ended>,
+           "Sets the registers of a stopped environment. RIP, RSP, FS and GS bases must be user "
+           "addresses; of RFLAGS the arithmetic flags and DF are taken; CS and SS are forced."> {};
 
-using EnvStart =
-    Call<"env_start", 0x08, Parameters<Parameter<"env", EnvId>>, void,
-         Errors<Error::not_found, Error::not_allowed, Error::ended>,
-         "Makes a stopped environment runnable; one that is not stopped stays as it is.">;
+struct EnvStart
+    : Call<"env_start", 0x08, Parameters<Parameter<"env", EnvId>>, void,
+           Errors<Error::not_found, Error::not_allowed, Error::ended>,
+           "Makes a stopped environment runnable; one that is not stopped stays as it is."> {};
 
-using EnvStop = Call<
-    "env_stop", 0x09, Parameters<Parameter<"env", EnvId>>, void,
-    Errors<Error::not_found, Error::not_allowed, Error::ended>,
-    "Stops an environment; its blocking call, if any, ends. Stopping oneself gives the processor "
-    "up until another environment starts the caller again.">;
+struct EnvStop : Call<"env_stop", 0x09, Parameters<Parameter<"env", EnvId>>, void,
+                      Errors<Error::not_found, Error::not_allowed, Error::ended>,
+                      "Stops an environment; its blocking call, if any, ends. Stopping oneself "
+                      "gives the processor "
+                      "up until another environment starts the caller again."> {};
 
-using EnvDestroy = Call<
-    "env_destroy", 0x0a, Parameters<Parameter<"env", EnvId>>, void,
-    Errors<Error::not_found, Error::not_allowed>,
-    "Ends an environment, or reaps the record of one that has ended. Destroying oneself does not "
-    "return and leaves the record to the creator.">;
+struct EnvDestroy : Call<"env_destroy", 0x0a, Parameters<Parameter<"env", EnvId>>, void,
+                         Errors<Error::not_found, Error::not_allowed>,
+                         "Ends an environment, or reaps the record of one that has ended. "
+                         "Destroying oneself does not "
+                         "return and leaves the record to the creator."> {};
 
-using EnvGetStatus =
-    Call<"env_status", 0x0b, Parameters<Parameter<"env", EnvId>, Parameter<"to", Out<EnvStatus>>>,
-         void, Errors<Error::not_found, Error::not_allowed, Error::bad_buffer>,
-         "Says what an environment is doing, or how it ended.">;
+struct EnvGetStatus
+    : Call<"env_status", 0x0b, Parameters<Parameter<"env", EnvId>, Parameter<"to", Out<EnvStatus>>>,
+           void, Errors<Error::not_found, Error::not_allowed, Error::bad_buffer>,
+           "Says what an environment is doing, or how it ended."> {};
 
-using Exit =
-    Call<"exit", 0x0c, Parameters<Parameter<"status", std::uint64_t>>, void, Errors<>,
-         "Ends the caller with a status of which the low 32 bits count. Does not return. The "
-         "last environment of a space ends the space and gives its memory back.">;
+struct Exit
+    : Call<"exit", 0x0c, Parameters<Parameter<"status", std::uint64_t>>, void, Errors<>,
+           "Ends the caller with a status of which the low 32 bits count. Does not return. The "
+           "last environment of a space ends the space and gives its memory back."> {};
 
-using PageAlloc = Call<
-    "page_alloc", 0x10,
-    Parameters<Parameter<"space", SpaceId>, Parameter<"range", PageRange>,
-               Parameter<"mode", AllocMode>>,
-    void,
-    Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address, Error::bad_range,
-           Error::bad_permission, Error::bad_argument, Error::already_mapped, Error::huge_page,
-           Error::out_of_frames, Error::out_of_account>,
-    "Maps zeroed frames over the range, replacing what was mapped there. The `may` bits are as "
-    "asked; write implies may_write, execute may_execute. With `huge` the range is one aligned "
-    "2 MiB frame. Options: if_absent, huge.">;
+struct PageAlloc : Call<"page_alloc", 0x10,
+                        Parameters<Parameter<"space", SpaceId>, Parameter<"range", PageRange>,
+                                   Parameter<"mode", AllocMode>>,
+                        void,
+                        Errors<Error::not_found, Error::not_allowed, Error::ended,
+                               Error::bad_address, Error::bad_range, Error::bad_permission,
+                               Error::bad_argument, Error::already_mapped, Error::huge_page,
+                               Error::out_of_frames, Error::out_of_account>,
+                        "Maps zeroed frames over the range, replacing what was mapped there. The "
+                        "`may` bits are as "
+                        "asked; write implies may_write, execute may_execute. With `huge` the "
+                        "range is one aligned "
+                        "2 MiB frame. Options: if_absent, huge."> {};
 
-using PageMap = Call<
-    "page_map", 0x11,
-    Parameters<Parameter<"from_space", SpaceId>, Parameter<"from", PageRange>,
-               Parameter<"to_space", SpaceId>, Parameter<"to", PageAddress>,
-               Parameter<"mode", MapMode>>,
-    void,
-    Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address, Error::bad_range,
-           Error::bad_permission, Error::bad_argument, Error::not_mapped, Error::already_mapped,
-           Error::huge_page, Error::out_of_frames, Error::out_of_account>,
-    "Maps the frames of one range at another place too, replacing what was mapped there. Write "
-    "and execute only where the source may; the `may` bits are the source's narrowed to those "
-    "asked. Every page of the source must be mapped. Options: if_absent.">;
+struct PageMap : Call<"page_map", 0x11,
+                      Parameters<Parameter<"from_space", SpaceId>, Parameter<"from", PageRange>,
+                                 Parameter<"to_space", SpaceId>, Parameter<"to", PageAddress>,
+                                 Parameter<"mode", MapMode>>,
+                      void,
+                      Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address,
+                             Error::bad_range, Error::bad_permission, Error::bad_argument,
+                             Error::not_mapped, Error::already_mapped, Error::huge_page,
+                             Error::out_of_frames, Error::out_of_account>,
+                      "Maps the frames of one range at another place too, replacing what was "
+                      "mapped there. Write "
+                      "and execute only where the source may; the `may` bits are the source's "
+                      "narrowed to those "
+                      "asked. Every page of the source must be mapped. Options: if_absent."> {};
 
-using PageMove = Call<
-    "page_move", 0x12,
-    Parameters<Parameter<"from_space", SpaceId>, Parameter<"from", PageRange>,
-               Parameter<"to_space", SpaceId>, Parameter<"to", PageAddress>,
-               Parameter<"mode", MapMode>>,
-    void,
-    Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address, Error::bad_range,
-           Error::bad_argument, Error::not_mapped, Error::already_mapped, Error::huge_page,
-           Error::out_of_frames, Error::out_of_account>,
-    "Moves mappings to another place, replacing what was mapped there; the source range ends "
-    "unmapped. `mode` is a mask: each page keeps those of its rights and `may` bits that are in "
-    "it, and its tag. Options: if_absent.">;
+struct PageMove
+    : Call<
+          "page_move", 0x12,
+          Parameters<Parameter<"from_space", SpaceId>, Parameter<"from", PageRange>,
+                     Parameter<"to_space", SpaceId>, Parameter<"to", PageAddress>,
+                     Parameter<"mode", MapMode>>,
+          void,
+          Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address,
+                 Error::bad_range, Error::bad_argument, Error::not_mapped, Error::already_mapped,
+                 Error::huge_page, Error::out_of_frames, Error::out_of_account>,
+          "Moves mappings to another place, replacing what was mapped there; the source range ends "
+          "unmapped. `mode` is a mask: each page keeps those of its rights and `may` bits that are "
+          "in "
+          "it, and its tag. Options: if_absent."> {};
 
-using PageProtect =
-    Call<"page_protect", 0x13,
-         Parameters<Parameter<"space", SpaceId>, Parameter<"range", PageRange>,
-                    Parameter<"mode", ProtectMode>>,
-         void,
-         Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address,
-                Error::bad_range, Error::bad_permission, Error::bad_argument, Error::not_mapped,
-                Error::not_sole, Error::huge_page>,
-         "Changes the rights of mapped pages. A right is added only where its `may` bit is set, or "
-         "with if_sole where the mapping is the frame's only reference (which sets the bit). `may` "
-         "bits not asked for are dropped, except the ones that the rights themselves imply. "
-         "Options: if_sole.">;
+struct PageProtect
+    : Call<"page_protect", 0x13,
+           Parameters<Parameter<"space", SpaceId>, Parameter<"range", PageRange>,
+                      Parameter<"mode", ProtectMode>>,
+           void,
+           Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address,
+                  Error::bad_range, Error::bad_permission, Error::bad_argument, Error::not_mapped,
+                  Error::not_sole, Error::huge_page>,
+           "Changes the rights of mapped pages. A right is added only where its `may` bit is set, "
+           "or "
+           "with if_sole where the mapping is the frame's only reference (which sets the bit). "
+           "`may` "
+           "bits not asked for are dropped, except the ones that the rights themselves imply. "
+           "Options: if_sole."> {};
 
-using PageUnmap = Call<
-    "page_unmap", 0x14, Parameters<Parameter<"space", SpaceId>, Parameter<"range", PageRange>>,
-    void,
-    Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address, Error::bad_range,
-           Error::huge_page>,
-    "Unmaps the range and gives back the frames that nobody else has. Pages that are not mapped "
-    "are passed over.">;
+struct PageUnmap
+    : Call<"page_unmap", 0x14,
+           Parameters<Parameter<"space", SpaceId>, Parameter<"range", PageRange>>, void,
+           Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address,
+                  Error::bad_range, Error::huge_page>,
+           "Unmaps the range and gives back the frames that nobody else has. Pages that are not "
+           "mapped "
+           "are passed over."> {};
 
-using PageSplit = Call<
-    "page_split", 0x15, Parameters<Parameter<"space", SpaceId>, Parameter<"at", PageAddress>>, void,
-    Errors<Error::not_found, Error::not_allowed, Error::bad_address, Error::not_mapped,
-           Error::bad_argument, Error::not_sole, Error::out_of_frames, Error::out_of_account>,
-    "Makes a 2 MiB mapping, if it is its frame's only reference, 512 mappings of 4 KiB with the "
-    "same rights.">;
+struct PageSplit
+    : Call<
+          "page_split", 0x15, Parameters<Parameter<"space", SpaceId>, Parameter<"at", PageAddress>>,
+          void,
+          Errors<Error::not_found, Error::not_allowed, Error::bad_address, Error::not_mapped,
+                 Error::bad_argument, Error::not_sole, Error::out_of_frames, Error::out_of_account>,
+          "Makes a 2 MiB mapping, if it is its frame's only reference, 512 mappings of 4 KiB with "
+          "the "
+          "same rights."> {};
 
-using Yield = Call<"yield", 0x18, Parameters<>, void, Errors<>,
-                   "Lets the other runnable environments go first.">;
+struct Yield : Call<"yield", 0x18, Parameters<>, void, Errors<>,
+                    "Lets the other runnable environments go first."> {};
 
-using Clock = Call<"clock", 0x19, Parameters<>, std::uint64_t, Errors<>,
-                   "Nanoseconds since the machine started; never goes back.">;
+struct Clock : Call<"clock", 0x19, Parameters<>, std::uint64_t, Errors<>,
+                    "Nanoseconds since the machine started; never goes back."> {};
 
-using AccountGetStatus =
-    Call<"account_status", 0x1a,
-         Parameters<Parameter<"space", SpaceId>, Parameter<"to", Out<AccountStatus>>>, void,
-         Errors<Error::not_found, Error::not_allowed, Error::bad_buffer>,
-         "Limit and use of the account that a space's pages are charged to.">;
+struct AccountGetStatus
+    : Call<"account_status", 0x1a,
+           Parameters<Parameter<"space", SpaceId>, Parameter<"to", Out<AccountStatus>>>, void,
+           Errors<Error::not_found, Error::not_allowed, Error::bad_buffer>,
+           "Limit and use of the account that a space's pages are charged to."> {};
 
 template <typename... Calls>
 struct Table {

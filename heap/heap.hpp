@@ -29,12 +29,12 @@ class Heap {
     Heap& operator=(Heap const&) = delete;
 
     // `bytes` bytes aligned to 16, or null. Zero bytes give a block of its own.
-    void* allocate(std::size_t bytes) {
+    [[gnu::always_inline]] void* allocate(std::size_t bytes) {
         Guard const guard(lock_);
         if (bytes > fine_limit) [[unlikely]] {
             return allocate_coarse(bytes);
         }
-        return take_block(classes_[class_of(bytes)], bytes);
+        return take_block(classes_.data()[(bytes + quantum - 1) / quantum], bytes);
     }
 
     // As allocate, at a multiple of `alignment`: a power of two up to 2 MiB, else null.
@@ -44,7 +44,7 @@ class Heap {
     void* allocate_zeroed(std::size_t count, std::size_t bytes);
 
     // Gives a block back. Anything else than a block in use is reported and ends the program.
-    void free(void* pointer) {
+    [[gnu::always_inline]] void free(void* pointer) {
         if (pointer == nullptr) {
             return;
         }
@@ -53,20 +53,22 @@ class Heap {
         if (unit == nullptr) [[unlikely]] {
             return fail("free of a pointer that is not this heap's", pointer);
         }
-        unit -= unit->units_back;
+        unit = unit->head;
         if (unit->kind != UnitKind::slab) [[unlikely]] {
             return free_large(*unit, pointer);
         }
-        auto const offset = runs_.offset_of(pointer) - runs_.offset_of(runs_.memory_of(*unit));
+        auto const offset =
+            static_cast<std::size_t>(static_cast<std::byte*>(pointer) - unit->memory);
         auto const block = offset * unit->block_reciprocal >> 32;
         auto& word = unit->free_bits[block / 64];
         auto const bit = std::uint64_t{1} << (block % 64);
         if (block * unit->block_bytes != offset || block >= unit->committed_blocks ||
             (word & bit) != 0) [[unlikely]] {
-            return fail_free(*unit, block, offset, pointer);
+            return fail_free(*unit, pointer);
         }
         word |= bit;
-        if (--unit->live == 0 || unit->live + 1 == unit->blocks) [[unlikely]] {
+        auto const live = unit->live_count--;
+        if (live == 1 || live == unit->blocks) [[unlikely]] {
             slab_changed(*unit);
         }
     }
@@ -94,7 +96,7 @@ class Heap {
     using Guard = std::lock_guard<Lock>;
 
     // Where a class takes its next block: one word of its current slab's free bits.
-    struct Class {
+    struct alignas(64) Class {
         std::uint64_t* word = nullptr;
         std::byte* word_memory = nullptr;  // the block of the word's bit 0
         std::uint64_t block_bytes = 0;
@@ -111,30 +113,31 @@ class Heap {
         return classes;
     }
 
-    void* take_block(Class& c, std::size_t bytes) {
+    [[gnu::always_inline]] void* take_block(Class& c, std::size_t bytes) {
         auto const word = *c.word;
         if (word == 0) [[unlikely]] {
-            if (!refill(c)) {
-                return nullptr;
-            }
-            return take_block(c, bytes);
+            return refill_and_take(c, bytes);
         }
         auto const block = static_cast<std::size_t>(std::countr_zero(word));
         *c.word = word & (word - 1);
-        ++c.slab->live;
+        ++c.slab->live_count;
         asked_bytes_ += bytes;
         return c.word_memory + block * c.block_bytes;
+    }
+    [[gnu::noinline]] void* refill_and_take(Class& c, std::size_t bytes) {
+        return refill(c) ? take_block(c, bytes) : nullptr;
     }
 
     bool refill(Class& c);
     bool use_word_of(Class& c, Unit& slab);
     bool commit_more(Unit& slab);
     Unit* new_slab(std::size_t index);
-    void* allocate_coarse(std::size_t bytes);
+    void make_current(Class& c, Unit& slab);
+    [[gnu::noinline]] void* allocate_coarse(std::size_t bytes);
     void* allocate_large(std::size_t bytes, std::size_t alignment);
-    void slab_changed(Unit& slab);
-    void free_large(Unit& unit, void* pointer);
-    void fail_free(Unit& unit, std::size_t block, std::size_t offset, void* pointer);
+    [[gnu::noinline]] void slab_changed(Unit& slab);
+    [[gnu::noinline]] void free_large(Unit& unit, void* pointer);
+    [[gnu::noinline]] void fail_free(Unit& unit, void* pointer);
     void fail(char const* what, void const* pointer) { runs_.source().fail(what, pointer); }
     Unit* block_of(void const* pointer);
     bool resize_large(Unit& unit, std::size_t bytes);

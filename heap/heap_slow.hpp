@@ -12,9 +12,8 @@ template <PageSource Source, typename Lock>
 bool Heap<Source, Lock>::use_word_of(Class& c, Unit& slab) {
     for (std::size_t i = 0; i < slab.words; ++i) {
         if (slab.free_bits[i] != 0) {
-            c.slab = &slab;
             c.word = &slab.free_bits[i];
-            c.word_memory = runs_.memory_of(slab) + i * 64 * slab.block_bytes;
+            c.word_memory = slab.memory + i * 64 * slab.block_bytes;
             return true;
         }
     }
@@ -31,7 +30,7 @@ bool Heap<Source, Lock>::commit_more(Unit& slab) {
     auto const slab_bytes = slab_units(slab.size_class) * unit_bytes;
     auto const to =
         std::min(slab_bytes, from + std::max(unit_bytes, whole_pages(slab.block_bytes)));
-    if (runs_.commit(runs_.memory_of(slab) + from, to - from) == Committed::failed) {
+    if (runs_.commit(slab.memory + from, to - from) == Committed::failed) {
         return false;
     }
     auto const blocks =
@@ -58,11 +57,11 @@ Unit* Heap<Source, Lock>::new_slab(std::size_t index) {
     slab->block_reciprocal = reciprocal(class_bytes(index));
     slab->blocks = static_cast<std::uint32_t>(blocks_a_slab(index));
     slab->words = static_cast<std::uint16_t>((slab->blocks + 63) / 64);
-    slab->live = 0;
+    slab->live_count = 0;
     slab->committed_blocks = 0;
     slab->next = nullptr;
     slab->previous = nullptr;
-    slab->free_bits.fill(0);
+    std::ranges::fill(slab->free_bits, std::uint64_t{0});
     if (!commit_more(*slab)) {
         runs_.put(*slab, units);
         return nullptr;
@@ -80,22 +79,35 @@ bool Heap<Source, Lock>::refill(Class& c) {
         if (continue_with(*c.slab)) {
             return true;
         }
-        if (c.slab->live != c.slab->blocks) {
+        if (c.slab->live() != c.slab->blocks) {
             return false;  // the source has no more pages
         }
+        // Full: it is let go, and comes to `partial` with its first free block.
+        c.slab->live_count &= ~Unit::is_current;
+        c.slab = nullptr;
+        c.word = &no_free_blocks;
     }
-    // The full slab is let go; it comes to `partial` with its first free block.
-    c.word = &no_free_blocks;
-    c.slab = c.partial.first;
-    if (c.slab != nullptr) {
-        c.partial.remove(*c.slab);
-        return continue_with(*c.slab);
+    if (auto* const slab = c.partial.first; slab != nullptr) {
+        c.partial.remove(*slab);
+        make_current(c, *slab);
+        return continue_with(*slab);
     }
     auto* const slab = new_slab(static_cast<std::size_t>(&c - classes_.data()));
-    return slab != nullptr && use_word_of(c, *slab);
+    if (slab == nullptr) {
+        return false;
+    }
+    make_current(c, *slab);
+    return use_word_of(c, *slab);
 }
 
-// A slab got its first free block, or lost its last one in use.
+template <PageSource Source, typename Lock>
+void Heap<Source, Lock>::make_current(Class& c, Unit& slab) {
+    slab.live_count |= Unit::is_current;
+    c.slab = &slab;
+    c.word = &no_free_blocks;
+}
+
+// A slab that is not its class's current one got its first free block, or lost its last one in use.
 template <PageSource Source, typename Lock>
 void Heap<Source, Lock>::slab_changed(Unit& slab) {
     auto& c = classes_[slab.size_class];
@@ -103,8 +115,8 @@ void Heap<Source, Lock>::slab_changed(Unit& slab) {
         return;  // the current slab stays, so that one block going back and forth costs no page
                  // calls
     }
-    bool const was_full = slab.live + 1 == slab.blocks;
-    if (slab.live != 0) {
+    bool const was_full = slab.live_count + 1 == slab.blocks;
+    if (slab.live_count != 0) {
         c.partial.push(slab);
         return;
     }
@@ -114,7 +126,7 @@ void Heap<Source, Lock>::slab_changed(Unit& slab) {
     auto const units = slab_units(slab.size_class);
     auto const committed = std::min(
         units * unit_bytes, whole_pages(std::size_t{slab.committed_blocks} * slab.block_bytes));
-    runs_.decommit(runs_.memory_of(slab), committed);
+    runs_.decommit(slab.memory, committed);
     runs_.put(slab, units);
 }
 
@@ -137,7 +149,7 @@ void* Heap<Source, Lock>::allocate_large(std::size_t bytes, std::size_t alignmen
     if (unit == nullptr) {
         return nullptr;
     }
-    if (runs_.commit(runs_.memory_of(*unit), size) == Committed::failed) {
+    if (runs_.commit(unit->memory, size) == Committed::failed) {
         runs_.put(*unit, units);
         return nullptr;
     }
@@ -145,9 +157,9 @@ void* Heap<Source, Lock>::allocate_large(std::size_t bytes, std::size_t alignmen
         unit[i].kind = UnitKind::large;
     }
     unit->run_units = static_cast<std::uint32_t>(units);
-    unit->block_size = size;
+    unit->large_bytes() = size;
     asked_bytes_ += bytes;
-    return runs_.memory_of(*unit);
+    return unit->memory;
 }
 
 template <PageSource Source, typename Lock>
@@ -155,16 +167,17 @@ void Heap<Source, Lock>::free_large(Unit& unit, void* pointer) {
     if (unit.kind != UnitKind::large) {
         return fail("double free, or free of memory that no block has", pointer);
     }
-    if (runs_.memory_of(unit) != pointer) {
+    if (unit.memory != pointer) {
         return fail("free of a pointer into the middle of a large block", pointer);
     }
-    runs_.decommit(runs_.memory_of(unit), unit.block_size);
+    runs_.decommit(unit.memory, unit.large_bytes());
     runs_.put(unit, unit.run_units);
 }
 
 template <PageSource Source, typename Lock>
-void Heap<Source, Lock>::fail_free(Unit& unit, std::size_t block, std::size_t offset,
-                                   void* pointer) {
+void Heap<Source, Lock>::fail_free(Unit& unit, void* pointer) {
+    auto const offset = static_cast<std::size_t>(static_cast<std::byte*>(pointer) - unit.memory);
+    auto const block = offset / unit.block_bytes;
     if (block * unit.block_bytes != offset || block >= unit.committed_blocks) {
         return fail("free of a pointer into the middle of a block", pointer);
     }
@@ -176,12 +189,13 @@ template <PageSource Source, typename Lock>
 Unit* Heap<Source, Lock>::block_of(void const* pointer) {
     Unit* unit = runs_.unit_at(pointer);
     if (unit != nullptr) {
-        unit -= unit->units_back;
-        if (unit->kind == UnitKind::large && runs_.memory_of(*unit) == pointer) {
+        unit = unit->head;
+        if (unit->kind == UnitKind::large && unit->memory == pointer) {
             return unit;
         }
         if (unit->kind == UnitKind::slab) {
-            auto const offset = runs_.offset_of(pointer) - runs_.offset_of(runs_.memory_of(*unit));
+            auto const offset =
+                static_cast<std::size_t>(static_cast<std::byte const*>(pointer) - unit->memory);
             auto const block = offset / unit->block_bytes;
             bool const free = (unit->free_bits[block / 64] >> (block % 64) & 1) != 0;
             if (block * unit->block_bytes == offset && block < unit->committed_blocks && !free) {
@@ -229,8 +243,8 @@ template <PageSource Source, typename Lock>
 bool Heap<Source, Lock>::resize_large(Unit& unit, std::size_t bytes) {
     auto const size = whole_pages(bytes);
     auto const units = large_units(size);
-    auto* const memory = runs_.memory_of(unit);
-    if (size > unit.block_size) {
+    auto* const memory = unit.memory;
+    if (size > unit.large_bytes()) {
         if (units > unit.run_units && !runs_.grow(unit, unit.run_units, units)) {
             return false;
         }
@@ -239,22 +253,23 @@ bool Heap<Source, Lock>::resize_large(Unit& unit, std::size_t bytes) {
         }
         auto const old_units = unit.run_units;
         unit.run_units = static_cast<std::uint32_t>(std::max<std::size_t>(units, old_units));
-        if (runs_.commit(memory + unit.block_size, size - unit.block_size) == Committed::failed) {
+        if (runs_.commit(memory + unit.large_bytes(), size - unit.large_bytes()) ==
+            Committed::failed) {
             if (units > old_units) {
                 unit.run_units = old_units;
                 runs_.put((&unit)[old_units], units - old_units);
             }
             return false;
         }
-    } else if (size < unit.block_size) {
-        runs_.decommit(memory + size, unit.block_size - size);
+    } else if (size < unit.large_bytes()) {
+        runs_.decommit(memory + size, unit.large_bytes() - size);
         if (units < unit.run_units) {
             auto const freed = unit.run_units - units;
             unit.run_units = static_cast<std::uint32_t>(units);
             runs_.put((&unit)[units], freed);
         }
     }
-    unit.block_size = size;
+    unit.large_bytes() = size;
     return true;
 }
 
@@ -276,7 +291,7 @@ void* Heap<Source, Lock>::reallocate(void* pointer, std::size_t bytes) {
                 return pointer;
             }
         } else {
-            old_bytes = unit->block_size;
+            old_bytes = unit->large_bytes();
             if (bytes > small_limit && resize_large(*unit, bytes)) {
                 return pointer;
             }
@@ -300,7 +315,7 @@ std::size_t Heap<Source, Lock>::usable_bytes(void const* pointer) {
     if (unit == nullptr) {
         return 0;
     }
-    return unit->kind == UnitKind::slab ? unit->block_bytes : unit->block_size;
+    return unit->kind == UnitKind::slab ? unit->block_bytes : unit->large_bytes();
 }
 
 template <PageSource Source, typename Lock>
@@ -316,19 +331,19 @@ Statistics Heap<Source, Lock>::statistics() {
     s.metadata_bytes = runs_.metadata_pages() * page_bytes;
     for (std::size_t i = 0; i < runs_.used_units(); ++i) {
         auto const& unit = runs_.unit(i);
-        if (unit.units_back != 0) {
+        if (unit.head != &unit) {
             continue;
         }
         if (unit.kind == UnitKind::slab) {
             auto& c = s.classes[unit.size_class];
             ++c.slabs;
-            c.blocks_in_use += unit.live;
+            c.blocks_in_use += unit.live();
             c.blocks_committed += unit.committed_blocks;
-            s.in_use_bytes += std::uint64_t{unit.live} * unit.block_bytes;
+            s.in_use_bytes += std::uint64_t{unit.live()} * unit.block_bytes;
         } else if (unit.kind == UnitKind::large) {
             ++s.large_blocks;
-            s.large_bytes += unit.block_size;
-            s.in_use_bytes += unit.block_size;
+            s.large_bytes += unit.large_bytes();
+            s.in_use_bytes += unit.large_bytes();
         }
     }
     return s;

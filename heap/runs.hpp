@@ -24,13 +24,10 @@ class Runs {
     // The unit that holds `pointer`, or null if it is none of the window's.
     Unit* unit_at(void const* pointer) const {
         auto const offset = offset_of(pointer);
-        return offset < used_units_ << unit_shift ? &units_[offset >> unit_shift] : nullptr;
+        return offset < used_bytes_ ? &units_[offset >> unit_shift] : nullptr;
     }
     std::size_t offset_of(void const* pointer) const {
         return reinterpret_cast<std::uintptr_t>(pointer) - reinterpret_cast<std::uintptr_t>(base_);
-    }
-    std::byte* memory_of(Unit const& unit) const {
-        return base_ + (static_cast<std::size_t>(&unit - units_) << unit_shift);
     }
 
     // `count` units, the first at a multiple of `alignment` (a power of two, at least a unit). Null
@@ -51,7 +48,7 @@ class Runs {
         give(index, first - index);
         give(first + count, length - (first - index) - count);
         for (std::size_t i = 0; i < count; ++i) {
-            units_[first + i].units_back = static_cast<std::uint32_t>(i);
+            units_[first + i].head = &units_[first];
         }
         return &units_[first];
     }
@@ -61,7 +58,7 @@ class Runs {
         auto first = static_cast<std::size_t>(&unit - units_);
         for (std::size_t i = 0; i < count; ++i) {
             units_[first + i].kind = UnitKind::untouched;
-            units_[first + i].units_back = 0;
+            units_[first + i].head = &units_[first + i];
         }
         if (first != 0 && units_[first - 1].kind == UnitKind::free_run) {
             auto const length = units_[first - 1].run_units;
@@ -89,7 +86,7 @@ class Runs {
         unlink(after);
         give(after + extra, length - extra);
         for (std::size_t i = from_units; i < to_units; ++i) {
-            (&unit)[i].units_back = static_cast<std::uint32_t>(i);
+            (&unit)[i].head = &unit;
         }
         return true;
     }
@@ -172,6 +169,11 @@ class Runs {
             units_committed_bytes_ = needed;
         }
         used_units_ += count;
+        used_bytes_ = used_units_ << unit_shift;
+        for (std::size_t i = first; i < first + count; ++i) {
+            units_[i].head = &units_[i];
+            units_[i].memory = base_ + (i << unit_shift);
+        }
         // A free run right before is joined: `put` sees the neighbour.
         units_[first].run_units = static_cast<std::uint32_t>(count);
         return &units_[first];
@@ -218,6 +220,7 @@ class Runs {
     std::size_t reserved_bytes_ = 0;
     std::size_t window_bytes_ = 0;
     std::size_t used_units_ = 0;
+    std::size_t used_bytes_ = 0;  // of the units in use so far
     std::size_t units_committed_bytes_ = 0;
     std::uint64_t pages_taken_ = 0;
     std::uint64_t pages_returned_ = 0;

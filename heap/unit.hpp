@@ -4,14 +4,13 @@
 
 #include "heap/size_class.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
 namespace slab {
 
 enum class UnitKind : std::uint8_t {
-    untouched = 0,  // never used, or inside a free run
+    untouched = 0,  // in no slab and no large block, and not at the end of a free run
     free_run,       // the first or last unit of a free run
     slab,
     large,
@@ -20,19 +19,28 @@ enum class UnitKind : std::uint8_t {
 struct alignas(64) Unit {
     UnitKind kind = UnitKind::untouched;
     std::uint8_t size_class = 0;
-    std::uint16_t words = 0;        // of free_bits in use
-    std::uint32_t units_back = 0;   // to the first unit of its slab or large block
-    std::uint32_t run_units = 0;    // of a free run or a large block
-    std::uint32_t block_bytes = 0;  // of a slab
-    std::uint32_t block_reciprocal = 0;
-    std::uint32_t live = 0;    // blocks in use
-    std::uint32_t blocks = 0;  // in the slab
+    std::uint16_t words = 0;             // of free_bits in use
+    std::uint32_t run_units = 0;         // of a free run or a large block
+    std::uint32_t block_bytes = 0;       // of a slab
+    std::uint32_t block_reciprocal = 0;  // of block_bytes
+    std::uint32_t live_count = 0;  // blocks in use; is_current added while it is its class's slab
+    std::uint32_t blocks = 0;      // in the slab
     std::uint32_t committed_blocks = 0;
-    std::uint64_t block_size = 0;  // of a large block: committed bytes
-    Unit* next = nullptr;          // in a list of slabs or free runs
+    Unit* head = nullptr;         // the first unit of its slab or large block; itself if in none
+    std::byte* memory = nullptr;  // where the unit begins
+    Unit* next = nullptr;         // in a list of slabs or free runs
     Unit* previous = nullptr;
     // A set bit is a free block. What a slab has not committed yet counts as in use.
-    std::array<std::uint64_t, max_blocks_a_slab / 64> free_bits{};
+    std::uint64_t free_bits[max_blocks_a_slab / 64] = {};
+
+    // A slab that its class takes blocks from is never full nor empty as far as `free` is concerned:
+    // this keeps the common case of one block going back and forth off the slow path.
+    static constexpr std::uint32_t is_current = std::uint32_t{1} << 31;
+    std::uint32_t live() const { return live_count & ~is_current; }
+
+    // Of a large block, which has no free bits: bytes committed.
+    std::uint64_t& large_bytes() { return free_bits[0]; }
+    std::uint64_t large_bytes() const { return free_bits[0]; }
 };
 static_assert(sizeof(Unit) == 192);
 

@@ -2,6 +2,7 @@
 
 #include "kernel/handlers.hpp"
 
+#include <algorithm>
 #include <tuple>
 
 namespace quarry {
@@ -20,6 +21,10 @@ template <>
 inline constexpr bool can_switch<abi::Exit> = true;
 template <>
 inline constexpr bool can_switch<abi::Yield> = true;
+
+template <typename Call>
+constexpr bool can_run_out = std::ranges::any_of(
+    Call::Fails::list, [](abi::Error error) { return error == abi::Error::out_of_frames; });
 
 template <typename T>
 std::uint64_t encode(Result<T> const& result) {
@@ -65,7 +70,7 @@ std::uint64_t enter(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint
     };
     auto outcome = result();
     // Memory of spaces that have ended may still be on its way back; wait for it before giving up.
-    while (!outcome &&
+    while (can_run_out<Call> && !outcome &&
            (outcome.error() == Error::out_of_frames || outcome.error() == Error::out_of_account)) {
         if (!kernel.reclaim_step()) {
             break;

@@ -105,21 +105,23 @@ void Mappings::add(Memory& memory, UserFrame frame, AccountIndex account) {
     }
 }
 
-void Mappings::drop(Memory& memory, UserFrame frame, AccountIndex account) {
+std::uint64_t Mappings::drop(Memory& memory, UserFrame frame, AccountIndex account) {
     auto& meta = memory.frames.meta(frame.page());
+    std::uint64_t cost = 0;
     if (meta.owner == account) {
         meta.owner_mappings = meta.owner_mappings - 1;
         if (meta.owner_mappings == 0) {
             meta.owner = 0;
-            memory.accounts.uncharge(account, size_of(meta));
+            cost = size_of(meta);
         }
     } else {
         meta.other_mappings = meta.other_mappings - 1;
-        memory.accounts.uncharge(account, size_of(meta));
+        cost = size_of(meta);
     }
     if (meta.references() == 0) {
         free_user_frame(memory, frame);
     }
+    return cost;
 }
 
 bool Mappings::is_sole(Memory& memory, UserFrame frame) {

@@ -74,8 +74,9 @@ class Mappings {
     static std::uint64_t cost(Memory& memory, UserFrame frame, AccountIndex account);
     static bool has_room(Memory& memory, UserFrame frame);
     static void add(Memory& memory, UserFrame frame, AccountIndex account);
-    // Drops one mapping, gives back what it cost, and frees the frame with its last reference.
-    static void drop(Memory& memory, UserFrame frame, AccountIndex account);
+    // Drops one mapping and frees the frame with its last reference. Returns what the mapping cost:
+    // the caller uncharges it, once for many.
+    [[nodiscard]] static std::uint64_t drop(Memory& memory, UserFrame frame, AccountIndex account);
     static bool is_sole(Memory& memory, UserFrame frame);
 };
 

@@ -131,8 +131,12 @@ Result<void> page_alloc(Mapped space, PageSpan span, PagePerms perms, FrameSize 
     if (span.is_one_huge()) {
         make_room(space, span, level, retired);
     }
+    Cursor cursor{space.tables};
     for (std::size_t i = 0; i < span.count; i += pages_in(size)) {
-        auto const slot = space.tables.make(memory, span.page(i), level, reserve);
+        auto slot = cursor.at(span.page(i));
+        if (slot.level != level) {
+            slot = space.tables.make(memory, span.page(i), level, reserve);
+        }
         auto const frame = batch.take_for(space.account);
         auto const leaf = Pte::leaf(frame, perms, size == FrameSize::huge);
         retired.mapping(span.page(i), PageTables::exchange(memory, slot, leaf));
@@ -329,7 +333,8 @@ bool clear_table(Mapped space, PhysPage table, unsigned level, std::size_t& budg
         }
         PageTables::exchange(space.memory, {&entry, level, table}, Pte{});
         if (old.is_leaf(level)) {
-            Mappings::drop(space.memory, old.user_frame(), space.account);
+            auto const cost = Mappings::drop(space.memory, old.user_frame(), space.account);
+            space.memory.accounts.uncharge(space.account, cost);
         } else {
             space.memory.frames.free_page(old.frame());
             space.memory.accounts.uncharge(space.account, 1);

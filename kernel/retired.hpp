@@ -25,7 +25,7 @@ class Retired {
         if (old.is_present()) {
             machine::invalidate(space_.tables.root(), page);
         }
-        mappings_[mapping_count_++] = old.frame();
+        mappings_[mapping_count_++] = static_cast<std::uint32_t>(old.frame().number());
     }
     // A mapping that stays with fewer rights.
     void changed(UserPage page, Pte old) {
@@ -36,30 +36,32 @@ class Retired {
     // A table unlinked from its parent; `page` is any it covered.
     void table(UserPage page, PhysPage frame) {
         machine::invalidate(space_.tables.root(), page);
-        tables_[table_count_++] = frame;
+        tables_[table_count_++] = static_cast<std::uint32_t>(frame.number());
     }
 
   private:
     void complete() {
         machine::finish_invalidations(space_.tables.root());
         auto& memory = space_.memory;
+        std::uint64_t cost = table_count_;
         for (std::size_t i = 0; i < mapping_count_; ++i) {
-            Mappings::drop(memory, UserFrame{mappings_[i]}, space_.account);
+            cost +=
+                Mappings::drop(memory, UserFrame{PhysPage::numbered(mappings_[i])}, space_.account);
         }
         for (std::size_t i = 0; i < table_count_; ++i) {
-            memory.frames.free_page(tables_[i]);
+            memory.frames.free_page(PhysPage::numbered(tables_[i]));
         }
-        if (table_count_ != 0) {
-            memory.accounts.uncharge(space_.account, table_count_);
+        if (cost != 0) {
+            memory.accounts.uncharge(space_.account, cost);
         }
     }
 
     Mapped space_;
     std::size_t mapping_count_ = 0;
     std::size_t table_count_ = 0;
-    // Left uninitialised on purpose: zeroing 4 KiB would cost more than most calls.
-    std::array<PhysPage, abi::max_range_pages + 1> mappings_;
-    std::array<PhysPage, 8> tables_;
+    // Frame numbers. Left uninitialised on purpose: to zero them would cost more than most calls.
+    std::array<std::uint32_t, abi::max_range_pages + 1> mappings_;
+    std::array<std::uint32_t, 8> tables_;
 };
 
 }  // namespace quarry

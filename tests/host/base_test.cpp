@@ -56,8 +56,8 @@ std::string entry(std::string const& name, std::string const& data) {
 }
 
 TEST(Archive, FindsFilesByName) {
-    auto const bytes = entry("a", "first") + entry("b", "") + entry("c", "third file") +
-                       entry("TRAILER!!!", "");
+    auto const bytes =
+        entry("a", "first") + entry("b", "") + entry("c", "third file") + entry("TRAILER!!!", "");
     Archive const archive{as_bytes(bytes)};
     EXPECT_EQ(as_text(*archive.find("a")), "first");
     EXPECT_TRUE(archive.find("b")->empty());

@@ -1,6 +1,6 @@
 // Program images: good ones load, mutated ones are refused or load, and nothing is lost either way.
-#include "abi/start.hpp"
 #include "base/elf.hpp"
+#include "abi/start.hpp"
 #include "kernel/loader.hpp"
 #include "kernel/symbols.hpp"
 #include "tests/host/machine_fixture.hpp"
@@ -89,8 +89,8 @@ std::string archive_with(std::string const& program) {
     auto const add = [&](std::string const& name, std::string const& data) {
         char header[111];
         std::snprintf(header, sizeof(header),
-                      "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 0, 0, 0, 0, 0, 0,
-                      data.size(), 0, 0, 0, 0, name.size() + 1, 0);
+                      "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 0, 0, 0, 0, 0,
+                      0, data.size(), 0, 0, 0, 0, name.size() + 1, 0);
         out += header + name + '\0';
         out.resize((out.size() + 3) & ~std::size_t{3});
         out += data;
@@ -117,11 +117,11 @@ TEST(Loader, AProgramStartsWithItsArguments) {
     auto* const first = machine::host().entered;
     ASSERT_NE(first, nullptr);
     abi::Start start{};
-    ASSERT_TRUE(machine::copy_in(std::as_writable_bytes(std::span(&start, 1)),
-                                 UserAddr{first->saved.rdi}));
+    ASSERT_TRUE(
+        machine::copy_in(std::as_writable_bytes(std::span(&start, 1)), UserAddr{first->saved.rdi}));
     std::string arguments(start.argument_bytes, ' ');
-    ASSERT_TRUE(machine::copy_in(std::as_writable_bytes(std::span(arguments)),
-                                 UserAddr{start.arguments}));
+    ASSERT_TRUE(
+        machine::copy_in(std::as_writable_bytes(std::span(arguments)), UserAddr{start.arguments}));
     EXPECT_EQ(arguments, std::string("program\0one\0two\0", 16));
 }
 
