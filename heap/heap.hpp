@@ -45,30 +45,24 @@ class Heap {
 
     // Gives a block back. Anything else than a block in use is reported and ends the program.
     [[gnu::always_inline]] void free(void* pointer) {
-        if (pointer == nullptr) {
-            return;
-        }
         Guard const guard(lock_);
         Unit* unit = runs_.unit_at(pointer);
         if (unit == nullptr) [[unlikely]] {
-            return fail("free of a pointer that is not this heap's", pointer);
+            return free_foreign(pointer);
         }
         unit = unit->head;
-        if (unit->kind != UnitKind::slab) [[unlikely]] {
-            return free_large(*unit, pointer);
-        }
         auto const offset =
             static_cast<std::size_t>(static_cast<std::byte*>(pointer) - unit->memory);
         auto const block = offset * unit->block_reciprocal >> 32;
         auto& word = unit->free_bits[block / 64];
         auto const bit = std::uint64_t{1} << (block % 64);
+        // What is no slab has no committed blocks.
         if (block * unit->block_bytes != offset || block >= unit->committed_blocks ||
             (word & bit) != 0) [[unlikely]] {
-            return fail_free(*unit, pointer);
+            return free_other(*unit, pointer);
         }
         word |= bit;
-        auto const live = unit->live_count--;
-        if (live == 1 || live == unit->blocks) [[unlikely]] {
+        if (--unit->until_change == 0) [[unlikely]] {
             slab_changed(*unit);
         }
     }
@@ -120,7 +114,7 @@ class Heap {
         }
         auto const block = static_cast<std::size_t>(std::countr_zero(word));
         *c.word = word & (word - 1);
-        ++c.slab->live_count;
+        ++c.slab->until_change;
         asked_bytes_ += bytes;
         return c.word_memory + block * c.block_bytes;
     }
@@ -136,8 +130,9 @@ class Heap {
     [[gnu::noinline]] void* allocate_coarse(std::size_t bytes);
     void* allocate_large(std::size_t bytes, std::size_t alignment);
     [[gnu::noinline]] void slab_changed(Unit& slab);
-    [[gnu::noinline]] void free_large(Unit& unit, void* pointer);
-    [[gnu::noinline]] void fail_free(Unit& unit, void* pointer);
+    void free_large(Unit& unit, void* pointer);
+    [[gnu::noinline]] void free_other(Unit& unit, void* pointer);
+    [[gnu::noinline]] void free_foreign(void* pointer);
     void fail(char const* what, void const* pointer) { runs_.source().fail(what, pointer); }
     Unit* block_of(void const* pointer);
     bool resize_large(Unit& unit, std::size_t bytes);

@@ -57,7 +57,8 @@ Unit* Heap<Source, Lock>::new_slab(std::size_t index) {
     slab->block_reciprocal = reciprocal(class_bytes(index));
     slab->blocks = static_cast<std::uint32_t>(blocks_a_slab(index));
     slab->words = static_cast<std::uint16_t>((slab->blocks + 63) / 64);
-    slab->live_count = 0;
+    slab->until_change = 0;
+    slab->is_full = false;
     slab->committed_blocks = 0;
     slab->next = nullptr;
     slab->previous = nullptr;
@@ -83,7 +84,8 @@ bool Heap<Source, Lock>::refill(Class& c) {
             return false;  // the source has no more pages
         }
         // Full: it is let go, and comes to `partial` with its first free block.
-        c.slab->live_count &= ~Unit::is_current;
+        c.slab->is_full = true;
+        c.slab->until_change = 1;
         c.slab = nullptr;
         c.word = &no_free_blocks;
     }
@@ -102,21 +104,21 @@ bool Heap<Source, Lock>::refill(Class& c) {
 
 template <PageSource Source, typename Lock>
 void Heap<Source, Lock>::make_current(Class& c, Unit& slab) {
-    slab.live_count |= Unit::is_current;
+    slab.until_change |= Unit::is_current;
     c.slab = &slab;
     c.word = &no_free_blocks;
 }
 
-// A slab that is not its class's current one got its first free block, or lost its last one in use.
+// A full slab that was let go got its first free block, or a slab lost its last one in use.
 template <PageSource Source, typename Lock>
 void Heap<Source, Lock>::slab_changed(Unit& slab) {
     auto& c = classes_[slab.size_class];
-    if (c.slab == &slab) {
-        return;  // the current slab stays, so that one block going back and forth costs no page
-                 // calls
+    bool const was_full = slab.is_full;
+    if (was_full) {
+        slab.is_full = false;
+        slab.until_change = slab.blocks - 1;
     }
-    bool const was_full = slab.live_count + 1 == slab.blocks;
-    if (slab.live_count != 0) {
+    if (slab.until_change != 0) {
         c.partial.push(slab);
         return;
     }
@@ -126,6 +128,7 @@ void Heap<Source, Lock>::slab_changed(Unit& slab) {
     auto const units = slab_units(slab.size_class);
     auto const committed = std::min(
         units * unit_bytes, whole_pages(std::size_t{slab.committed_blocks} * slab.block_bytes));
+    slab.committed_blocks = 0;
     runs_.decommit(slab.memory, committed);
     runs_.put(slab, units);
 }
@@ -164,9 +167,6 @@ void* Heap<Source, Lock>::allocate_large(std::size_t bytes, std::size_t alignmen
 
 template <PageSource Source, typename Lock>
 void Heap<Source, Lock>::free_large(Unit& unit, void* pointer) {
-    if (unit.kind != UnitKind::large) {
-        return fail("double free, or free of memory that no block has", pointer);
-    }
     if (unit.memory != pointer) {
         return fail("free of a pointer into the middle of a large block", pointer);
     }
@@ -174,14 +174,28 @@ void Heap<Source, Lock>::free_large(Unit& unit, void* pointer) {
     runs_.put(unit, unit.run_units);
 }
 
+// What `free` got is no block in use of a slab.
 template <PageSource Source, typename Lock>
-void Heap<Source, Lock>::fail_free(Unit& unit, void* pointer) {
+void Heap<Source, Lock>::free_other(Unit& unit, void* pointer) {
+    if (unit.kind == UnitKind::large) {
+        return free_large(unit, pointer);
+    }
+    if (unit.kind != UnitKind::slab) {
+        return fail("double free, or free of memory that no block has", pointer);
+    }
     auto const offset = static_cast<std::size_t>(static_cast<std::byte*>(pointer) - unit.memory);
     auto const block = offset / unit.block_bytes;
     if (block * unit.block_bytes != offset || block >= unit.committed_blocks) {
         return fail("free of a pointer into the middle of a block", pointer);
     }
     fail("double free", pointer);
+}
+
+template <PageSource Source, typename Lock>
+void Heap<Source, Lock>::free_foreign(void* pointer) {
+    if (pointer != nullptr) {
+        fail("free of a pointer that is not this heap's", pointer);
+    }
 }
 
 // The unit of a block in use, or a report.

@@ -23,9 +23,10 @@ struct alignas(64) Unit {
     std::uint32_t run_units = 0;         // of a free run or a large block
     std::uint32_t block_bytes = 0;       // of a slab
     std::uint32_t block_reciprocal = 0;  // of block_bytes
-    std::uint32_t live_count = 0;  // blocks in use; is_current added while it is its class's slab
-    std::uint32_t blocks = 0;      // in the slab
-    std::uint32_t committed_blocks = 0;
+    std::uint32_t until_change = 0;      // frees until the slab must be looked at; see live()
+    std::uint32_t blocks = 0;            // in the slab
+    std::uint32_t committed_blocks = 0;  // zero in units that begin no slab
+    bool is_full = false;                // the slab, and let go by its class
     Unit* head = nullptr;         // the first unit of its slab or large block; itself if in none
     std::byte* memory = nullptr;  // where the unit begins
     Unit* next = nullptr;         // in a list of slabs or free runs
@@ -33,10 +34,12 @@ struct alignas(64) Unit {
     // A set bit is a free block. What a slab has not committed yet counts as in use.
     std::uint64_t free_bits[max_blocks_a_slab / 64] = {};
 
-    // A slab that its class takes blocks from is never full nor empty as far as `free` is concerned:
-    // this keeps the common case of one block going back and forth off the slow path.
+    // `free` counts until_change down and looks at the slab when it reaches zero. It is the number of
+    // blocks in use, with two exceptions: a slab that its class takes blocks from has is_current added,
+    // so that one block going back and forth stays off the slow path; a full slab that its class has
+    // let go has 1, because its next free block makes it useful again.
     static constexpr std::uint32_t is_current = std::uint32_t{1} << 31;
-    std::uint32_t live() const { return live_count & ~is_current; }
+    std::uint32_t live() const { return is_full ? blocks : until_change & ~is_current; }
 
     // Of a large block, which has no free bits: bytes committed.
     std::uint64_t& large_bytes() { return free_bits[0]; }
