@@ -29,14 +29,14 @@ def build_plugin(folder: str) -> str:
     return plugin
 
 
-def count() -> tuple[tuple[int, int], dict[int, list[int]]]:
+def count(machine: str) -> tuple[tuple[int, int], dict[int, list[int]]]:
     """One run: boot (N, raw), and for each marker [samples, least, median, greatest, raw median]."""
     with tempfile.TemporaryDirectory() as folder:
         archive, out = pathlib.Path(folder) / "archive", pathlib.Path(folder) / "counts"
         qemu.make_archive(archive, ["bench_native"], {})
         plugin = build_plugin(folder)
         result = qemu.run(["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append",
-                           "bench_native"], extra=["-plugin", f"{plugin},out={out}"])
+                           "bench_native"], machine=machine, extra=["-plugin", f"{plugin},out={out}"])
         if result.exit_status() != 0:
             sys.exit(f"bench: {result.how()}\n{result.console}")
         boot, markers = (0, 0), {}
@@ -51,13 +51,16 @@ def count() -> tuple[tuple[int, int], dict[int, list[int]]]:
 
 def table() -> str:
     """The table, with the recorded counts of JOS beside ours."""
-    boot, markers = count()
+    boot, markers = count("pc")
+    small, _ = count("microvm")
     lines = ["| operation | Quarry | raw | JOS -O2 |", "|---|---:|---:|---:|"]
     for marker, (name, jos) in ROWS.items():
         _, _, median, _, raw = markers[marker]
         lines.append(f"| {name} | {median:,} | {raw:,} | {jos} |")
     lines.append(f"| reset to the first program's `main`, million | {boot[0] / 1e6:.2f} | "
                  f"{boot[1] / 1e6:.2f} | 21.1 |")
+    lines.append(f"| the same on machine microvm, million | {small[0] / 1e6:.2f} | "
+                 f"{small[1] / 1e6:.2f} | – |")
     return "\n".join(lines)
 
 

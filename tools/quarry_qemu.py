@@ -113,7 +113,7 @@ def serial_ports(machine: str, record: str) -> list[str]:
     return ports + ["-serial", "chardev:record"]
 
 
-def run(boot: list[str], *, machine: str = "q35", memory_mib: int = 128, processor: str = "max",
+def run(boot: list[str], *, machine: str = "pc", memory_mib: int = 128, processor: str = "max",
         repeatable: bool = True, keys: bytes = b"", extra: list[str] | None = None,
         echo: bool = False, limit_seconds: float = 600) -> Result:
     """Boots a guest and collects its console. `limit_seconds` guards the suite, not a test: a guest

@@ -34,9 +34,9 @@ def main() -> int:
     parser.add_argument("--args", default=None, help="its arguments, separated by blanks")
     parser.add_argument("--file", type=pathlib.Path, default=None,
                         help=f"a file handed in as `input` (default for wordcount: {DEFAULT_TEXT})")
-    parser.add_argument("--machine", default="q35", help="QEMU's machine: q35, pc or microvm")
+    parser.add_argument("--machine", default="pc", help="QEMU's machine: pc, q35 or microvm")
     parser.add_argument("--memory", type=int, default=None, help="MiB (default: from the files)")
-    parser.add_argument("--gdb", action="store_true", help="stop at the first instruction for gdb")
+    parser.add_argument("--gdb", metavar="SOCKET", help="stop at the first instruction for gdb")
     arguments = parser.parse_args()
 
     file = arguments.file
@@ -60,7 +60,7 @@ def main() -> int:
         boot = ["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append", " ".join(words)]
         memory = arguments.memory or qemu.memory_for(archive)
         if memory > 3072 and arguments.machine == "microvm":
-            print("run: this input needs machine q35", file=sys.stderr)
+            print("run: this input needs machine pc or q35", file=sys.stderr)
             return 2
         print(f"Booting Quarry in QEMU ({arguments.machine}, {memory} MiB): "
               f"{' '.join(words)}   [Ctrl-C ends it]", flush=True)
@@ -73,7 +73,8 @@ def interact(arguments: argparse.Namespace, boot: list[str], memory: int, folder
     record = os.path.join(folder, "record")
     command = (qemu.base_command(arguments.machine, memory)
                + qemu.serial_ports(arguments.machine, record) + boot
-               + (["-s", "-S"] if arguments.gdb else []))
+               + (["-S", "-gdb", f"unix:{arguments.gdb},server=on,wait=off"] if arguments.gdb
+                  else []))
     try:
         status = subprocess.run(command, check=False).returncode
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 the ISO image, the main job."""
 
 import collections
+import os
 import pathlib
 import re
 import subprocess
@@ -112,6 +113,23 @@ def keys_reach_a_program() -> None:
     expect(result, qemu.POWERED_OFF, r"you typed: Quarry")
 
 
+def gdb_helpers_print_the_kernel() -> None:
+    """make gdb: attached before the first instruction, and the helpers know spaces, frames and tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        commands = pathlib.Path(folder) / "commands"
+        commands.write_text("hbreak quarry_user_trap\ncontinue\nquarry spaces\nquarry envs\n"
+                            "quarry frames\nquarry walk 0x400000\nkill\n", encoding="ascii")
+        result = subprocess.run(
+            [str(qemu.ROOT / "tools" / "debug.sh"), "--program", "null_write_ends_the_program"],
+            check=False, capture_output=True, text=True, timeout=120,
+            env=os.environ | {"GDB_COMMANDS": str(commands)})
+    for pattern in (r"space 10000  null_write_ends_the_program", r"\* env 10000 .* runnable",
+                    r"frames: \d+ free of \d+", r"PML4 \[  0\] = [0-9a-f]{16}  present write user",
+                    r"PT   \[\d*\s*\d*\] = [0-9a-f]{16}  present user"):
+        if not re.search(pattern, result.stdout):
+            raise Failed(f"expected: {pattern}\ngot:\n{last_lines(result.stdout + result.stderr)}")
+
+
 def iso_boots(firmware: str) -> None:
     """The ISO image boots by this firmware."""
     with tempfile.TemporaryDirectory() as folder:
@@ -142,7 +160,8 @@ def jobs(only: str) -> list[Job]:
         named[f"missing_{feature}_is_named"] = missing_feature(feature)
     for name in SELF_TESTS:
         named[f"kernel_fault_{name.replace('-', '_')}_panics"] = self_test(name)
-    for test in (wordcount_equals_the_shells, exit_status_travels, keys_reach_a_program):
+    for test in (wordcount_equals_the_shells, exit_status_travels, keys_reach_a_program,
+                 gdb_helpers_print_the_kernel):
         named[test.__name__] = single("machine", test.__name__, test)
     for firmware in ("bios", "uefi"):
         named[f"iso_boots_by_{firmware}"] = single(
