@@ -31,7 +31,8 @@ ARROWS = {
 
 def tracked(*patterns: str) -> list[str]:
     """Files of the repository that match."""
-    listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--", *patterns], check=True, cwd=ROOT,
+    listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--", *patterns],
+                             check=True, cwd=ROOT,
                              capture_output=True, text=True).stdout
     return [name for name in listing.splitlines() if (ROOT / name).exists()]
 
