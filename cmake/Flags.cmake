@@ -4,7 +4,7 @@
 add_library(quarry_warnings INTERFACE)
 target_compile_options(quarry_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror -Wshadow -Wconversion -Wimplicit-fallthrough
-  -Wnon-virtual-dtor -Wold-style-cast -Wextra-semi -Wthread-safety -Wthread-safety-beta
+  -Wnon-virtual-dtor -Wold-style-cast -Wextra-semi -Wthread-safety -Wthread-safety-beta -Wconsumed
   -Wno-gnu-statement-expression>)
 target_include_directories(quarry_warnings INTERFACE ${CMAKE_SOURCE_DIR})
 

@@ -80,13 +80,17 @@ class UserTarget : public UserBytes {
     }
 };
 
-// One T in the caller's memory.
+// One T in the caller's memory, which can be read once: what is checked is then what is used, though the
+// program may change its memory in between. The compiler refuses a second read (Clang documentation,
+// "Consumed annotation checking").
 template <typename T>
     requires std::is_trivially_copyable_v<T>
-class UserIn {
+class __attribute__((consumable(unconsumed))) UserIn {
   public:
-    explicit UserIn(UserBytes bytes) : source_(bytes) {}
-    Result<T> read() const {
+    __attribute__((return_typestate(unconsumed))) explicit UserIn(UserBytes bytes)
+        : source_(bytes) {}
+
+    __attribute__((callable_when("unconsumed"), set_typestate(consumed))) Result<T> read() {
         T value;
         TRY(source_.copy_to(std::as_writable_bytes(std::span(&value, 1))));
         return value;

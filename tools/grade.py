@@ -71,7 +71,7 @@ def run_all(jobs: list[Job], verbose: bool) -> list[Outcome]:
     return outcomes
 
 
-def summary(outcomes: list[Outcome]) -> None:
+def summary(outcomes: list[Outcome], seconds: float) -> None:
     """Points a group, then the line that tools look for."""
     print()
     for group, points in POINTS.items():
@@ -81,7 +81,7 @@ def summary(outcomes: list[Outcome]) -> None:
             earned = points * passed // len(members)
             print(f"{group:<12} {passed:>3} of {len(members):<3}  {earned:>3}/{points} points")
     passed = sum(o.passed for o in outcomes)
-    print(f"\nresults: {folder() / 'junit.xml'}; consoles: {folder() / 'consoles'}")
+    print(f"\ntook {seconds:.0f} s; results: {folder() / 'junit.xml'}; consoles: {folder() / 'consoles'}")
     print(f"{passed} passed, {len(outcomes) - passed} failed")
 
 
@@ -107,8 +107,7 @@ def main() -> int:
         print(f"\nThe environment is broken; this says nothing about Quarry:\n{problem}")
         return 3
     write_junit(outcomes)
-    summary(outcomes)
-    print(f"took {time.monotonic() - begin:.0f} s", file=sys.stderr)
+    summary(outcomes, time.monotonic() - begin)
     return 0 if outcomes and all(o.passed for o in outcomes) else 1
 
 

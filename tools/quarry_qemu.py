@@ -115,28 +115,31 @@ def serial_ports(machine: str, record: str) -> list[str]:
 
 def run(boot: list[str], *, machine: str = "pc", memory_mib: int = 128, processor: str = "max",
         repeatable: bool = True, keys: bytes = b"", extra: list[str] | None = None,
-        echo: bool = False, limit_seconds: float = 600) -> Result:
+        echo: bool = False, limit_seconds: float = 600,
+        first_output_seconds: float = FIRST_OUTPUT_SECONDS) -> Result:
     """Boots a guest and collects its console. `limit_seconds` guards the suite, not a test: a guest
-    that reaches it has hung."""
+    that reaches it has hung. A firmware that says nothing for long needs `first_output_seconds`."""
     check_qemu()
     with tempfile.TemporaryDirectory() as folder:
         record = os.path.join(folder, "record")
         command = (base_command(machine, memory_mib, processor) + (REPEATABLE if repeatable else [])
                    + serial_ports(machine, record) + boot + (extra or []))
-        console, status = _converse(command, keys, echo, limit_seconds)
+        console, status = _converse(command, keys, echo, limit_seconds,
+                                    first_output_seconds)
         text = pathlib.Path(record).read_text(encoding="ascii", errors="replace") \
             if os.path.exists(record) else ""
         return Result(console, status, text, command)
 
 
-def _converse(command: list[str], keys: bytes, echo: bool, limit_seconds: float) -> tuple[str, int]:
+def _converse(command: list[str], keys: bytes, echo: bool, limit_seconds: float,
+              first_output_seconds: float) -> tuple[str, int]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as process:
         assert process.stdin and process.stdout
         begin = time.monotonic()
         output = bytearray()
         while True:
-            limit = limit_seconds if output else FIRST_OUTPUT_SECONDS
+            limit = limit_seconds if output else first_output_seconds
             ready, _, _ = select.select([process.stdout], [], [], 0.5)
             if ready:
                 piece = os.read(process.stdout.fileno(), 65536)
@@ -167,5 +170,5 @@ def _text(output: bytes) -> str:
 
 def _no_output(command: list[str], status: int, output: bytes) -> str:
     last = "\n".join(_text(output).splitlines()[-20:])
-    return (f"QEMU said nothing of Quarry's within {FIRST_OUTPUT_SECONDS} s, or failed to start.\n"
+    return (f"QEMU said nothing of Quarry's in time, or failed to start.\n"
             f"command: {' '.join(command)}\nexit status: {status}\nlast lines:\n{last}")

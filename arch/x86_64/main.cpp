@@ -5,6 +5,7 @@
 #include "arch/x86_64/console_devices.hpp"
 #include "arch/x86_64/features.hpp"
 #include "arch/x86_64/memory.hpp"
+#include "arch/x86_64/panic.hpp"
 #include "arch/x86_64/power.hpp"
 #include "arch/x86_64/processor.hpp"
 #include "arch/x86_64/self_test.hpp"
@@ -38,6 +39,9 @@ void prepare_own_stacks() {
 
 // On the guarded kernel stack, which the first entry to user mode leaves empty.
 [[noreturn]] void start_programs() {
+    if (!image_is_in_usable_memory(boot_info)) {
+        panic("the kernel lies in memory that firmware has reserved");
+    }
     hand_over_memory(boot_info, the_kernel.memory.frames);
     initialise_apic();
     enable_keys();

@@ -168,6 +168,13 @@ void build_kernel_space(BootInfo const& info) {
     write_cr4(read_cr4() | 1ull << 7);
 }
 
+bool image_is_in_usable_memory(BootInfo const& info) {
+    return std::ranges::any_of(info.usable_ranges(), [](PhysRange const& range) {
+        return range.start.raw() <= address_of(kernel_physical_start) &&
+               range.end() >= address_of(kernel_physical_end);
+    });
+}
+
 void hand_over_memory(BootInfo const& info, FrameAllocator& frames) {
     std::array<MemoryRegion, FrameAllocator::max_regions> regions{};
     std::size_t count = 0;

@@ -10,6 +10,9 @@ namespace quarry::x86 {
 // registers; drops the identity map. From here on a stack overflow faults.
 void build_kernel_space(BootInfo const& info);
 
+// Whether the image lies wholly in memory that the boot protocol calls usable.
+bool image_is_in_usable_memory(BootInfo const& info);
+
 // Gives the allocator all usable memory but the kernel's, the archive's and its own metadata's.
 void hand_over_memory(BootInfo const& info, FrameAllocator& frames);
 

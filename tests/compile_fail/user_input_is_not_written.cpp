@@ -4,7 +4,7 @@
 
 using namespace quarry;
 
-Result<void> answer(UserIn<abi::EnvStatus> const& in, UserOut<abi::EnvStatus> const& out) {
+Result<void> answer(UserIn<abi::EnvStatus> in, UserOut<abi::EnvStatus> const& out) {
     (void)in.read();
 #ifdef MISUSE
     return in.write({});

@@ -4,7 +4,7 @@
 
 using namespace quarry;
 
-Result<abi::Frame> look(UserIn<abi::Frame> const& frame) {
+Result<abi::Frame> look(UserIn<abi::Frame> frame) {
 #ifdef MISUSE
     return *frame;
 #else

@@ -11,7 +11,7 @@ from .common import Failed, Job, single
 
 SOURCES = qemu.ROOT / "tests" / "compile_fail"
 COMPILE = ["clang++-19", "-std=gnu++23", "-stdlib=libc++", "-fsyntax-only", "-Wall", "-Wextra", "-Werror",
-           "-Wthread-safety", "-Wthread-safety-beta", "-Wno-unused-variable",
+           "-Wthread-safety", "-Wthread-safety-beta", "-Wconsumed", "-Wno-unused-variable",
            "-Wno-gnu-statement-expression",
            f"-I{qemu.ROOT}", f"-I{qemu.ROOT / 'arch' / 'hosted'}"]
 

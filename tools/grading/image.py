@@ -8,6 +8,7 @@ import re
 import subprocess
 import tempfile
 
+import bench
 import quarry_qemu as qemu
 
 from .common import Failed, Job, last_lines, save_console, single
@@ -107,9 +108,35 @@ def exit_status_travels() -> None:
                 programs=["null_write_ends_the_program"]), qemu.POWERED_OFF, r"page fault")
 
 
+def boot_work_does_not_grow_with_memory() -> None:
+    """From the kernel's first instruction to a program costs the same with 64 MiB and with 20 GiB."""
+    counts = []
+    for memory in (64, 20 * 1024):
+        result = boot(f"uptime_{memory}", "uptime", programs=["uptime"], memory_mib=memory)
+        found = re.search(r"up for (\d+) ns", result.console)
+        if not found:
+            raise Failed(last_lines(result.console))
+        counts.append(int(found.group(1)))
+    if counts[1] > counts[0] * 1.02:
+        raise Failed(f"{counts[0]} instructions with 64 MiB, {counts[1]} with 20 GiB")
+
+
+def costs_are_as_recorded() -> None:
+    """No count is more than 2 % above bench/results.md, and a warm malloc pair needs fewer than 60."""
+    recorded = dict(re.findall(r"^\| (.+?) \| ([\d,.]+) \|", (qemu.ROOT / "bench" / "results.md")
+                               .read_text(encoding="utf-8"), re.MULTILINE))
+    for name, now in re.findall(r"^\| (.+?) \| ([\d,.]+) \|", bench.table(), re.MULTILINE):
+        before, after = (float(text.replace(",", "")) for text in (recorded.get(name, "0"), now))
+        if after > before * 1.02:
+            raise Failed(f"{name}: {after:,} now, {before:,} recorded; if that must be, record it "
+                         "with tools/bench.py --record")
+        if name.startswith("warm `malloc`") and after >= 60:
+            raise Failed(f"{name}: {after:.0f} instructions, to be fewer than 60")
+
+
 def keys_reach_a_program() -> None:
     """Typed keys arrive through the receive interrupt; the reader sleeps until then."""
-    result = boot("keys", "echo_keys", programs=["echo_keys"], keys=b"Quarry\nq", repeatable=False)
+    result = boot("keys", "echo_keys", programs=["echo_keys"], keys=b"Quarry\nq")
     expect(result, qemu.POWERED_OFF, r"you typed: Quarry")
 
 
@@ -141,7 +168,7 @@ def iso_boots(firmware: str) -> None:
             raise Failed(made.stdout + made.stderr)
         bios = ["-bios", "/usr/share/ovmf/OVMF.fd"] if firmware == "uefi" else []
         result = qemu.run(["-cdrom", str(iso), *bios, "-vga", "std"], memory_mib=256,
-                          repeatable=False)
+                          repeatable=firmware == "bios", first_output_seconds=180)
         save_console(f"iso_{firmware}", result)
         expect_hello(result)
 
@@ -161,7 +188,8 @@ def jobs(only: str) -> list[Job]:
     for name in SELF_TESTS:
         named[f"kernel_fault_{name.replace('-', '_')}_panics"] = self_test(name)
     for test in (wordcount_equals_the_shells, exit_status_travels, keys_reach_a_program,
-                 gdb_helpers_print_the_kernel):
+                 gdb_helpers_print_the_kernel, boot_work_does_not_grow_with_memory,
+                 costs_are_as_recorded):
         named[test.__name__] = single("machine", test.__name__, test)
     for firmware in ("bios", "uefi"):
         named[f"iso_boots_by_{firmware}"] = single(
