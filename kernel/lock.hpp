@@ -1,5 +1,4 @@
-// A spin lock that the compiler's thread-safety analysis knows, with a rank: locks are taken in
-// descending rank, two of one rank in address order.
+// A spin lock that the compiler's thread-safety analysis knows. Two of one kind are taken in address order.
 #pragma once
 
 #include "base/lock_annotations.hpp"

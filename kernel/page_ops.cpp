@@ -14,7 +14,8 @@ enum class Form : std::uint8_t { pages, one_huge };
 Result<Form> form_of(PageTables tables, PageSpan span) {
     // A span reaches into at most two 2 MiB regions, so its ends see every huge mapping it touches.
     bool const first = tables.find(span.first).is_huge_mapping();
-    bool const last = tables.find(span.page(span.count - 1)).is_huge_mapping();
+    bool const last =
+        span.in_one_region() ? first : tables.find(span.page(span.count - 1)).is_huge_mapping();
     if (!first && !last) {
         return Form::pages;
     }
@@ -71,10 +72,8 @@ void clear(Mapped space, PageSpan span, Retired& retired) {
 
 void prune_span(Mapped space, PageSpan span, Retired& retired) {
     prune(space, span.first, retired);
-    auto const last = span.page(span.count - 1);
-    if (last.number() / machine::entries_per_table !=
-        span.first.number() / machine::entries_per_table) {
-        prune(space, last, retired);
+    if (!span.in_one_region()) {
+        prune(space, span.page(span.count - 1), retired);
     }
 }
 

@@ -17,11 +17,13 @@ REQUIRED_QEMU = (7, 2)
 FIRST_OUTPUT_SECONDS = 10
 
 # QEMU's own exit statuses: the kernel's stop code * 2 + 1 (arch/x86_64/power.hpp).
+RESET = 0  # -no-reboot turns a triple fault into this
 POWERED_OFF = 1
 PANIC = 33
 MISSING_FEATURE = 35
 NO_PROGRAM = 37
 NOTHING_TO_RUN = 39
+HUNG = -1000  # ended by us
 
 
 class BrokenEnvironment(Exception):
@@ -45,7 +47,7 @@ class Result:
         """In words."""
         if self.status == POWERED_OFF:
             return self.record.strip() or "powered off without a record"
-        names = {PANIC: "kernel panic", MISSING_FEATURE: "missing processor feature",
+        names = {RESET: "the machine reset: a triple fault", PANIC: "kernel panic", MISSING_FEATURE: "missing processor feature",
                  NO_PROGRAM: "no such program", NOTHING_TO_RUN: "nothing to run"}
         return names.get(self.status, f"QEMU ended with status {self.status}")
 
@@ -128,6 +130,10 @@ def run(boot: list[str], *, machine: str = "pc", memory_mib: int = 128, processo
                                     first_output_seconds)
         text = pathlib.Path(record).read_text(encoding="ascii", errors="replace") \
             if os.path.exists(record) else ""
+        # The kernel powers off with a record and stops with a code of its own; anything else is QEMU's.
+        known = (RESET, PANIC, MISSING_FEATURE, NO_PROGRAM, NOTHING_TO_RUN, HUNG)
+        if status not in known and not (status == POWERED_OFF and text):
+            raise BrokenEnvironment(_no_output(command, status, console))
         return Result(console, status, text, command)
 
 
@@ -156,11 +162,9 @@ def _converse(command: list[str], keys: bytes, echo: bool, limit_seconds: float,
                 process.kill()
                 process.wait()
                 if not output:
-                    raise BrokenEnvironment(_no_output(command, process.returncode, output))
-                return _text(output) + "\n[no end]\n", -1
+                    raise BrokenEnvironment(_no_output(command, process.returncode, ""))
+                return _text(output) + "\n[no end]\n", HUNG
         process.wait()
-        if process.returncode in (1, 2) and output.startswith(b"qemu"):
-            raise BrokenEnvironment(_no_output(command, process.returncode, output))
         return _text(output), process.returncode
 
 
@@ -168,7 +172,7 @@ def _text(output: bytes) -> str:
     return bytes(output).replace(b"\r\n", b"\n").decode("utf-8", "replace")
 
 
-def _no_output(command: list[str], status: int, output: bytes) -> str:
-    last = "\n".join(_text(output).splitlines()[-20:])
+def _no_output(command: list[str], status: int, console: str) -> str:
+    last = "\n".join(console.splitlines()[-20:])
     return (f"QEMU said nothing of Quarry's in time, or failed to start.\n"
             f"command: {' '.join(command)}\nexit status: {status}\nlast lines:\n{last}")
