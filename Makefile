@@ -26,8 +26,12 @@ $(BUILD)/build.ninja: CMakePresets.json | setup
 	@echo "Configuring..."
 	@cmake --preset $(PRESET) >/dev/null
 
+# Says what it does only if there is something to do, and shows all from the first failure on.
 build: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) --quiet kernel programs | grep -v 'no work to do' || [ $${PIPESTATUS[0]} -eq 0 ] || { echo "The build failed; the first error is above." >&2; exit 1; }
+	@ninja -C $(BUILD) kernel programs | awk ' \
+		/^\[.*(Building|Linking)/ && !said++ { print "Building (a minute the first time)..."; fflush() } \
+		/^FAILED/ { failed = 1 } failed'; \
+	[ $${PIPESTATUS[0]} -eq 0 ] || { echo "The build failed; the first error is above." >&2; exit 1; }
 
 run: setup build
 	@tools/run.py $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)") $(if $(FILE),--file "$(FILE)") $(if $(MACHINE),--machine "$(MACHINE)")
