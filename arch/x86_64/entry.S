@@ -10,6 +10,43 @@
 #define BAD_CALL -1           /* encode_error(Error::bad_call) */
 #define ENOSYS -38            /* Linux's, for a foreign call that nobody takes */
 
+.macro push_registers
+    push %rax
+    push %rbx
+    push %rcx
+    push %rdx
+    push %rsi
+    push %rdi
+    push %rbp
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+.endm
+
+.macro pop_registers
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rbp
+    pop %rdi
+    pop %rsi
+    pop %rdx
+    pop %rcx
+    pop %rbx
+    pop %rax
+    add $16, %rsp
+.endm
+
 .section .text.entry, "ax"
 
 // SYSCALL (SDM volume 2B): rcx = return address, r11 = flags, IF AC DF TF NT cleared by SFMASK.
@@ -71,33 +108,14 @@ return_by_iret:
     xor %r10d, %r10d
     xor %r11d, %r11d
     swapgs
-.global return_by_iret_instruction
-return_by_iret_instruction:
     iretq
 
 // resume(SavedState*): goes to user mode with these registers. Never returns.
 .global quarry_resume
 quarry_resume:
     mov %rdi, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rbp
-    pop %rdi
-    pop %rsi
-    pop %rdx
-    pop %rcx
-    pop %rbx
-    pop %rax
-    add $16, %rsp
+    pop_registers
     swapgs
-.global resume_iret_instruction
-resume_iret_instruction:
     iretq
 
 // quarry_call_on_stack(stack, function): leaves the present stack for good.
@@ -121,43 +139,6 @@ trap_\vector:
     .else
     jmp trap_entry
     .endif
-.endm
-
-.macro push_registers
-    push %rax
-    push %rbx
-    push %rcx
-    push %rdx
-    push %rsi
-    push %rdi
-    push %rbp
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-.endm
-
-.macro pop_registers
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rbp
-    pop %rdi
-    pop %rsi
-    pop %rdx
-    pop %rcx
-    pop %rbx
-    pop %rax
-    add $16, %rsp
 .endm
 
 trap_entry:
