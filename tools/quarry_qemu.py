@@ -47,8 +47,8 @@ class Result:
         """In words."""
         if self.status == POWERED_OFF:
             return self.record.strip() or "powered off without a record"
-        names = {RESET: "the machine reset: a triple fault", PANIC: "kernel panic", MISSING_FEATURE: "missing processor feature",
-                 NO_PROGRAM: "no such program", NOTHING_TO_RUN: "nothing to run"}
+        names = {RESET: "the machine reset: a triple fault", PANIC: "kernel panic",
+                 MISSING_FEATURE: "missing processor feature", NO_PROGRAM: "no such program", NOTHING_TO_RUN: "nothing to run"}
         return names.get(self.status, f"QEMU ended with status {self.status}")
 
 
