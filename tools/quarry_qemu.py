@@ -48,7 +48,8 @@ class Result:
         if self.status == POWERED_OFF:
             return self.record.strip() or "powered off without a record"
         names = {RESET: "the machine reset: a triple fault", PANIC: "kernel panic",
-                 MISSING_FEATURE: "missing processor feature", NO_PROGRAM: "no such program", NOTHING_TO_RUN: "nothing to run"}
+                 MISSING_FEATURE: "missing processor feature", NO_PROGRAM: "no such program",
+                 NOTHING_TO_RUN: "nothing to run"}
         return names.get(self.status, f"QEMU ended with status {self.status}")
 
 
