@@ -55,6 +55,8 @@ class ModelDriver {
     TestMachine machine_;
     Model model_;
     std::vector<Actor> actors_;
+    std::size_t actor_ = 0;       // acted last
+    std::uint64_t page_ = 0x400;  // used last
     std::uint64_t stamps_ = 0;
     std::uint64_t steps_ = 0;
 };
