@@ -6,10 +6,12 @@
 
 namespace quarry::abi {
 
+inline constexpr std::size_t console_write_bytes = 512;  // the most that one call takes
+
 struct ConsoleWrite
     : Call<"console_write", 0x00, Parameters<Parameter<"text", InBuffer>>, std::uint64_t,
            Errors<Error::bad_buffer>,
-           "Writes at most 4,096 bytes to the console; returns how many. Stubs loop."> {};
+           "Writes at most 512 bytes to the console and returns how many. Stubs loop."> {};
 
 struct ConsoleRead
     : Call<"console_read", 0x01, Parameters<Parameter<"to", OutBuffer>>, std::uint64_t,
@@ -192,6 +194,17 @@ using AllCalls =
           PageMove, PageProtect, PageUnmap, PageSplit, Yield, Clock, AccountGetStatus>;
 
 inline constexpr std::uint64_t call_table_slots = 0x20;
+
+// No two calls share a slot, and all are in the table.
+static_assert([] {
+    std::uint64_t taken = 0;
+    bool distinct = true;
+    AllCalls::each([&]<typename Call>() {
+        distinct = distinct && Call::index < call_table_slots && (taken >> Call::index & 1) == 0;
+        taken |= std::uint64_t{1} << Call::index;
+    });
+    return distinct;
+}());
 
 // The numbers are frozen; docs/calls.md, compared by a test, freezes the rest.
 static_assert(ConsoleWrite::number == 0x8000'0000 && Exit::number == 0x8000'000c);

@@ -69,7 +69,6 @@ class Page {
 
 using PhysPage = Page<PhysKind>;
 using UserPage = Page<UserKind>;
-using KernelPage = Page<KernelKind>;
 
 constexpr std::uint64_t pages_for(std::uint64_t bytes) {
     return bytes / page_bytes + (bytes % page_bytes != 0 ? 1 : 0);

@@ -1,8 +1,8 @@
 // A QEMU plugin that counts guest instructions between markers, in any ring.
 //
-// A marker is `nopl disp32(%rax,%rax,1)` with disp32 = 0x4b500000 | id << 1 | end. For each id the plugin
-// prints how often the pair was met, and the least, median and greatest number of instructions between
-// (a string instruction counted once, and raw: every iteration counted).
+// A marker is `nopl disp32(%rax,%rax,1)` with disp32 = 0x4b500000 | id << 1 | end. For each id the
+// plugin prints how often the pair was met, and the least, median and greatest number of
+// instructions between (a string instruction counted once, and raw: every iteration counted).
 //
 // Debian's QEMU has plugins but ships no header; what is used of QEMU's plugin interface, version 1
 // (QEMU documentation, "TCG Plugins"), is declared here.

@@ -1,5 +1,5 @@
-// What the native calls and the heap cost. Each operation runs between two markers that the counting
-// plugin knows (bench/count_plugin.c); tools/bench.py prints the table.
+// What the native calls and the heap cost. Each operation runs between two markers that the
+// counting plugin knows (bench/count_plugin.c); tools/bench.py prints the table.
 #include "user/rt/console.hpp"
 #include "user/rt/malloc.hpp"
 #include "user/rt/program.hpp"

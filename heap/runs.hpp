@@ -19,7 +19,6 @@ class Runs {
 
     Source& source() { return source_; }
     std::byte* base() const { return base_; }
-    std::size_t window_bytes() const { return window_bytes_; }
 
     // The unit that holds `pointer`, or null if it is none of the window's.
     Unit* unit_at(void const* pointer) const {

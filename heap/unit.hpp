@@ -34,10 +34,10 @@ struct alignas(64) Unit {
     // A set bit is a free block. What a slab has not committed yet counts as in use.
     std::uint64_t free_bits[max_blocks_a_slab / 64] = {};
 
-    // `free` counts until_change down and looks at the slab when it reaches zero. It is the number of
-    // blocks in use, with two exceptions: a slab that its class takes blocks from has is_current added,
-    // so that one block going back and forth stays off the slow path; a full slab that its class has
-    // let go has 1, because its next free block makes it useful again.
+    // `free` counts until_change down and looks at the slab when it reaches zero. It is the number
+    // of blocks in use, with two exceptions: a slab that its class takes blocks from has is_current
+    // added, so that one block going back and forth stays off the slow path; a full slab that its
+    // class has let go has 1, because its next free block makes it useful again.
     static constexpr std::uint32_t is_current = std::uint32_t{1} << 31;
     std::uint32_t live() const { return is_full ? blocks : until_change & ~is_current; }
 

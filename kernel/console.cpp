@@ -1,5 +1,7 @@
 #include "kernel/console.hpp"
 
+#include <algorithm>
+
 namespace quarry {
 
 void Console::put_key(char key) {
@@ -8,10 +10,10 @@ void Console::put_key(char key) {
     }
 }
 
-std::size_t Console::take_keys(std::span<char> to) {
-    std::size_t count = 0;
-    while (count < to.size() && !empty()) {
-        to[count++] = keys_[first_++ % capacity];
+std::size_t Console::peek_keys(std::span<char> to) const {
+    auto const count = std::min(to.size(), last_ - first_);
+    for (std::size_t i = 0; i < count; ++i) {
+        to[i] = keys_[(first_ + i) % capacity];
     }
     return count;
 }

@@ -18,7 +18,9 @@ class Console {
 
     // A key has come; wakes nobody by itself (Kernel::key_pressed does). Full: the key is dropped.
     void put_key(char key);
-    std::size_t take_keys(std::span<char> to);
+    // Copies the oldest keys that fit and returns how many; they stay until dropped.
+    std::size_t peek_keys(std::span<char> to) const;
+    void drop_keys(std::size_t count) { first_ += count; }
     bool empty() const { return first_ == last_; }
 
     EnvironmentQueue readers;  // blocked until a key comes

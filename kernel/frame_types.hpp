@@ -1,5 +1,5 @@
-// A frame by what it is used for. A page table can never be put behind a program's mapping, because its
-// frame has another type.
+// A frame by what it is used for. A page table can never be put behind a program's mapping, because
+// its frame has another type.
 #pragma once
 
 #include "base/address.hpp"

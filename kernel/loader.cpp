@@ -56,10 +56,9 @@ Result<void> map_archive(Memory& memory, Space& space, BootArchive archive) {
     auto const first = UserPage::containing(UserAddr{abi::archive_base});
     for (std::uint64_t i = 0; i < pages_for(archive.bytes.size()); ++i) {
         auto const frame = archive.first.plus(i);
-        auto reserve = TRY(
-            TableReserve::allocate(memory, space.mapped().tables.missing({first.plus(i), 1}, 0)));
         auto const tables = space.mapped().tables.missing({first.plus(i), 1}, 0);
         auto charge = TRY(Charge::make(memory.accounts, space.account(), 1 + tables));
+        auto reserve = TRY(TableReserve::allocate(memory, tables));
         FrameRef::adopt(memory, frame).keep_forever();
         Mappings::add(memory, UserFrame{frame}, space.account());
         auto const slot = space.mapped().tables.make(memory, first.plus(i), 0, reserve);

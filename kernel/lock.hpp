@@ -1,4 +1,5 @@
-// A spin lock that the compiler's thread-safety analysis knows. Two of one kind are taken in address order.
+// A spin lock that the compiler's thread-safety analysis knows. Two of one kind are taken in
+// address order.
 #pragma once
 
 #include "base/lock_annotations.hpp"

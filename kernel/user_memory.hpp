@@ -80,9 +80,9 @@ class UserTarget : public UserBytes {
     }
 };
 
-// One T in the caller's memory, which can be read once: what is checked is then what is used, though the
-// program may change its memory in between. The compiler refuses a second read (Clang documentation,
-// "Consumed annotation checking").
+// One T in the caller's memory, which can be read once: what is checked is then what is used,
+// though the program may change its memory in between. The compiler refuses a second read (Clang
+// documentation, "Consumed annotation checking").
 template <typename T>
     requires std::is_trivially_copyable_v<T>
 class __attribute__((consumable(unconsumed))) UserIn {

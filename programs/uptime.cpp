@@ -1,4 +1,5 @@
-// Says how long the machine has been up: under -icount, how many instructions since the kernel began.
+// Says how long the machine has been up: under -icount, how many instructions since the kernel
+// began.
 #include "user/rt/console.hpp"
 
 int main() {

@@ -1,7 +1,7 @@
 // From the boot protocol's 32-bit mode to 64-bit C++. Two entries: PVH (Xen's documentation,
 // "x86/HVM direct boot ABI"; ebx = start info) and Multiboot2 (its specification, section 3.2;
-// eax = magic, ebx = information). Nothing here can fault before the 64-bit IDT is loaded: the tables
-// are static, and a processor without long mode is told so.
+// eax = magic, ebx = information). Nothing here can fault before the 64-bit IDT is loaded: the
+// tables are static, and a processor without long mode is told so.
 
 #include "arch/x86_64/layout.hpp"
 

@@ -1,8 +1,8 @@
 // Every way into the kernel from user mode, and the way back.
 //
 // While an environment runs, TSS.RSP0 and the processor's frame_end both point to the end of its
-// SavedState.ss, so an entry pushes straight into the environment's saved registers. Then the kernel
-// stack is taken; it holds nothing between entries.
+// SavedState.ss, so an entry pushes straight into the environment's saved registers. Then the
+// kernel stack is taken; it holds nothing between entries.
 
 #include "arch/x86_64/layout.hpp"
 
@@ -191,8 +191,8 @@ ist_in_kernel:
     pop_registers
     iretq
 
-// bool quarry_user_copy(to, from, bytes): the only instructions that touch user memory. A fault between
-// the two labels returns true.
+// bool quarry_user_copy(to, from, bytes): the only instructions that touch user memory. A fault
+// between the two labels returns true.
 .global quarry_user_copy
 quarry_user_copy:
     mov %rdx, %rcx

@@ -1,5 +1,5 @@
-// The functions that the compiler calls on its own. With ERMS a string instruction is the shortest and
-// fast; under an emulator it is one instruction.
+// The functions that the compiler calls on its own. With ERMS a string instruction is the shortest
+// and fast; under an emulator it is one instruction.
 .section .text.memory, "ax"
 .global memcpy
 memcpy:

@@ -39,7 +39,8 @@ TEST(Elf, EveryPrefixIsRefusedOrParses) {
     EXPECT_EQ(ElfImage::parse({}).error(), Error::bad_image);
 }
 
-// Mutations of the headers, where lengths and addresses are. What parses keeps the promises of the type.
+// Mutations of the headers, where lengths and addresses are. What parses keeps the promises of the
+// type.
 TEST(Elf, MutatedHeadersNeverBreakThePlan) {
     auto const whole = hello();
     std::mt19937_64 random(3);

@@ -26,8 +26,10 @@ Result<void> fill_pages(abi::SpaceId child, UserPage first, std::uint64_t pages,
         std::memcpy(scratch + offset, part.data(), part.size());
         bytes = bytes.subspan(part.size());
         offset = 0;
-        TRY(page_map(own_space, window, child, {range_of(first.plus(done), count).address}, perms));
-        TRY(page_unmap(own_space, window));
+        auto const mapped =
+            page_map(own_space, window, child, {first.plus(done).start().raw()}, perms);
+        TRY(page_unmap(own_space, window));  // whether or not the child could have them
+        TRY(mapped);
         done += count;
     }
     return {};
