@@ -3,6 +3,7 @@
 #pragma once
 
 #include "abi/call.hpp"
+#include "abi/upcall.hpp"
 
 namespace quarry::abi {
 
@@ -39,7 +40,7 @@ struct SpaceCreate
           "which the first 64 bytes count."> {};
 
 struct SpaceDestroy
-    : Call<"space_destroy", 0x05, Parameters<Parameter<"space", SpaceId>>, void,
+    : Call<"space_destroy", 0x05, Parameters<Parameter<"space", EndingSpaceId>>, void,
            Errors<Error::not_found, Error::not_allowed, Error::again>,
            "Ends a space, its environments and their records, and gives its memory back in bounded "
            "steps: `again` until all is returned. Spaces it created pass to its creator. A space "
@@ -89,6 +90,30 @@ struct Exit
     : Call<"exit", 0x0c, Parameters<Parameter<"status", std::uint64_t>>, void, Errors<>,
            "Ends the caller with a status of which the low 32 bits count. Does not return. The "
            "last environment of a space ends the space and gives its memory back."> {};
+
+struct EnvWait
+    : Call<"env_wait", 0x0d,
+           Parameters<Parameter<"env", EnvId>, Parameter<"deadline", std::uint64_t>>, void,
+           Errors<Error::not_found, Error::not_allowed, Error::timed_out, Error::interrupted,
+                  Error::bad_argument>,
+           "Blocks until the environment has ended; env_status then says how. A deadline is in "
+           "nanoseconds of `clock`; 0: none. Pending interrupt bits end the wait."> {};
+
+struct EnvSetUpcall
+    : Call<"env_set_upcall", 0x0e,
+           Parameters<Parameter<"env", EnvId>, Parameter<"upcall", In<Upcall>>>, std::uint64_t,
+           Errors<Error::not_found, Error::not_allowed, Error::bad_buffer, Error::bad_address,
+                  Error::bad_argument, Error::ended, Error::out_of_frames, Error::out_of_account>,
+           "Says where the environment takes upcalls and returns the address of its control page "
+           "(abi/upcall.hpp), which it gets with its first entry. Charges that page and the tables "
+           "it needs."> {};
+
+struct EnvNotify
+    : Call<"env_notify", 0x0f,
+           Parameters<Parameter<"env", EnvId>, Parameter<"to", EnvId>,
+                      Parameter<"bits", std::uint64_t>>,
+           void, Errors<Error::not_found, Error::not_allowed, Error::ended>,
+           "When the environment ends, these interrupt bits are posted to the other one."> {};
 
 struct PageAlloc : Call<"page_alloc", 0x10,
                         Parameters<Parameter<"space", SpaceId>, Parameter<"range", PageRange>,
@@ -180,6 +205,101 @@ struct AccountGetStatus
            Errors<Error::not_found, Error::not_allowed, Error::bad_buffer>,
            "Limit and use of the account that a space's pages are charged to."> {};
 
+struct EnvInterrupt
+    : Call<"env_interrupt", 0x1b,
+           Parameters<Parameter<"env", EnvId>, Parameter<"bits", std::uint64_t>>, void,
+           Errors<Error::not_found, Error::not_allowed, Error::ended>,
+           "Posts interrupt bits. At its next instruction the environment takes an upcall with "
+           "those that its control page's mask does not defer; a blocking call that allows it "
+           "ends with `interrupted`."> {};
+
+struct InterruptWait
+    : Call<"interrupt_wait", 0x1c,
+           Parameters<Parameter<"bits", std::uint64_t>, Parameter<"deadline", std::uint64_t>>,
+           std::uint64_t, Errors<Error::timed_out, Error::interrupted, Error::again>,
+           "Takes those of the caller's pending interrupt bits that are asked for and returns them "
+           "(without the highest bit). With none pending it blocks until one comes and then gets "
+           "`interrupted`: call again."> {};
+
+struct Sleep : Call<"sleep", 0x1d, Parameters<Parameter<"deadline", std::uint64_t>>, void,
+                    Errors<Error::timed_out, Error::interrupted>,
+                    "Blocks until the deadline, in nanoseconds of `clock`, has passed "
+                    "(`timed_out`) or an interrupt bit is pending."> {};
+
+struct YieldTo
+    : Call<"yield_to", 0x1e, Parameters<Parameter<"env", PeerId>>, void,
+           Errors<Error::not_found>,
+           "Lets this environment run next on the caller's processor, if it is runnable. Of the "
+           "caller's registers only RSP is kept."> {};
+
+struct WordWait
+    : Call<"word_wait", 0x1f,
+           Parameters<Parameter<"word", WordAddress>, Parameter<"expected", std::uint64_t>,
+                      Parameter<"scope", std::uint64_t>, Parameter<"deadline", std::uint64_t>>,
+           void,
+           Errors<Error::bad_address, Error::bad_buffer, Error::bad_argument, Error::changed,
+                  Error::not_mapped, Error::timed_out, Error::interrupted>,
+           "Blocks until word_wake, unless the word is not what the caller expects. Scope 0: the "
+           "address in the caller's space; 1: the memory itself, for whoever maps it."> {};
+
+struct WordWake : Call<"word_wake", 0x20,
+                       Parameters<Parameter<"word", WordAddress>, Parameter<"count", std::uint64_t>,
+                                  Parameter<"scope", std::uint64_t>>,
+                       std::uint64_t,
+                       Errors<Error::bad_address, Error::bad_argument, Error::not_mapped>,
+                       "Wakes at most so many of those that wait for the word; returns how many."> {
+};
+
+struct IpcCall
+    : Call<"ipc_call", 0x21,
+           Parameters<Parameter<"to", PeerId>, Parameter<"word0", std::uint64_t>,
+                      Parameter<"word1", std::uint64_t>, Parameter<"word2", std::uint64_t>,
+                      Parameter<"word3", std::uint64_t>,
+                      Parameter<"options", OptionalIn<IpcOptions>>>,
+           Message,
+           Errors<Error::not_found, Error::ended, Error::bad_argument, Error::bad_buffer,
+                  Error::timed_out, Error::interrupted, Error::bad_address, Error::bad_range,
+                  Error::bad_permission, Error::not_mapped, Error::huge_page, Error::out_of_frames,
+                  Error::out_of_account>,
+           "Sends a message and waits for the receiver's reply. If the receiver waits for one it "
+           "runs at once. Of the caller's registers only RSP is kept; the reply comes in "
+           "registers: sender in RDI, words in RSI, RDX, R10, R8, pages in R9. Errors of the "
+           "page transfer are the sender's."> {};
+
+struct IpcSend
+    : Call<"ipc_send", 0x22,
+           Parameters<Parameter<"to", PeerId>, Parameter<"word0", std::uint64_t>,
+                      Parameter<"word1", std::uint64_t>, Parameter<"word2", std::uint64_t>,
+                      Parameter<"word3", std::uint64_t>,
+                      Parameter<"options", OptionalIn<IpcOptions>>>,
+           void,
+           Errors<Error::not_found, Error::ended, Error::bad_argument, Error::bad_buffer,
+                  Error::timed_out, Error::interrupted, Error::bad_address, Error::bad_range,
+                  Error::bad_permission, Error::not_mapped, Error::huge_page, Error::out_of_frames,
+                  Error::out_of_account>,
+           "Sends a message; returns when the receiver has it. A deadline in the past means: only "
+           "if it waits now."> {};
+
+struct IpcReceive
+    : Call<"ipc_receive", 0x23, Parameters<Parameter<"options", OptionalIn<IpcOptions>>>, Message,
+           Errors<Error::not_found, Error::ended, Error::bad_argument, Error::bad_buffer,
+                  Error::timed_out, Error::interrupted>,
+           "Takes the next message from anyone, or from the one that the options name."> {};
+
+struct IpcReplyReceive
+    : Call<"ipc_reply_receive", 0x24,
+           Parameters<Parameter<"to", PeerId>, Parameter<"word0", std::uint64_t>,
+                      Parameter<"word1", std::uint64_t>, Parameter<"word2", std::uint64_t>,
+                      Parameter<"word3", std::uint64_t>,
+                      Parameter<"options", OptionalIn<IpcOptions>>>,
+           Message,
+           Errors<Error::not_found, Error::not_waiting, Error::ended, Error::bad_argument,
+                  Error::bad_buffer, Error::timed_out, Error::interrupted, Error::bad_address,
+                  Error::bad_range, Error::bad_permission, Error::not_mapped, Error::huge_page,
+                  Error::out_of_frames, Error::out_of_account>,
+           "Answers an environment that is in ipc_call to the caller, never waiting for it, then "
+           "takes the next message as ipc_receive does. With an error nothing was received."> {};
+
 template <typename... Calls>
 struct Table {
     template <typename Visitor>
@@ -191,9 +311,11 @@ struct Table {
 using AllCalls =
     Table<ConsoleWrite, ConsoleRead, EnvSelf, SpaceSelf, SpaceCreate, SpaceDestroy, EnvCreate,
           EnvSetFrame, EnvStart, EnvStop, EnvDestroy, EnvGetStatus, Exit, PageAlloc, PageMap,
-          PageMove, PageProtect, PageUnmap, PageSplit, Yield, Clock, AccountGetStatus>;
+          PageMove, PageProtect, PageUnmap, PageSplit, Yield, Clock, AccountGetStatus, EnvWait,
+          EnvSetUpcall, EnvNotify, EnvInterrupt, InterruptWait, Sleep, YieldTo, WordWait, WordWake,
+          IpcCall, IpcSend, IpcReceive, IpcReplyReceive>;
 
-inline constexpr std::uint64_t call_table_slots = 0x20;
+inline constexpr std::uint64_t call_table_slots = 0x40;
 
 // No two calls share a slot, and all are in the table.
 static_assert([] {

@@ -29,9 +29,13 @@ enum class Error : std::uint8_t {
     not_stopped = 17,     // the environment must be stopped for this
     ended = 18,           // the environment or space has ended
     again = 19,           // a bounded step was done; call again
+    timed_out = 20,       // the deadline came first
+    interrupted = 21,     // interrupt bits came first, or the caller was stopped
+    not_waiting = 22,     // it does not wait for the caller's reply
+    changed = 23,         // the memory word is not what the caller expected
 };
 
-inline constexpr std::uint8_t error_count = 20;
+inline constexpr std::uint8_t error_count = 24;
 
 // The error's name as the documentation spells it; "unknown" for a value outside the list.
 constexpr std::string_view name_of(Error error) {
@@ -40,6 +44,7 @@ constexpr std::string_view name_of(Error error) {
         "bad_permission", "bad_buffer",     "bad_image",    "not_found",   "not_allowed",
         "not_mapped",     "already_mapped", "not_sole",     "huge_page",   "out_of_frames",
         "out_of_account", "out_of_slots",   "not_stopped",  "ended",       "again",
+        "timed_out",      "interrupted",    "not_waiting",  "changed",
     };
     auto const index = static_cast<std::uint8_t>(error);
     return index < error_count ? names[index] : std::string_view{"unknown"};

@@ -21,6 +21,22 @@ struct EnvId {
 inline constexpr SpaceId own_space{};
 inline constexpr EnvId own_env{};
 
+// A space that the call may bring to its end.
+struct EndingSpaceId {
+    std::uint64_t value = 0;
+    EndingSpaceId() = default;
+    // NOLINTNEXTLINE(google-explicit-constructor): an id is an id
+    constexpr EndingSpaceId(SpaceId id) : value(id.value) {}
+};
+
+// Any environment whose id the caller knows, whether or not it has a right over it.
+struct PeerId {
+    std::uint64_t value = 0;
+    PeerId() = default;
+    // NOLINTNEXTLINE(google-explicit-constructor): an id is an id
+    constexpr PeerId(EnvId id) : value(id.value) {}
+};
+
 // `pages` pages from `address` on; two registers.
 struct PageRange {
     std::uint64_t address = 0;
@@ -55,6 +71,16 @@ struct In {
 template <typename T>
 struct Out {
     T* address = nullptr;
+};
+
+// The same, or null.
+template <typename T>
+struct OptionalIn {
+    T const* address = nullptr;
+};
+// A 32-bit word of the caller's memory, aligned.
+struct WordAddress {
+    std::uint32_t const* address = nullptr;
 };
 
 // What a page may be used for. `may_*` bits outlive a protection change: DESIGN.md, "Permissions".
@@ -122,13 +148,35 @@ enum class EnvState : std::uint64_t { stopped = 0, runnable = 1, blocked = 2, en
 enum class EndCause : std::uint64_t { none = 0, exited = 1, destroyed = 2, fault = 3 };
 
 struct EnvStatus {
-    EnvState state;
-    EndCause cause;               // of an ended environment
-    std::uint64_t exit_status;    // what it passed to exit
-    std::uint64_t fault_vector;   // of one ended by a fault: the exception,
-    std::uint64_t fault_address;  // for a page fault the address touched,
-    std::uint64_t fault_rip;      // and where
+    EnvState state = EnvState::stopped;
+    EndCause cause = EndCause::none;  // of an ended environment
+    std::uint64_t exit_status = 0;    // what it passed to exit
+    std::uint64_t fault_vector = 0;   // of one ended by a fault: the exception,
+    std::uint64_t fault_address = 0;  // for a page fault the address touched,
+    std::uint64_t fault_rip = 0;      // and where
 };
+
+// What a message call may say beyond its four words. All zero: wait for ever, no pages.
+struct IpcOptions {
+    std::uint64_t deadline = 0;  // nanoseconds of `clock`; 0: none
+    std::uint64_t flags = 0;     // ipc_interruptible
+    EnvId from{};                // receive only from it; 0: from anyone
+    PageRange send{};            // pages to map at the receiver; 0 pages: none
+    Permissions permissions{};   // what they may be used for there
+    PageRange window{};          // where the receiver takes pages, and how many at most
+};
+inline constexpr std::uint64_t ipc_interruptible = 1;  // pending interrupt bits end the wait
+
+// What came: in registers, not in memory.
+struct Message {
+    EnvId sender;
+    std::uint64_t words[4];
+    std::uint64_t pages;  // that came into the window
+};
+
+// A memory word that environments wait on: by its address in one space, or by its frame, which
+// several spaces may map.
+enum class WordScope : std::uint64_t { own_space = 0, shared = 1 };
 
 struct AccountStatus {
     std::uint64_t limit_pages;

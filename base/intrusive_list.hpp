@@ -39,6 +39,20 @@ class IntrusiveList {
         first_ = &element;
     }
 
+    // Before `place`, or at the end if that is null.
+    void insert_before(T* place, T& element) {
+        if (place == nullptr) {
+            push_back(element);
+        } else if (place == first_) {
+            push_front(element);
+        } else {
+            auto* const before = (place->*Link).previous;
+            element.*Link = {place, before, true};
+            (before->*Link).next = &element;
+            (place->*Link).previous = &element;
+        }
+    }
+
     void remove(T& element) {
         auto& link = element.*Link;
         (link.previous != nullptr ? (link.previous->*Link).next : first_) = link.next;

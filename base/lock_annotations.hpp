@@ -8,4 +8,5 @@
 #define EXCLUDES(...) __attribute__((locks_excluded(__VA_ARGS__)))
 #define ACQUIRE(...) __attribute__((acquire_capability(__VA_ARGS__)))
 #define RELEASE(...) __attribute__((release_capability(__VA_ARGS__)))
+#define TRY_ACQUIRE(...) __attribute__((try_acquire_capability(__VA_ARGS__)))
 #define ASSERT_CAPABILITY(lock) __attribute__((assert_capability(lock)))

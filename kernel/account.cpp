@@ -1,74 +1,139 @@
 #include "kernel/account.hpp"
 
+#include "kernel/processor.hpp"
+
 #include <algorithm>
 
 namespace quarry {
 
 AccountIndex AccountTable::create_root(std::uint64_t limit_pages) {
-    LockGuard const guard(lock_);
-    accounts_[1] = {limit_pages, 0, 0, 1};
+    auto& root = accounts_[1];
+    LockGuard const guard(root.lock);
+    root.limit = limit_pages;
+    root.users = 1;
     highest_ = 1;
     return 1;
 }
 
+std::uint64_t AccountTable::in_hand(AccountIndex account) {
+    std::uint64_t pages = 0;
+    each_processor([&](Processor& processor) { pages += processor.charge.pages_of(account); });
+    return pages;
+}
+
+void AccountTable::reclaim(AccountIndex index, Account& account) {
+    std::uint64_t reclaimed = 0;
+    each_processor([&](Processor& other) { reclaimed += other.charge.reclaim(index); });
+    account.used -= reclaimed;
+}
+
 Result<AccountIndex> AccountTable::split(AccountIndex from, std::uint64_t limit_pages) {
-    LockGuard const guard(lock_);
-    auto& parent = accounts_[from];
-    if (parent.limit - parent.used < limit_pages) {
-        return Error::out_of_account;
+    TRY(charge_slowly(from, limit_pages));
+    if (auto const index = take_slot(from, limit_pages); index != 0) {
+        share(from);
+        return index;
     }
+    put_back(from, limit_pages);
+    return Error::out_of_slots;
+}
+
+AccountIndex AccountTable::take_slot(AccountIndex parent, std::uint64_t limit_pages) {
+    LockGuard const slots(slots_lock_);
     for (std::size_t i = 1; i < capacity; ++i) {
-        if (accounts_[i].users == 0) {
-            accounts_[i] = {limit_pages, 0, from, 1};
-            parent.used += limit_pages;
-            ++parent.users;
+        auto& account = accounts_[i];
+        LockGuard const guard(account.lock);
+        if (account.users == 0) {
+            account.limit = limit_pages;
+            account.used = 0;
+            account.parent = parent;
+            account.users = 1;
             highest_ = std::max(highest_, i);
             return static_cast<AccountIndex>(i);
         }
     }
-    return Error::out_of_slots;
+    return 0;
 }
 
 void AccountTable::share(AccountIndex account) {
-    LockGuard const guard(lock_);
+    LockGuard const guard(accounts_[account].lock);
     ++accounts_[account].users;
 }
 
-void AccountTable::release(AccountIndex account) {
-    LockGuard const guard(lock_);
-    release_locked(account);
-}
-
-void AccountTable::release_locked(AccountIndex account) {
+void AccountTable::release(AccountIndex index) {
     // A chain of accounts can end with its last user: a loop, not a recursion.
-    while (account != 0 && --accounts_[account].users == 0) {
-        auto const parent = accounts_[account].parent;
-        if (parent != 0) {
-            accounts_[parent].used -= accounts_[account].limit;
+    while (index != 0) {
+        auto& account = accounts_[index];
+        std::uint64_t limit = 0;
+        {
+            LockGuard const guard(account.lock);
+            if (--account.users != 0) {
+                return;
+            }
+            reclaim(index, account);
+            limit = account.limit;
+            account.limit = 0;
+            account.used = 0;
         }
-        accounts_[account] = {};
-        account = parent;
+        auto const parent = account.parent;
+        if (parent != 0) {
+            put_back(parent, limit);
+        }
+        index = parent;
     }
 }
 
 Result<void> AccountTable::charge(AccountIndex account, std::uint64_t pages) {
-    LockGuard const guard(lock_);
-    auto& entry = accounts_[account];
-    if (entry.limit - entry.used < pages) {
-        return Error::out_of_account;
+    if (this_processor().charge.take(account, pages)) [[likely]] {
+        return {};
     }
-    entry.used += pages;
+    return charge_slowly(account, pages);
+}
+
+Result<void> AccountTable::charge_slowly(AccountIndex index, std::uint64_t pages) {
+    auto& account = accounts_[index];
+    auto& hand = this_processor().charge;
+    ChargeInHand::Content other{};
+    {
+        LockGuard const guard(account.lock);
+        if (account.limit - account.used < pages) {
+            reclaim(index, account);
+        }
+        if (account.limit - account.used < pages) {
+            return Error::out_of_account;
+        }
+        account.used += pages;
+        // Some more for the next ones, unless the account is nearly used up: then every processor
+        // must see what is left.
+        if (account.limit - account.used > 4 * ChargeInHand::chunk) {
+            account.used += ChargeInHand::chunk;
+            other = hand.exchange({index, ChargeInHand::chunk});
+            if (other.account == index) {
+                account.used -= other.pages;
+                other = {};
+            }
+        }
+    }
+    if (other.pages != 0) {
+        put_back(other.account, other.pages);
+    }
     return {};
 }
 
 void AccountTable::uncharge(AccountIndex account, std::uint64_t pages) {
-    LockGuard const guard(lock_);
+    if (!this_processor().charge.give(account, pages)) {
+        put_back(account, pages);
+    }
+}
+
+void AccountTable::put_back(AccountIndex account, std::uint64_t pages) {
+    LockGuard const guard(accounts_[account].lock);
     accounts_[account].used -= pages;
 }
 
-abi::AccountStatus AccountTable::status(AccountIndex account) const {
-    LockGuard const guard(lock_);
-    return {accounts_[account].limit, accounts_[account].used};
+abi::AccountStatus AccountTable::status(AccountIndex index) {
+    auto& account = accounts_[index];
+    LockGuard const guard(account.lock);
+    return {account.limit, account.used - in_hand(index)};
 }
 
 }  // namespace quarry

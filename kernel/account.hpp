@@ -8,10 +8,63 @@
 #include "kernel/lock.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 namespace quarry {
+
+// Pages of one account that a processor has in hand, so that most charges touch nothing shared.
+// One word: pages above, account below.
+class ChargeInHand {
+  public:
+    constexpr ChargeInHand() = default;
+
+    // Takes from or adds to what is in hand; false if it is another account's, or not enough, or
+    // too much to keep.
+    bool take(AccountIndex account, std::uint64_t pages) {
+        auto word = word_.load(std::memory_order_relaxed);
+        auto const needed = pages << shift;
+        return static_cast<AccountIndex>(word) == account && word >= needed + account &&
+               word_.compare_exchange_strong(word, word - needed, std::memory_order_relaxed);
+    }
+    bool give(AccountIndex account, std::uint64_t pages) {
+        auto word = word_.load(std::memory_order_relaxed);
+        auto const now = word + (pages << shift);
+        return static_cast<AccountIndex>(word) == account && now < most << shift &&
+               word_.compare_exchange_strong(word, now, std::memory_order_relaxed);
+    }
+    std::uint64_t pages_of(AccountIndex account) const {
+        auto const word = word_.load(std::memory_order_relaxed);
+        return static_cast<AccountIndex>(word) == account ? word >> shift : 0;
+    }
+    struct Content {
+        AccountIndex account;
+        std::uint64_t pages;
+    };
+    // Puts `now` in and takes out what was there.
+    Content exchange(Content now) {
+        auto const word = word_.exchange(now.pages << shift | now.account);
+        return {static_cast<AccountIndex>(word), word >> shift};
+    }
+    // Takes all out if it is this account's; any processor may ask.
+    std::uint64_t reclaim(AccountIndex account) {
+        auto word = word_.load(std::memory_order_relaxed);
+        while (static_cast<AccountIndex>(word) == account && word >> shift != 0) {
+            if (word_.compare_exchange_weak(word, account)) {
+                return word >> shift;
+            }
+        }
+        return 0;
+    }
+
+    static constexpr std::uint64_t chunk = 1024;  // pages taken ahead
+    static constexpr std::uint64_t most = 8192;
+
+  private:
+    static constexpr unsigned shift = 16;
+    std::atomic<std::uint64_t> word_ = 0;
+};
 
 class AccountTable {
   public:
@@ -24,44 +77,62 @@ class AccountTable {
 
     // A new account whose limit is taken out of `from`'s. out_of_account if `from` cannot spare it,
     // out_of_slots. One space uses it.
-    Result<AccountIndex> split(AccountIndex from, std::uint64_t limit_pages) EXCLUDES(lock_);
+    Result<AccountIndex> split(AccountIndex from, std::uint64_t limit_pages) EXCLUDES(slots_lock_);
 
     // One more space uses the account.
-    void share(AccountIndex account) EXCLUDES(lock_);
+    void share(AccountIndex account);
 
     // One space fewer uses it. The last one returns the limit to the account it was split from;
     // nothing may be charged any more.
-    void release(AccountIndex account) EXCLUDES(lock_);
+    void release(AccountIndex account);
 
     // Takes `pages` of the account's limit: all or nothing.
-    Result<void> charge(AccountIndex account, std::uint64_t pages) EXCLUDES(lock_);
-    void uncharge(AccountIndex account, std::uint64_t pages) EXCLUDES(lock_);
+    Result<void> charge(AccountIndex account, std::uint64_t pages);
+    void uncharge(AccountIndex account, std::uint64_t pages);
 
-    abi::AccountStatus status(AccountIndex account) const EXCLUDES(lock_);
+    abi::AccountStatus status(AccountIndex account);
 
-    struct Account {
-        std::uint64_t limit = 0;  // split-off accounts' limits count as used
-        std::uint64_t used = 0;
+    struct alignas(64) Account {
+        SpinLock lock{Rank::account};
+        std::uint64_t limit GUARDED_BY(lock) = 0;
+        // Charged, in processors' hands, or split off as another account's limit.
+        std::uint64_t used GUARDED_BY(lock) = 0;
         AccountIndex parent = 0;
-        std::uint32_t users = 0;  // spaces, and accounts split from this one; 0: a free slot
+        std::uint32_t users GUARDED_BY(lock) = 0;  // spaces and split accounts; 0: a free slot
     };
-    // For the invariant checker: calls visitor(index, account) for each account in use.
+    struct View {
+        std::uint64_t limit;
+        std::uint64_t used;
+        AccountIndex parent;
+    };
+    // For the invariant checker: calls visitor(index, view) for each account in use.
     template <typename Visitor>
-    void each(Visitor visitor) const EXCLUDES(lock_) {
-        LockGuard const guard(lock_);
+    void each(Visitor visitor) {
         for (std::size_t i = 1; i <= highest_; ++i) {
-            if (accounts_[i].users != 0) {
-                visitor(i, accounts_[i]);
+            auto& account = accounts_[i];
+            account.lock.lock();
+            View const view{account.limit, account.used - in_hand(static_cast<AccountIndex>(i)),
+                            account.parent};
+            bool const in_use = account.users != 0;
+            account.lock.unlock();
+            if (in_use) {
+                visitor(i, view);
             }
         }
     }
 
   private:
-    void release_locked(AccountIndex account) REQUIRES(lock_);
+    // A free slot made an account with one user; 0 if there is none.
+    AccountIndex take_slot(AccountIndex parent, std::uint64_t limit_pages) EXCLUDES(slots_lock_);
+    Result<void> charge_slowly(AccountIndex account, std::uint64_t pages);
+    void put_back(AccountIndex account, std::uint64_t pages);
+    static std::uint64_t in_hand(AccountIndex account);
+    // Takes what processors have in hand back into the account.
+    void reclaim(AccountIndex index, Account& account) REQUIRES(account.lock);
 
-    mutable SpinLock lock_;
-    std::array<Account, capacity> accounts_ GUARDED_BY(lock_){};
-    std::size_t highest_ GUARDED_BY(lock_) = 0;  // index ever given
+    SpinLock slots_lock_{Rank::ids};
+    std::array<Account, capacity> accounts_{};
+    std::size_t highest_ = 0;  // index ever given
 };
 
 // A charge made ahead of a commit: undone unless kept.

@@ -16,7 +16,7 @@ InvariantChecker::InvariantChecker(Kernel& kernel, std::span<MemoryRegion const>
 }
 
 void InvariantChecker::use(PhysPage frame, std::uint64_t count, FrameKind kind) {
-    if (kernel_.memory.frames.meta(frame).kind != kind) {
+    if (kernel_.memory.meta(frame).kind != kind) {
         fail("a frame is used as another kind than its metadata says");
     }
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -31,7 +31,7 @@ void InvariantChecker::use(PhysPage frame, std::uint64_t count, FrameKind kind) 
 }
 
 void InvariantChecker::count_mapping(Space& space, PhysPage frame, bool huge) {
-    auto const& meta = kernel_.memory.frames.meta(frame);
+    auto const& meta = kernel_.memory.meta(frame);
     auto& shadow = shadow_[frame.number()];
     if (meta.kind != (huge ? FrameKind::huge : FrameKind::user)) {
         fail("a mapping of a frame that is not a program's, or of another size");
@@ -40,7 +40,7 @@ void InvariantChecker::count_mapping(Space& space, PhysPage frame, bool huge) {
         use(frame, huge ? huge_pages : 1, meta.kind);
         mapped_.push_back(frame);
     }
-    if (meta.owner == space.account()) {
+    if (meta.load().owned_by(space.account())) {
         ++shadow.owner_mappings;
     } else {
         ++shadow.other_mappings;
@@ -74,7 +74,7 @@ void InvariantChecker::walk(Space& space, PhysPage table, unsigned level) {
             count_mapping(space, entry.frame(), level == 1);
         }
     }
-    if (live != kernel_.memory.frames.meta(table).live) {
+    if (live != kernel_.memory.meta(table).live) {
         fail("a table's count of live entries is wrong");
     }
     if (live == 0 && level != machine::top_level) {
@@ -84,17 +84,15 @@ void InvariantChecker::walk(Space& space, PhysPage table, unsigned level) {
 
 void InvariantChecker::compare_frames() {
     for (auto const frame : mapped_) {
-        auto const& meta = kernel_.memory.frames.meta(frame);
+        auto const& meta = kernel_.memory.meta(frame);
         auto const& shadow = shadow_[frame.number()];
-        if (meta.owner_mappings != shadow.owner_mappings ||
-            meta.other_mappings != shadow.other_mappings) {
+        auto const counts = meta.load();
+        if (counts.owner_mappings() != shadow.owner_mappings ||
+            counts.other_mappings() != shadow.other_mappings) {
             fail("a frame's counts differ from its mappings");
         }
-        if ((meta.owner_mappings == 0) != (meta.owner == 0)) {
-            fail("a frame's owner does not map it, or its mappings have no owner");
-        }
-        if (meta.owner != 0) {
-            charges_[meta.owner] += meta.kind == FrameKind::huge ? huge_pages : 1;
+        if (counts.has_owner()) {
+            charges_[counts.owner()] += meta.kind == FrameKind::huge ? huge_pages : 1;
         }
     }
     std::uint64_t free_frames = 0;
@@ -107,16 +105,16 @@ void InvariantChecker::compare_frames() {
             }
         }
     }
-    if (free_frames != kernel_.memory.frames.free_frames()) {
+    if (free_frames != kernel_.memory.free_frames()) {
         fail("the count of free frames is wrong");
     }
 }
 
 void InvariantChecker::compare_accounts() {
-    kernel_.memory.accounts.each([&](std::size_t, AccountTable::Account const& account) {
+    kernel_.memory.accounts.each([&](std::size_t, AccountTable::View const& account) {
         charges_[account.parent] += account.parent != 0 ? account.limit : 0;
     });
-    kernel_.memory.accounts.each([&](std::size_t index, AccountTable::Account const& account) {
+    kernel_.memory.accounts.each([&](std::size_t index, AccountTable::View const& account) {
         if (account.used != charges_[index]) {
             fail("an account's use differs from what is charged to it");
         }
@@ -134,7 +132,7 @@ std::string_view InvariantChecker::check() {
     }
     mapped_.clear();
     charges_.fill(0);
-    kernel_.memory.frames.mark_free(marks_);
+    kernel_.memory.mark_free(marks_);
     kernel_.spaces.each([&](Space& space) {
         use(space.own_frame(), 1, FrameKind::object);
         ++charges_[space.account()];
@@ -143,6 +141,9 @@ std::string_view InvariantChecker::check() {
     kernel_.environments.each([&](Environment& environment) {
         use(environment.own_frame(), 1, FrameKind::object);
         ++charges_[environment.space().account()];
+        if (environment.control != nullptr) {
+            ++shadow_[environment.control_frame.number()].other_mappings;  // the kernel's own
+        }
     });
     compare_frames();
     compare_accounts();

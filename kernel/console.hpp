@@ -17,19 +17,25 @@ class Console {
     constexpr Console() = default;
 
     // A key has come; wakes nobody by itself (Kernel::key_pressed does). Full: the key is dropped.
-    void put_key(char key);
+    void put_key(char key) EXCLUDES(lock_);
     // Copies the oldest keys that fit and returns how many; they stay until dropped.
-    std::size_t peek_keys(std::span<char> to) const;
-    void drop_keys(std::size_t count) { first_ += count; }
-    bool empty() const { return first_ == last_; }
+    std::size_t peek_keys(std::span<char> to) const EXCLUDES(lock_);
+    void drop_keys(std::size_t count) EXCLUDES(lock_);
 
-    EnvironmentQueue readers;  // blocked until a key comes
+    // Waits for a key, unless there is one: then false.
+    bool add_reader(Environment& reader) EXCLUDES(lock_);
+    void remove_reader(Environment& reader) EXCLUDES(lock_);
+    // The id of one that waits, taken out; 0 if there is none.
+    std::uint64_t pop_reader() EXCLUDES(lock_);
+    bool readers_waiting() const EXCLUDES(lock_);
 
   private:
     static constexpr std::size_t capacity = 1024;
-    std::array<char, capacity> keys_{};
-    std::size_t first_ = 0;  // counts since boot, taken modulo capacity
-    std::size_t last_ = 0;
+    mutable SpinLock lock_{Rank::console};
+    EnvironmentQueue readers_ GUARDED_BY(lock_);
+    std::array<char, capacity> keys_ GUARDED_BY(lock_){};
+    std::size_t first_ GUARDED_BY(lock_) = 0;  // counts since boot, taken modulo capacity
+    std::size_t last_ GUARDED_BY(lock_) = 0;
 };
 
 // Prints to the console, from anywhere in the kernel.

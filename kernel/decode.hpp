@@ -19,28 +19,52 @@ struct Caller {
     Space& space;
 };
 
-// A space the caller may act on: its own, or one that its space created.
+// A space the caller may act on, locked: its own, or one that its space created. Two that are one
+// space share a lock.
 class SpaceRef {
   public:
-    static Result<SpaceRef> parse(Caller const& caller, std::uint64_t id) {
-        if (id == 0) {
-            return SpaceRef{caller.space};
+    // `other` is the space a call names before this one: its lock is held already, so that the
+    // second one is only tried.
+    static Result<SpaceRef> parse(Caller const& caller, std::uint64_t id, Space* other) {
+        if (id == 0 || id == caller.space.id.value) {
+            if (other == &caller.space) {
+                return SpaceRef{caller.space, HeldLock{}};
+            }
+            auto lock = other == nullptr ? HeldLock::take(*caller.space.lock)
+                                         : HeldLock::try_take(*caller.space.lock);
+            if (!lock) {
+                return busy;
+            }
+            return SpaceRef{caller.space, std::move(lock)};
         }
-        auto* const space = caller.kernel.spaces.find(id);
-        if (space == nullptr) {
+        if (other != nullptr && id == other->id.value) {
+            return SpaceRef{*other, HeldLock{}};
+        }
+        auto found = caller.kernel.spaces.find(id, other != nullptr);
+        if (found.busy) {
+            return busy;
+        }
+        if (found.object == nullptr) {
             return Error::not_found;
         }
-        if (space != &caller.space && space->creator != &caller.space) {
+        if (found.object->creator_id != caller.space.id.value) {
             return Error::not_allowed;
         }
-        return SpaceRef{*space};
+        return SpaceRef{*found.object, std::move(found.lock)};
     }
     Space& space() const { return *space_; }
     Mapped mapped() const { return space_->mapped(); }
 
   private:
-    explicit SpaceRef(Space& space) : space_(&space) {}
+    SpaceRef(Space& space, HeldLock lock) : space_(&space), lock_(std::move(lock)) {}
     Space* space_;
+    HeldLock lock_;
+};
+
+// A space by name alone: for the one call that cannot have it locked, because it frees the lock's
+// subject.
+struct UserSpaceId {
+    abi::SpaceId id;
 };
 
 // A stopped environment the caller may act on: the only kind whose registers can be set.
@@ -54,43 +78,61 @@ class StoppedEnvRef {
     Environment* environment_;
 };
 
-// An environment the caller may act on: in its own space, or in one that its space created.
-class EnvRef {
+// An environment, locked; not necessarily one the caller may act on.
+class PeerRef {
   public:
-    static Result<EnvRef> parse(Caller const& caller, std::uint64_t id) {
-        if (id == 0) {
-            return EnvRef{caller.environment};
+    static Result<PeerRef> parse(Caller const& caller, std::uint64_t id, Environment* locked) {
+        if (locked != nullptr && locked->id.value == id) {
+            return PeerRef{{locked, HeldLock{}, false}};
         }
-        auto* const environment = caller.kernel.environments.find(id);
-        if (environment == nullptr) {
+        auto found = caller.kernel.environments.find(id, locked != nullptr);
+        if (found.busy) {
+            return busy;
+        }
+        if (found.object == nullptr) {
             return Error::not_found;
         }
-        auto const& space = environment->space();
-        if (&space != &caller.space && space.creator != &caller.space) {
+        return PeerRef{std::move(found)};
+    }
+    Environment& environment() const { return *found_.object; }
+    EnvironmentTable::Found take() && { return std::move(found_); }
+
+  protected:
+    explicit PeerRef(EnvironmentTable::Found found) : found_(std::move(found)) {}
+    EnvironmentTable::Found found_;
+};
+
+// An environment the caller may act on, locked: in its own space, or in one that its space created.
+class EnvRef : public PeerRef {
+  public:
+    static Result<EnvRef> parse(Caller const& caller, std::uint64_t id, Environment* locked) {
+        auto ref =
+            TRY(PeerRef::parse(caller, id == 0 ? caller.environment.id.value : id, locked));
+        auto const& space = ref.environment().space();
+        if (&space != &caller.space && space.creator_id != caller.space.id.value) {
             return Error::not_allowed;
         }
-        return EnvRef{*environment};
+        return EnvRef{std::move(ref)};
     }
-    Environment& environment() const { return *environment_; }
 
-    // It, if it has not ended.
-    Result<EnvRef> live() const {
-        if (environment_->state == abi::EnvState::ended) {
+    // Whether it has not ended.
+    Result<void> live() const {
+        if (environment().ended()) {
             return Error::ended;
         }
-        return *this;
+        return {};
     }
     Result<StoppedEnvRef> stopped() const {
         TRY(live());
-        if (environment_->state != abi::EnvState::stopped) {
+        if (environment().state != abi::EnvState::stopped ||
+            environment().on != Environment::nowhere) {
             return Error::not_stopped;
         }
-        return StoppedEnvRef{*environment_};
+        return StoppedEnvRef{environment()};
     }
 
   private:
-    explicit EnvRef(Environment& environment) : environment_(&environment) {}
-    Environment* environment_;
+    explicit EnvRef(PeerRef ref) : PeerRef(std::move(ref)) {}
 };
 
 // Permissions and options of a page call, parsed.
@@ -129,13 +171,28 @@ class Decoder {
     std::span<std::uint64_t const, abi::argument_registers> words_;
     std::size_t used_ = 0;
     UserAddr top_;
+    Space* locked_space_ = nullptr;
+    Environment* locked_environment_ = nullptr;
 
     Result<SpaceRef> parse(abi::SpaceId*) {
-        auto const ref = TRY(SpaceRef::parse(caller_, word()));
+        auto ref = TRY(SpaceRef::parse(caller_, word(), locked_space_));
+        locked_space_ = &ref.space();
         top_ = ref.space().user_top();
         return ref;
     }
-    Result<EnvRef> parse(abi::EnvId*) { return EnvRef::parse(caller_, word()); }
+    Result<UserSpaceId> parse(abi::EndingSpaceId*) { return UserSpaceId{{word()}}; }
+    // Environments are locked after spaces; a second one is only tried, and shares the lock if it
+    // is the first one again.
+    Result<EnvRef> parse(abi::EnvId*) {
+        auto ref = TRY(EnvRef::parse(caller_, word(), locked_environment_));
+        locked_environment_ = &ref.environment();
+        return ref;
+    }
+    Result<PeerRef> parse(abi::PeerId*) {
+        auto ref = TRY(PeerRef::parse(caller_, word(), locked_environment_));
+        locked_environment_ = &ref.environment();
+        return ref;
+    }
     Result<std::uint64_t> parse(std::uint64_t*) { return word(); }
     Result<PageSpan> parse(abi::PageRange*) {
         auto const address = word();
@@ -165,6 +222,13 @@ class Decoder {
     Result<UserIn<T>> parse(abi::In<T>*) {
         return UserIn<T>{TRY(UserBytes::parse(word(), sizeof(T), own_top()))};
     }
+    template <typename T>
+    Result<UserMaybe<T>> parse(abi::OptionalIn<T>*) {
+        auto const address = word();
+        return UserMaybe<T>{address != 0,
+                            TRY(UserBytes::parse(address, sizeof(T), own_top()))};
+    }
+    Result<UserWord> parse(abi::WordAddress*) { return UserWord::parse(word(), own_top()); }
     template <typename T>
     Result<UserOut<T>> parse(abi::Out<T>*) {
         return UserOut<T>{TRY(UserBytes::parse(word(), sizeof(T), own_top()))};

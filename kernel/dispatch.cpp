@@ -8,19 +8,16 @@
 namespace quarry {
 namespace {
 
+template <typename Call, typename... Calls>
+inline constexpr bool one_of = (std::same_as<Call, Calls> || ...);
+
 // After these the caller may not be the one to run next; the others return on the short path.
 template <typename Call>
-inline constexpr bool can_switch = false;
-template <>
-inline constexpr bool can_switch<abi::ConsoleRead> = true;
-template <>
-inline constexpr bool can_switch<abi::EnvStop> = true;
-template <>
-inline constexpr bool can_switch<abi::EnvDestroy> = true;
-template <>
-inline constexpr bool can_switch<abi::Exit> = true;
-template <>
-inline constexpr bool can_switch<abi::Yield> = true;
+inline constexpr bool can_switch =
+    one_of<Call, abi::ConsoleRead, abi::EnvStart, abi::EnvStop, abi::EnvDestroy, abi::Exit,
+           abi::Yield, abi::EnvWait, abi::EnvInterrupt, abi::InterruptWait, abi::Sleep,
+           abi::YieldTo, abi::WordWait, abi::WordWake, abi::IpcCall, abi::IpcSend, abi::IpcReceive,
+           abi::IpcReplyReceive>;
 
 template <typename Call>
 constexpr bool can_run_out = std::ranges::any_of(
@@ -33,6 +30,8 @@ std::uint64_t encode(Result<T> const& result) {
     }
     if constexpr (std::same_as<T, void>) {
         return 0;
+    } else if constexpr (std::same_as<T, abi::Message>) {
+        return 0;  // never: a message goes from saved registers to saved registers
     } else if constexpr (requires { result->value; }) {
         return result->value;
     } else {
@@ -43,9 +42,9 @@ std::uint64_t encode(Result<T> const& result) {
 // Parses parameter after parameter, then calls the handler with all of them.
 template <typename Call, typename... Wires, typename... Parsed>
 Result<typename Call::Value> decode_and_handle(Caller& caller, Decoder& decoder,
-                                               std::tuple<Wires...>*, Parsed... parsed) {
+                                               std::tuple<Wires...>*, Parsed&... parsed) {
     if constexpr (sizeof...(Parsed) == sizeof...(Wires)) {
-        return handle(Tag<Call>{}, caller, parsed...);
+        return handle(Tag<Call>{}, caller, std::move(parsed)...);
     } else {
         using Wire = std::tuple_element_t<sizeof...(Parsed), std::tuple<Wires...>>;
         auto value = TRY(decoder.next<Wire>());
@@ -54,13 +53,25 @@ Result<typename Call::Value> decode_and_handle(Caller& caller, Decoder& decoder,
     }
 }
 
+// Whether the call must be made again: a lock was taken that cannot be waited for while others are
+// held, or memory of spaces that have ended is still on its way back.
+template <typename Call>
+bool must_repeat(Kernel& kernel, Error error) {
+    if (error == busy) {
+        machine::spin_pause();
+        return true;
+    }
+    return can_run_out<Call> && (error == Error::out_of_frames || error == Error::out_of_account) &&
+           kernel.reclaim_step();
+}
+
 template <typename Call>
 std::uint64_t enter(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d,
                     std::uint64_t e, std::uint64_t f) {
     using Types = typename Call::Arguments::Types;
     static_assert(abi::words_of<Types> <= abi::argument_registers);
     auto& kernel = the_kernel;
-    auto& self = *kernel.current;
+    auto& self = *this_processor().current;
     Caller caller{kernel, self, self.space()};
     std::array<std::uint64_t, abi::argument_registers> const words{a, b, c, d, e, f};
 
@@ -69,22 +80,22 @@ std::uint64_t enter(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint
         return decode_and_handle<Call>(caller, decoder, static_cast<Types*>(nullptr));
     };
     auto outcome = result();
-    // Memory of spaces that have ended may still be on its way back; wait for it before giving up.
-    while (can_run_out<Call> && !outcome &&
-           (outcome.error() == Error::out_of_frames || outcome.error() == Error::out_of_account)) {
-        if (!kernel.reclaim_step()) {
-            break;
-        }
+    while (!outcome && must_repeat<Call>(kernel, outcome.error())) [[unlikely]] {
         outcome = result();
     }
-    auto const word = encode(outcome);
     if constexpr (can_switch<Call>) {
-        if (kernel.must_switch()) {
+        bool const is_deferred = !outcome && outcome.error() == deferred;
+        if (!is_deferred) {
+            auto const word = encode(outcome);
+            if (!kernel.must_switch() && Kernel::deliverable(self) == 0) {
+                return word;
+            }
             self.saved.set_result(word);
-            kernel.reschedule();
         }
+        kernel.leave_call();
+        return self.saved.result();  // in tests
     }
-    return word;
+    return encode(outcome);
 }
 
 std::uint64_t no_such_call(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
@@ -92,15 +103,18 @@ std::uint64_t no_such_call(std::uint64_t, std::uint64_t, std::uint64_t, std::uin
     return encode_error(Error::bad_call);
 }
 
-constexpr CallTable make_table() {
+constexpr CallTable make_table(bool with_thunks) {
     CallTable table{};
     table.fill(&no_such_call);
-    abi::AllCalls::each([&]<typename Call>() { table[Call::index] = &enter<Call>; });
+    abi::AllCalls::each([&]<typename Call>() {
+        table[Call::index] = can_switch<Call> && with_thunks ? &quarry_save_and_call : &enter<Call>;
+    });
     return table;
 }
 
 }  // namespace
 
-extern "C" constinit CallTable const quarry_call_table = make_table();
+extern "C" constinit CallTable const quarry_call_table = make_table(machine::saves_in_thunks);
+extern "C" constinit CallTable const quarry_switch_table = make_table(false);
 
 }  // namespace quarry

@@ -13,7 +13,13 @@ using CallEntry = std::uint64_t (*)(std::uint64_t, std::uint64_t, std::uint64_t,
                                     std::uint64_t, std::uint64_t);
 using CallTable = std::array<CallEntry, abi::call_table_slots>;
 
+// What entry code calls. A call that may switch to another environment goes through
+// quarry_save_and_call, which saves the registers that C++ would keep on the stack and goes on to
+// the second table.
 extern "C" CallTable const quarry_call_table;
+extern "C" CallTable const quarry_switch_table;
+extern "C" std::uint64_t quarry_save_and_call(std::uint64_t, std::uint64_t, std::uint64_t,
+                                              std::uint64_t, std::uint64_t, std::uint64_t);
 
 // What rax holds for an error.
 constexpr std::uint64_t encode_error(abi::Error error) {

@@ -3,13 +3,40 @@
 #pragma once
 
 #include "abi/types.hpp"
+#include "abi/upcall.hpp"
 #include "base/intrusive_list.hpp"
+#include "base/relaxed.hpp"
+#include "kernel/lock.hpp"
 #include "kernel/space.hpp"
 #include "machine/saved_state.hpp"
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 
 namespace quarry {
+
+// Why an environment is blocked: which structure it is in, besides its lock.
+enum class Wait : std::uint8_t {
+    none,
+    keys,        // the console's readers
+    time,        // only its deadline
+    bits,        // interrupt bits
+    word,        // a bucket of waiters on memory words
+    end,         // another environment's `end_waiters`
+    off,         // another environment's `end_waiters`, until that is off its processor
+    to_send,     // a receiver's `senders`
+    for_reply,   // the callee's `callers`
+    to_receive,  // nowhere: a sender finds it by id
+};
+
+// A message on its way: four words and perhaps pages.
+struct Letter {
+    std::array<std::uint64_t, 4> words{};
+    bool wants_reply = false;
+    bool has_options = false;
+    abi::IpcOptions options{};  // if has_options
+};
 
 class Environment {
   public:
@@ -17,24 +44,62 @@ class Environment {
     Environment(Environment const&) = delete;
     Environment& operator=(Environment const&) = delete;
 
-    // First, because entry code finds the registers at the object's address.
+    // First, because entry code finds the registers at the object's address, and what it needs for
+    // an upcall behind them.
     machine::SavedState saved{};
+    abi::Upcall upcall{};
 
     abi::EnvId id;
-    abi::EnvState state = abi::EnvState::stopped;
-    abi::EnvStatus end{};  // how it ended
+    SpinLock* lock = nullptr;  // in the id table; guards what follows
+
+    Relaxed<abi::EnvState> state = abi::EnvState::stopped;
+    static constexpr unsigned nowhere = ~0u;
+    Relaxed<unsigned> on = nowhere;         // processor that runs it, or still holds its registers
+    Relaxed<unsigned> queued_on = nowhere;  // whose run queue it is in; guarded by that queue
+    unsigned last_on = 0;          // processor it ran on last
+    abi::EnvStatus end{};          // how it ended
+
+    // Blocking
+    Wait wait = Wait::none;
+    bool interruptible = false;       // pending bits end the wait
+    std::uint64_t wait_for = 0;       // the other one's id, or bits
+    std::uint64_t deadline = 0;       // nanoseconds; 0: none
+    Relaxed<unsigned> timer_on = nowhere;  // whose deadlines it is in; guarded by those
+    std::uint64_t word_place = 0;     // a memory word's WordKey
+    std::uint64_t word_offset = 0;
+    ListLink<Environment> queue;      // in the run queue or what it waits in
+    ListLink<Environment> timer;      // in a processor's deadlines
+
+    // Messages
+    Letter letter;
+    IntrusiveList<Environment, &Environment::queue> senders;      // want to send to this one
+    IntrusiveList<Environment, &Environment::queue> callers;      // wait for its reply
+    IntrusiveList<Environment, &Environment::queue> end_waiters;  // wait for its end
+
+    // Interrupts
+    std::atomic<std::uint64_t> pending = 0;  // bits posted and not yet taken
+    abi::Control* control = nullptr;         // its control page, through the direct map
+    PhysPage control_frame;
+    abi::EnvId notify;               // who hears of its end,
+    std::uint64_t notify_bits = 0;   // and how
 
     Space& space() const { return space_; }
     PhysPage own_frame() const { return own_frame_; }
+    bool ended() const { return state == abi::EnvState::ended; }
 
-    ListLink<Environment> queue;           // in the run queue or a wait queue
-    Environment* next_in_space = nullptr;  // all of the space's, ended ones too
+    Environment* next_in_space = nullptr;  // all of the space's, ended too; under the family lock
 
   private:
     Space& space_;
     PhysPage own_frame_;
 };
 static_assert(sizeof(Environment) <= page_bytes);
+
+// Where its control page lies in its space.
+inline UserPage control_page_of(Environment const& environment) {
+    return UserPage::containing(UserAddr{abi::control_base})
+        .plus(environment.id.value & 0xffff);
+}
 
 using EnvironmentQueue = IntrusiveList<Environment, &Environment::queue>;
 

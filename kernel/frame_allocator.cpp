@@ -90,12 +90,11 @@ std::optional<std::uint32_t> FrameAllocator::take_whole_block() {
     return std::nullopt;
 }
 
-Result<PhysPage> FrameAllocator::allocate_page() {
-    LockGuard const guard(lock_);
+std::optional<std::uint32_t> FrameAllocator::take_page() {
     if (partial_.first == none) {
         auto const index = take_whole_block();
         if (!index) {
-            return Error::out_of_frames;
+            return std::nullopt;
         }
         auto& block = blocks_[*index];
         block.free_frames = huge_pages;
@@ -117,7 +116,37 @@ Result<PhysPage> FrameAllocator::allocate_page() {
         block.state = BlockState::exhausted;
     }
     --free_frames_;
-    return PhysPage::numbered(std::uint64_t{index} * huge_pages + slot);
+    return static_cast<std::uint32_t>(index * huge_pages + slot);
+}
+
+Result<PhysPage> FrameAllocator::allocate_page() {
+    LockGuard const guard(lock_);
+    auto const number = take_page();
+    if (!number) {
+        return Error::out_of_frames;
+    }
+    return PhysPage::numbered(*number);
+}
+
+std::size_t FrameAllocator::allocate_many(std::span<std::uint32_t> numbers) {
+    LockGuard const guard(lock_);
+    std::size_t count = 0;
+    for (auto& number : numbers) {
+        auto const taken = take_page();
+        if (!taken) {
+            break;
+        }
+        number = *taken;
+        ++count;
+    }
+    return count;
+}
+
+void FrameAllocator::free_many(std::span<std::uint32_t const> numbers) {
+    LockGuard const guard(lock_);
+    for (auto const number : numbers) {
+        free_in_block(PhysPage::numbered(number));
+    }
 }
 
 Result<PhysPage> FrameAllocator::allocate_huge() {
@@ -136,7 +165,7 @@ void FrameAllocator::free_in_block(PhysPage page) {
     auto const index = static_cast<std::uint32_t>(block_of(page));
     auto& block = blocks_[index];
     auto& meta = metas_[page.number()];
-    meta = {};
+    meta.reset(FrameKind::free, FrameCounts{0});
     meta.link = block.first_free;
     block.first_free = slot_of(page);
     ++free_frames_;
@@ -159,7 +188,7 @@ void FrameAllocator::free_huge(PhysPage first) {
     LockGuard const guard(lock_);
     auto const index = static_cast<std::uint32_t>(block_of(first));
     auto& block = blocks_[index];
-    metas_[first.number()] = {};
+    metas_[first.number()].reset(FrameKind::free, FrameCounts{0});
     block.state = BlockState::free;
     block.free_frames = huge_pages;
     push(whole_, index);
@@ -177,8 +206,7 @@ void FrameAllocator::split_huge(PhysPage first) {
 
 FrameMeta& FrameAllocator::adopt(PhysPage page) {
     auto& meta = metas_[page.number()];
-    meta = {};
-    meta.kind = FrameKind::user;
+    meta.reset(FrameKind::user, FrameCounts::unmapped());
     return meta;
 }
 

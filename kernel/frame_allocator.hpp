@@ -37,6 +37,9 @@ class FrameAllocator {
 
     // Frames with unknown contents. out_of_frames when there is none of that size.
     Result<PhysPage> allocate_page() EXCLUDES(lock_);
+    // Up to numbers.size() frame numbers at once; returns how many there were.
+    std::size_t allocate_many(std::span<std::uint32_t> numbers) EXCLUDES(lock_);
+    void free_many(std::span<std::uint32_t const> numbers) EXCLUDES(lock_);
     Result<PhysPage> allocate_huge() EXCLUDES(lock_);
     void free_page(PhysPage page) EXCLUDES(lock_);
     void free_huge(PhysPage first) EXCLUDES(lock_);
@@ -80,13 +83,14 @@ class FrameAllocator {
     static constexpr std::uint32_t none = ~std::uint32_t{0};
     static constexpr std::uint16_t no_frame = 0xffff;
 
+    std::optional<std::uint32_t> take_page() REQUIRES(lock_);
     void push(BlockList& list, std::uint32_t index) REQUIRES(lock_);
     void remove(BlockList& list, std::uint32_t index) REQUIRES(lock_);
     std::optional<std::uint32_t> take_whole_block() REQUIRES(lock_);
     void add_edge(std::uint64_t first_frame, std::uint64_t end_frame) REQUIRES(lock_);
     void free_in_block(PhysPage page) REQUIRES(lock_);
 
-    mutable SpinLock lock_;
+    mutable SpinLock lock_{Rank::frames};
     std::span<FrameMeta> metas_;
     std::span<Block> blocks_;
     std::array<Frontier, max_regions> frontiers_ GUARDED_BY(lock_){};

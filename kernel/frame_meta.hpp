@@ -4,6 +4,7 @@
 
 #include "base/address.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -14,28 +15,67 @@ enum class FrameKind : std::uint8_t {
     user,    // a 4 KiB frame that programs map
     huge,    // the first of 512 frames that programs map as one
     table,   // a page table
-    object,  // a space or an environment
+    object,  // a space, an environment or something of the kernel's
 };
 
 // Index into the account table; 0 is nobody.
 using AccountIndex = std::uint16_t;
 
-struct FrameMeta {
-    // Of user and huge frames: who allocated it, how often that account's spaces map it and how
-    // often others do. DESIGN.md, "Accounts".
-    std::uint64_t owner : 16 = 0;
-    std::uint64_t owner_mappings : 24 = 0;
-    std::uint64_t other_mappings : 24 = 0;
-    std::uint32_t link = 0;  // next in whichever list holds the frame
-    std::uint16_t live = 0;  // of tables: entries in use
-    FrameKind kind = FrameKind::free;
-    std::uint8_t holders = 0;  // references the kernel itself has (boot archive)
+// Who allocated a frame, how often that account's spaces map it and how often others do (the
+// kernel's own references count as others). DESIGN.md, "Accounts". One word, changed atomically:
+// spaces with different locks may map one frame. The owner's count is kept less one, signed, on
+// top, so that the instruction that drops its last mapping says so in the sign flag.
+class FrameCounts {
+  public:
+    constexpr explicit FrameCounts(std::uint64_t word) : word_(word) {}
+    static constexpr FrameCounts owned(AccountIndex owner) { return FrameCounts{owner}; }
+    static constexpr FrameCounts unmapped() { return FrameCounts{~std::uint64_t{0} << top_shift}; }
 
-    std::uint64_t references() const { return owner_mappings + other_mappings + holders; }
+    constexpr std::uint64_t word() const { return word_; }
+    constexpr bool has_owner() const { return static_cast<std::int64_t>(word_) >= 0; }
+    constexpr AccountIndex owner() const {
+        return has_owner() ? static_cast<AccountIndex>(word_) : AccountIndex{0};
+    }
+    constexpr std::uint64_t owner_mappings() const {
+        return has_owner() ? (word_ >> top_shift) + 1 : 0;
+    }
+    constexpr std::uint64_t other_mappings() const {
+        return word_ >> other_shift & ((1u << (top_shift - other_shift)) - 1);
+    }
+    constexpr std::uint64_t references() const { return owner_mappings() + other_mappings(); }
+    constexpr bool sole() const { return references() == 1; }
+    constexpr bool owned_by(AccountIndex account) const { return has_owner() && owner() == account; }
+
+    static constexpr unsigned other_shift = 16;
+    static constexpr unsigned top_shift = 40;
+    static constexpr std::uint64_t one_owner = std::uint64_t{1} << top_shift;
+    static constexpr std::uint64_t one_other = std::uint64_t{1} << other_shift;
+    // The owner's count is refused beyond this; every other mapping is paid for with a page, so
+    // that their number stays below the machine's frames (at most 2^24, see max_frames).
+    static constexpr std::uint64_t max_owner_mappings = (1u << 23) - 1024;
+
+  private:
+    std::uint64_t word_;
+};
+
+// Frames that the kernel manages at most: 64 GiB.
+inline constexpr std::uint64_t max_frames = 1u << 24;
+
+struct FrameMeta {
+    std::atomic<std::uint64_t> counts;
+    std::uint32_t link;  // next in whichever list holds the frame
+    std::uint16_t live;  // of tables: entries in use
+    FrameKind kind;
+    std::uint8_t unused;
+
+    FrameCounts load() const { return FrameCounts{counts.load(std::memory_order_relaxed)}; }
+    void reset(FrameKind now, FrameCounts initial) {
+        counts.store(initial.word(), std::memory_order_relaxed);
+        link = 0;
+        live = 0;
+        kind = now;
+    }
 };
 static_assert(sizeof(FrameMeta) == 16);
-
-// A frame's mapping counts are 24 bits; a mapping that would overflow one is refused.
-inline constexpr std::uint64_t max_mappings = (1u << 24) - 1;
 
 }  // namespace quarry

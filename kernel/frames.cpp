@@ -5,15 +5,18 @@
 namespace quarry {
 namespace {
 
+// Nobody frees a frame twice: whoever puts this mark in frees it.
+constexpr FrameCounts freed{FrameCounts::unmapped().word() | 0xffff};
+
 constexpr std::uint64_t size_of(FrameMeta const& meta) {
     return meta.kind == FrameKind::huge ? huge_pages : 1;
 }
 
-void free_user_frame(Memory& memory, UserFrame frame) {
-    if (memory.frames.meta(frame.page()).kind == FrameKind::huge) {
-        memory.frames.free_huge(frame.page());
+void free_user_frame(Memory& memory, PhysPage frame) {
+    if (memory.meta(frame).kind == FrameKind::huge) {
+        memory.free_huge(frame);
     } else {
-        memory.frames.free_page(frame.page());
+        memory.free_page(frame);
     }
 }
 
@@ -22,11 +25,11 @@ void free_user_frame(Memory& memory, UserFrame frame) {
 Result<FrameBatch> FrameBatch::allocate(Memory& memory, std::size_t count, FrameSize size) {
     FrameBatch batch{memory, size};
     for (std::size_t i = 0; i < count; ++i) {
-        auto const frame = TRY(size == FrameSize::huge ? memory.frames.allocate_huge()
-                                                       : memory.frames.allocate_page());
-        auto& meta = memory.frames.meta(frame);
-        meta = {};
-        meta.kind = size == FrameSize::huge ? FrameKind::huge : FrameKind::user;
+        auto const frame =
+            TRY(size == FrameSize::huge ? memory.allocate_huge() : memory.allocate_page());
+        auto& meta = memory.meta(frame);
+        meta.reset(size == FrameSize::huge ? FrameKind::huge : FrameKind::user,
+                   FrameCounts::unmapped());
         meta.link = static_cast<std::uint32_t>(batch.first_.number());
         batch.first_ = frame;
         ++batch.count_;
@@ -38,30 +41,28 @@ Result<FrameBatch> FrameBatch::allocate(Memory& memory, std::size_t count, Frame
 FrameBatch::~FrameBatch() {
     while (count_ != 0) {
         auto const frame = first_;
-        first_ = PhysPage::numbered(memory_.frames.meta(frame).link);
+        first_ = PhysPage::numbered(memory_.meta(frame).link);
         --count_;
-        free_user_frame(memory_, UserFrame{frame});
+        free_user_frame(memory_, frame);
     }
 }
 
 UserFrame FrameBatch::take_for(AccountIndex owner) {
     auto const frame = first_;
-    auto& meta = memory_.frames.meta(frame);
+    auto& meta = memory_.meta(frame);
     first_ = PhysPage::numbered(meta.link);
     --count_;
     meta.link = 0;
-    meta.owner = owner;
-    meta.owner_mappings = 1;
+    meta.counts.store(FrameCounts::owned(owner).word(), std::memory_order_relaxed);
     return UserFrame{frame};
 }
 
 Result<TableReserve> TableReserve::allocate(Memory& memory, std::size_t count) {
     TableReserve reserve{memory};
     for (std::size_t i = 0; i < count; ++i) {
-        auto const frame = TRY(memory.frames.allocate_page());
-        auto& meta = memory.frames.meta(frame);
-        meta = {};
-        meta.kind = FrameKind::table;
+        auto const frame = TRY(memory.allocate_page());
+        auto& meta = memory.meta(frame);
+        meta.reset(FrameKind::table, FrameCounts{0});
         meta.link = static_cast<std::uint32_t>(reserve.first_.number());
         reserve.first_ = frame;
         ++reserve.count_;
@@ -72,13 +73,13 @@ Result<TableReserve> TableReserve::allocate(Memory& memory, std::size_t count) {
 
 TableReserve::~TableReserve() {
     while (count_ != 0) {
-        memory_.frames.free_page(take().page());
+        memory_.free_page(take().page());
     }
 }
 
 TableFrame TableReserve::take() {
     auto const frame = first_;
-    auto& meta = memory_.frames.meta(frame);
+    auto& meta = memory_.meta(frame);
     first_ = PhysPage::numbered(meta.link);
     meta.link = 0;
     --count_;
@@ -86,65 +87,70 @@ TableFrame TableReserve::take() {
 }
 
 std::uint64_t Mappings::cost(Memory& memory, UserFrame frame, AccountIndex account) {
-    auto const& meta = memory.frames.meta(frame.page());
-    return meta.owner == account ? 0 : size_of(meta);
+    auto const& meta = memory.meta(frame.page());
+    return meta.load().owned_by(account) ? 0 : size_of(meta);
 }
 
 bool Mappings::has_room(Memory& memory, UserFrame frame) {
-    auto const& meta = memory.frames.meta(frame.page());
-    return meta.owner_mappings < max_mappings - abi::max_range_pages &&
-           meta.other_mappings < max_mappings - abi::max_range_pages;
+    return memory.meta(frame.page()).load().owner_mappings() < FrameCounts::max_owner_mappings;
 }
 
 void Mappings::add(Memory& memory, UserFrame frame, AccountIndex account) {
-    auto& meta = memory.frames.meta(frame.page());
-    if (meta.owner == account) {
-        meta.owner_mappings = meta.owner_mappings + 1;
-    } else {
-        meta.other_mappings = meta.other_mappings + 1;
-    }
-}
-
-std::uint64_t Mappings::drop(Memory& memory, UserFrame frame, AccountIndex account) {
-    auto& meta = memory.frames.meta(frame.page());
-    std::uint64_t cost = 0;
-    if (meta.owner == account) {
-        meta.owner_mappings = meta.owner_mappings - 1;
-        if (meta.owner_mappings == 0) {
-            meta.owner = 0;
-            cost = size_of(meta);
+    auto& counts = memory.meta(frame.page()).counts;
+    auto word = counts.load(std::memory_order_relaxed);
+    std::uint64_t now = 0;
+    do {
+        FrameCounts const old{word};
+        if (old.owned_by(account)) {
+            now = word + FrameCounts::one_owner;
+        } else {
+            // Without an owner the name of the last one goes: it may come back as somebody else.
+            now = (old.has_owner() ? word : word & ~std::uint64_t{0xffff}) + FrameCounts::one_other;
         }
-    } else {
-        meta.other_mappings = meta.other_mappings - 1;
-        cost = size_of(meta);
-    }
-    if (meta.references() == 0) {
-        free_user_frame(memory, frame);
-    }
-    return cost;
+    } while (!counts.compare_exchange_weak(word, now));
 }
 
-bool Mappings::is_sole(Memory& memory, UserFrame frame) {
-    return memory.frames.meta(frame.page()).references() == 1;
+void Mappings::free_if_unused(Memory& memory, UserFrame frame) {
+    auto& counts = memory.meta(frame.page()).counts;
+    auto word = counts.load(std::memory_order_relaxed);
+    while (FrameCounts{word}.references() == 0 && word != freed.word()) {
+        if (counts.compare_exchange_weak(word, freed.word())) {
+            free_user_frame(memory, frame.page());
+            return;
+        }
+    }
+}
+
+std::uint64_t Mappings::last_of_owner(Memory& memory, UserFrame frame) {
+    auto const size = size_of(memory.meta(frame.page()));
+    free_if_unused(memory, frame);
+    return size;
+}
+
+std::uint64_t Mappings::drop_other(Memory& memory, UserFrame frame) {
+    auto& meta = memory.meta(frame.page());
+    auto const size = size_of(meta);
+    meta.counts.fetch_sub(FrameCounts::one_other);
+    free_if_unused(memory, frame);
+    return size;
 }
 
 FrameRef FrameRef::adopt(Memory& memory, PhysPage frame) {
-    memory.frames.adopt(frame).holders = 1;
-    return {memory, UserFrame{frame}};
+    memory.frames.adopt(frame);
+    return hold(memory, UserFrame{frame});
+}
+
+FrameRef FrameRef::hold(Memory& memory, UserFrame frame) {
+    memory.meta(frame.page()).counts.fetch_add(FrameCounts::one_other);
+    return {memory, frame};
 }
 
 FrameRef::~FrameRef() {
     if (memory_ != nullptr) {
-        auto& meta = memory_->frames.meta(frame_.page());
-        if (--meta.holders == 0 && meta.references() == 0) {
-            free_user_frame(*memory_, frame_);
-        }
+        drop(*memory_, frame_);
     }
 }
 
-FrameRef FrameRef::share() const {
-    ++memory_->frames.meta(frame_.page()).holders;
-    return {*memory_, frame_};
-}
+void FrameRef::drop(Memory& memory, UserFrame frame) { (void)Mappings::drop_other(memory, frame); }
 
 }  // namespace quarry

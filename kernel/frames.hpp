@@ -3,9 +3,8 @@
 #pragma once
 
 #include "base/address.hpp"
-#include "kernel/account.hpp"
-#include "kernel/frame_allocator.hpp"
 #include "kernel/frame_types.hpp"
+#include "kernel/memory.hpp"
 
 #include <cstddef>
 #include <utility>
@@ -17,13 +16,7 @@ constexpr std::uint64_t pages_in(FrameSize size) {
     return size == FrameSize::huge ? huge_pages : 1;
 }
 
-// All physical memory: the allocator and the accounts that pay for it.
-struct Memory {
-    FrameAllocator frames;
-    AccountTable accounts;
-};
-
-// Zeroed frames that nobody maps yet, and charges for them; freed and uncharged unless taken.
+// Zeroed frames that nobody maps yet; freed unless taken.
 class FrameBatch {
   public:
     static Result<FrameBatch> allocate(Memory& memory, std::size_t count, FrameSize size);
@@ -67,7 +60,8 @@ class TableReserve {
 };
 
 // The mapping counts and charges of user frames. Adding cannot fail: room was checked and the
-// charge made before.
+// charge made before. The caller holds the lock of the space that maps or unmaps; another mapping
+// of that space or its account keeps what it relies on.
 class Mappings {
   public:
     // What one more mapping by `account` costs it: nothing where it owns the frame.
@@ -76,8 +70,25 @@ class Mappings {
     static void add(Memory& memory, UserFrame frame, AccountIndex account);
     // Drops one mapping and frees the frame with its last reference. Returns what the mapping cost:
     // the caller uncharges it, once for many.
-    [[nodiscard]] static std::uint64_t drop(Memory& memory, UserFrame frame, AccountIndex account);
-    static bool is_sole(Memory& memory, UserFrame frame);
+    [[nodiscard]] static std::uint64_t drop(Memory& memory, UserFrame frame, AccountIndex account) {
+        auto& counts = memory.meta(frame.page()).counts;
+        // The low half-word names `account` only while it is the owner: see add().
+        if (static_cast<AccountIndex>(counts.load(std::memory_order_relaxed)) == account)
+            [[likely]] {
+            auto const left = counts.fetch_sub(FrameCounts::one_owner) - FrameCounts::one_owner;
+            return static_cast<std::int64_t>(left) < 0 ? last_of_owner(memory, frame) : 0;
+        }
+        return drop_other(memory, frame);
+    }
+    static bool is_sole(Memory& memory, UserFrame frame) {
+        return memory.meta(frame.page()).load().sole();
+    }
+
+  private:
+    static std::uint64_t last_of_owner(Memory& memory, UserFrame frame);
+    static std::uint64_t drop_other(Memory& memory, UserFrame frame);
+    static void free_if_unused(Memory& memory, UserFrame frame);
+    friend class FrameRef;
 };
 
 // A reference the kernel itself holds to a frame (boot archive). Copied only by share().
@@ -85,15 +96,18 @@ class FrameRef {
   public:
     // A frame outside the allocator's regions that programs may map.
     static FrameRef adopt(Memory& memory, PhysPage frame);
+    // One more reference to a frame that is mapped.
+    static FrameRef hold(Memory& memory, UserFrame frame);
     FrameRef(FrameRef&& other) noexcept
         : memory_(std::exchange(other.memory_, nullptr)), frame_(other.frame_) {}
     FrameRef& operator=(FrameRef&&) = delete;
     ~FrameRef();
 
-    FrameRef share() const;
+    FrameRef share() const { return hold(*memory_, frame_); }
     UserFrame frame() const { return frame_; }
-    // Keeps the reference for as long as the machine runs.
-    void keep_forever() && { memory_ = nullptr; }
+    // Keeps the reference until drop().
+    void keep() && { memory_ = nullptr; }
+    static void drop(Memory& memory, UserFrame frame);
 
   private:
     FrameRef(Memory& memory, UserFrame frame) : memory_(&memory), frame_(frame) {}

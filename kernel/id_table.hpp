@@ -1,76 +1,132 @@
 // Objects by id. An id is a slot and the slot's generation; the generation has 48 bits and never
-// wraps, so an id is never given twice.
+// wraps, so an id is never given twice. An object's lock lies in its slot, not in the object: it
+// can be taken by id even while the object comes to its end.
 #pragma once
 
 #include "base/result.hpp"
+#include "kernel/lock.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 namespace quarry {
 
-template <typename T, std::size_t Capacity>
+inline constexpr std::uint64_t id_slot_bits = 16;
+constexpr std::uint64_t slot_of_id(std::uint64_t id) { return id & ((1u << id_slot_bits) - 1); }
+
+template <typename T, std::size_t Capacity, Rank LockRank>
 class IdTable {
   public:
-    static constexpr std::uint64_t slot_bits = 16;
-    static_assert(Capacity <= 1u << slot_bits);
+    static_assert(Capacity <= 1u << id_slot_bits);
 
     constexpr IdTable() = default;
 
-    // Gives `object` an id. out_of_slots when the table is full.
-    Result<std::uint64_t> insert(T& object) {
-        if (first_free_ == none && used_ == Capacity) {
-            return Error::out_of_slots;
-        }
-        std::size_t slot = used_;
+    // An id for an object that publish() then lets others find. out_of_slots when the table is
+    // full.
+    Result<std::uint64_t> reserve() EXCLUDES(free_lock_) {
+        LockGuard const guard(free_lock_);
+        auto slot = static_cast<std::uint32_t>(used_.load(std::memory_order_relaxed));
         if (first_free_ != none) {
             slot = first_free_;
             first_free_ = slots_[slot].next_free;
+        } else if (slot == Capacity) {
+            return Error::out_of_slots;
         } else {
-            ++used_;
+            used_.store(slot + 1, std::memory_order_release);
         }
-        ++slots_[slot].generation;
-        slots_[slot].object = &object;
-        return slots_[slot].generation << slot_bits | slot;
+        return (slots_[slot].generation.load(std::memory_order_relaxed) + 1) << id_slot_bits | slot;
+    }
+    void publish(std::uint64_t id, T& object) {
+        auto& entry = slots_[slot_of_id(id)];
+        entry.object.store(&object, std::memory_order_relaxed);
+        entry.generation.store(id >> id_slot_bits, std::memory_order_release);
+    }
+    // Both in one: for objects that do not know their ids.
+    Result<std::uint64_t> insert(T& object) EXCLUDES(free_lock_) {
+        auto const id = TRY(reserve());
+        publish(id, object);
+        return id;
     }
 
-    // The object with this id, or null.
-    T* find(std::uint64_t id) const {
-        auto const slot = id & ((1u << slot_bits) - 1);
-        if (slot >= used_ || slots_[slot].generation != id >> slot_bits) {
+    // The object with this id, locked; or null. With `try_only` null and `busy` when somebody else
+    // has the lock.
+    struct Found {
+        T* object = nullptr;
+        HeldLock lock;
+        bool busy = false;
+    };
+    Found find(std::uint64_t id, bool try_only = false) {
+        auto const slot = slot_of_id(id);
+        if (slot >= used_.load(std::memory_order_acquire)) {
+            return {};
+        }
+        auto& entry = slots_[slot];
+        // First without the lock: the caller may hold it for the slot's present object, and a try
+        // would then never succeed.
+        if (entry.generation.load(std::memory_order_acquire) != id >> id_slot_bits) {
+            return {};
+        }
+        auto lock = try_only ? HeldLock::try_take(entry.lock) : HeldLock::take(entry.lock);
+        if (!lock) {
+            return {nullptr, {}, true};
+        }
+        auto* const object = entry.object.load(std::memory_order_relaxed);
+        if (object == nullptr ||
+            entry.generation.load(std::memory_order_acquire) != id >> id_slot_bits) {
+            return {};
+        }
+        return {object, std::move(lock), false};
+    }
+
+    // Without the lock: for tests, diagnostics, and objects the caller keeps alive.
+    T* peek(std::uint64_t id) const {
+        auto const slot = slot_of_id(id);
+        if (slot >= used_.load(std::memory_order_acquire) ||
+            slots_[slot].generation.load(std::memory_order_acquire) != id >> id_slot_bits) {
             return nullptr;
         }
-        return slots_[slot].object;
+        return slots_[slot].object.load(std::memory_order_relaxed);
     }
 
-    void remove(std::uint64_t id) {
-        auto const slot = id & ((1u << slot_bits) - 1);
-        slots_[slot].object = nullptr;
-        slots_[slot].next_free = first_free_;
-        first_free_ = static_cast<std::uint32_t>(slot);
+    SpinLock& lock_of(std::uint64_t id) { return slots_[slot_of_id(id)].lock; }
+
+    // The id means nothing from here on; the slot is not used again before release(). Under the
+    // object's lock.
+    void retire(std::uint64_t id) {
+        slots_[slot_of_id(id)].object.store(nullptr, std::memory_order_relaxed);
+    }
+    void release(std::uint64_t id) EXCLUDES(free_lock_) {
+        LockGuard const guard(free_lock_);
+        slots_[slot_of_id(id)].next_free = first_free_;
+        first_free_ = static_cast<std::uint32_t>(slot_of_id(id));
     }
 
+    // Visits objects without their locks: for checks at rest and for diagnostics.
     template <typename Visitor>
     void each(Visitor visitor) const {
-        for (std::size_t slot = 0; slot < used_; ++slot) {
-            if (slots_[slot].object != nullptr) {
-                visitor(*slots_[slot].object);
+        auto const used = used_.load(std::memory_order_acquire);
+        for (std::size_t slot = 0; slot < used; ++slot) {
+            if (auto* const object = slots_[slot].object.load(std::memory_order_relaxed)) {
+                visitor(*object);
             }
         }
     }
 
   private:
     static constexpr std::uint32_t none = ~std::uint32_t{0};
-    struct Slot {
-        T* object = nullptr;
-        std::uint64_t generation = 0;
+    struct alignas(64) Slot {
+        SpinLock lock{LockRank};
+        std::atomic<T*> object = nullptr;
+        std::atomic<std::uint64_t> generation = 0;
         std::uint32_t next_free = none;
     };
 
     std::array<Slot, Capacity> slots_{};
-    std::size_t used_ = 0;  // slots from here on were never taken
-    std::uint32_t first_free_ = none;
+    std::atomic<std::size_t> used_ = 0;  // slots from here on were never taken
+    SpinLock free_lock_{Rank::ids};
+    std::uint32_t first_free_ GUARDED_BY(free_lock_) = none;
 };
 
 }  // namespace quarry

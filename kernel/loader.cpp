@@ -59,7 +59,7 @@ Result<void> map_archive(Memory& memory, Space& space, BootArchive archive) {
         auto const tables = space.mapped().tables.missing({first.plus(i), 1}, 0);
         auto charge = TRY(Charge::make(memory.accounts, space.account(), 1 + tables));
         auto reserve = TRY(TableReserve::allocate(memory, tables));
-        FrameRef::adopt(memory, frame).keep_forever();
+        FrameRef::adopt(memory, frame).keep();
         Mappings::add(memory, UserFrame{frame}, space.account());
         auto const slot = space.mapped().tables.make(memory, first.plus(i), 0, reserve);
         PageTables::exchange(
@@ -108,8 +108,7 @@ Result<void> load_first_program(Kernel& kernel, BootArchive archive,
     auto const image = TRY(ElfImage::parse(*program));
     // The archive's frames are charged too, though they are not among the allocator's.
     auto const limit = kernel.memory.frames.total_frames() + pages_for(archive.bytes.size());
-    auto& space = *TRY(kernel.create_root_space(limit));
-    space.set_name(name);
+    auto& space = *TRY(kernel.create_root_space(limit, name));
     kernel.archive = archive.bytes;
     TRY(load(space, image));
     TRY(map_archive(kernel.memory, space, archive));

@@ -1,31 +1,76 @@
-// A spin lock that the compiler's thread-safety analysis knows. Two of one kind are taken in
-// address order.
+// A spin lock that the compiler's thread-safety analysis knows. Locks are taken in ascending rank;
+// two of one rank in ascending address order, or the second one only by try_lock. Debug builds
+// check it.
 #pragma once
 
 #include "base/lock_annotations.hpp"
-#include "machine/machine.hpp"
+#include "machine/spin.hpp"
 
 #include <atomic>
+#include <cstdint>
 
 namespace quarry {
 
+enum class Rank : std::uint8_t {
+    family,       // who created which space, who lives in it
+    space,        // one space's tables
+    environment,  // one environment's state
+    console,      // keys and who waits for them
+    wait,         // one bucket of waiters on memory words
+    queue,        // one processor's run queue
+    timer,        // one processor's deadlines
+    ids,          // free slots of an id table
+    account,      // one account
+    cache,        // one processor's free frames
+    frames,       // all free frames
+    output,       // text on its way out
+};
+
 class CAPABILITY("lock") SpinLock {
   public:
-    constexpr SpinLock() = default;
+    constexpr explicit SpinLock(Rank rank) : rank_(rank) {}
     SpinLock(SpinLock const&) = delete;
     SpinLock& operator=(SpinLock const&) = delete;
 
     void lock() ACQUIRE() {
-        while (taken_.exchange(true, std::memory_order_acquire)) {
+        check_order();
+        while (taken_.exchange(true, std::memory_order_acquire)) [[unlikely]] {
+            // A processor that waits here still answers shootdowns: whoever holds the lock may be
+            // waiting for that.
             while (taken_.load(std::memory_order_relaxed)) {
                 machine::spin_pause();
             }
         }
+        note_taken();
     }
-    void unlock() RELEASE() { taken_.store(false, std::memory_order_release); }
+    bool try_lock() TRY_ACQUIRE(true) {
+        if (taken_.exchange(true, std::memory_order_acquire)) {
+            return false;
+        }
+        note_taken();
+        return true;
+    }
+    void unlock() RELEASE() {
+        note_released();
+        taken_.store(false, std::memory_order_release);
+    }
+
+    Rank rank() const { return rank_; }
+    bool is_taken() const { return taken_.load(); }
 
   private:
+#ifdef QUARRY_CHECK_LOCKS
+    void check_order() const;
+    void note_taken() const;
+    void note_released() const;
+#else
+    void check_order() const {}
+    void note_taken() const {}
+    void note_released() const {}
+#endif
+
     std::atomic<bool> taken_ = false;
+    Rank rank_;
 };
 
 class SCOPED_CAPABILITY LockGuard {
@@ -37,6 +82,42 @@ class SCOPED_CAPABILITY LockGuard {
 
   private:
     SpinLock& lock_;
+};
+
+// A lock held as a value: what a parsed reference carries. The analysis cannot follow it, so its
+// users annotate what they promise by hand.
+class HeldLock {
+  public:
+    constexpr HeldLock() = default;
+    static HeldLock take(SpinLock& lock) __attribute__((no_thread_safety_analysis)) {
+        lock.lock();
+        return HeldLock{lock};
+    }
+    // Empty if somebody else holds it.
+    static HeldLock try_take(SpinLock& lock) __attribute__((no_thread_safety_analysis)) {
+        return lock.try_lock() ? HeldLock{lock} : HeldLock{};
+    }
+    HeldLock(HeldLock&& other) noexcept : lock_(other.lock_) { other.lock_ = nullptr; }
+    HeldLock& operator=(HeldLock&& other) noexcept {
+        if (this != &other) {
+            release();
+            lock_ = other.lock_;
+            other.lock_ = nullptr;
+        }
+        return *this;
+    }
+    ~HeldLock() { release(); }
+    explicit operator bool() const { return lock_ != nullptr; }
+    void release() __attribute__((no_thread_safety_analysis)) {
+        if (lock_ != nullptr) {
+            lock_->unlock();
+            lock_ = nullptr;
+        }
+    }
+
+  private:
+    explicit HeldLock(SpinLock& lock) : lock_(&lock) {}
+    SpinLock* lock_ = nullptr;
 };
 
 }  // namespace quarry

@@ -48,7 +48,7 @@ Result<void> check_target(PageTables tables, PageSpan span, IfAbsent if_absent) 
 // Takes an empty table off its parent, and its parents as they become empty in turn.
 void prune(Mapped space, UserPage page, Retired& retired) {
     auto slot = space.tables.find(page);
-    while (slot.level != machine::top_level && space.memory.frames.meta(slot.table).live == 0) {
+    while (slot.level != machine::top_level && space.memory.meta(slot.table).live == 0) {
         auto const parent = space.tables.find(page, slot.level + 1);
         PageTables::exchange(space.memory, parent, Pte{});
         retired.table(page, slot.table);
@@ -81,13 +81,13 @@ void prune_span(Mapped space, PageSpan span, Retired& retired) {
 // a table to a huge mapping.
 void make_room(Mapped space, PageSpan span, unsigned level, Retired& retired) {
     auto const slot = space.tables.find(span.first, 1);
-    if (slot.level != 1 || slot.entry->is_empty()) {
+    if (slot.level != 1 || slot.read().is_empty()) {
         return;
     }
     if (level == 0 && slot.is_huge_mapping()) {
         clear(space, span, retired);
-    } else if (level == 1 && slot.entry->is_table(1)) {
-        auto const table = slot.entry->frame();
+    } else if (level == 1 && slot.read().is_table(1)) {
+        auto const table = slot.read().frame();
         clear(space, span, retired);
         PageTables::exchange(space.memory, slot, Pte{});
         retired.table(span.first, table);
@@ -126,7 +126,7 @@ Result<void> page_alloc(Mapped space, PageSpan span, PagePerms perms, FrameSize 
     auto batch = TRY(FrameBatch::allocate(memory, span.count / pages_in(size), size));
 
     charge.keep();
-    Retired retired{space};
+    Retired retired{space, span};
     if (span.is_one_huge()) {
         make_room(space, span, level, retired);
     }
@@ -158,13 +158,13 @@ Result<void> page_map(Mapped from, PageSpan source, Mapped to, UserPage at, Page
     auto& memory = to.memory;
     std::uint64_t cost = 0;
     TRY(each_mapping(from.tables, source, form, [&](std::size_t, Slot slot) -> Result<void> {
-        if (!slot.entry->perms().allows(perms)) {
+        if (!slot.read().perms().allows(perms)) {
             return Error::bad_permission;
         }
-        if (!Mappings::has_room(memory, slot.entry->user_frame())) {
+        if (!Mappings::has_room(memory, slot.read().user_frame())) {
             return Error::out_of_account;
         }
-        cost += Mappings::cost(memory, slot.entry->user_frame(), to.account);
+        cost += Mappings::cost(memory, slot.read().user_frame(), to.account);
         return {};
     }));
     TRY(check_target(to.tables, target, if_absent));
@@ -175,13 +175,13 @@ Result<void> page_map(Mapped from, PageSpan source, Mapped to, UserPage at, Page
     auto reserve = TRY(TableReserve::allocate(memory, tables));
 
     charge.keep();
-    Retired retired{to};
+    Retired retired{to, target};
     if (target.is_one_huge()) {
         make_room(to, target, level, retired);
     }
     return each_mapping(from.tables, source, form, [&](std::size_t i, Slot slot) -> Result<void> {
-        auto const frame = slot.entry->user_frame();
-        auto const narrowed = slot.entry->perms().narrowed_to(perms);
+        auto const frame = slot.read().user_frame();
+        auto const narrowed = slot.read().perms().narrowed_to(perms);
         Mappings::add(memory, frame, to.account);
         auto const place = to.tables.make(memory, target.page(i), level, reserve);
         auto const leaf = Pte::leaf(frame, narrowed, size == FrameSize::huge);
@@ -204,7 +204,7 @@ Result<void> page_move(Mapped from, PageSpan source, Mapped to, UserPage at, Pag
     auto& memory = to.memory;
     std::uint64_t cost = 0;
     TRY(each_mapping(from.tables, source, form, [&](std::size_t, Slot slot) -> Result<void> {
-        auto const frame = slot.entry->user_frame();
+        auto const frame = slot.read().user_frame();
         if (!Mappings::has_room(memory, frame)) {
             return Error::out_of_account;
         }
@@ -220,8 +220,8 @@ Result<void> page_move(Mapped from, PageSpan source, Mapped to, UserPage at, Pag
     auto reserve = TRY(TableReserve::allocate(memory, tables));
 
     charge.keep();
-    Retired replaced{to};
-    Retired left{from};
+    Retired replaced{to, target};
+    Retired left{from, source};
     if (target.is_one_huge()) {
         make_room(to, target, level, replaced);
     }
@@ -246,21 +246,21 @@ Result<void> page_protect(Mapped space, PageSpan span, PagePerms perms, IfSole i
     auto const form = TRY(form_of(space.tables, span));
     auto& memory = space.memory;
     TRY(each_mapping(space.tables, span, form, [&](std::size_t, Slot slot) -> Result<void> {
-        auto const now = slot.entry->perms();
+        auto const now = slot.read().perms();
         if (now.allows(perms) && !now.lacks_bit_of(perms)) {
             return {};
         }
         if (if_sole == IfSole::no) {
             return Error::bad_permission;
         }
-        if (!Mappings::is_sole(memory, slot.entry->user_frame())) {
+        if (!Mappings::is_sole(memory, slot.read().user_frame())) {
             return Error::not_sole;
         }
         return {};
     }));
-    Retired retired{space};
+    Retired retired{space, span};
     return each_mapping(space.tables, span, form, [&](std::size_t i, Slot slot) -> Result<void> {
-        auto const changed = slot.entry->with_perms(perms);
+        auto const changed = slot.read().with_perms(perms);
         retired.changed(span.page(i), PageTables::exchange(memory, slot, changed));
         return {};
     });
@@ -268,7 +268,7 @@ Result<void> page_protect(Mapped space, PageSpan span, PagePerms perms, IfSole i
 
 Result<void> page_unmap(Mapped space, PageSpan span) {
     TRY(form_of(space.tables, span));
-    Retired retired{space};
+    Retired retired{space, span};
     clear(space, span, retired);
     prune_span(space, span, retired);
     return {};
@@ -283,7 +283,7 @@ Result<void> page_split(Mapped space, UserPage at) {
         return Error::not_mapped;
     }
     auto& memory = space.memory;
-    auto const old = *slot.entry;
+    auto const old = slot.read();
     auto const first = old.frame();
     if (!Mappings::is_sole(memory, old.user_frame())) {
         return Error::not_sole;
@@ -292,20 +292,16 @@ Result<void> page_split(Mapped space, UserPage at) {
     auto reserve = TRY(TableReserve::allocate(memory, 1));
 
     charge.keep();
-    auto const owner = memory.frames.meta(first).owner;
+    auto const counts = memory.meta(first).load();
     memory.frames.split_huge(first);
     auto const table = reserve.take();
     for (std::size_t i = 0; i < huge_pages; ++i) {
         auto const frame = first.plus(i);
-        auto& meta = memory.frames.meta(frame);
-        meta = {};
-        meta.kind = FrameKind::user;
-        meta.owner = owner;
-        (owner == space.account ? meta.owner_mappings = 1 : meta.other_mappings = 1);
+        memory.meta(frame).reset(FrameKind::user, counts);
         machine::table(table.page())[i] = Pte::leaf(UserFrame{frame}, old.perms(), false);
     }
-    memory.frames.meta(table.page()).live = huge_pages;
-    Retired retired{space};
+    memory.meta(table.page()).live = huge_pages;
+    Retired retired{space, {at, 1}};
     retired.changed(at, PageTables::exchange(memory, slot, Pte::table(table)));
     return {};
 }
@@ -319,14 +315,14 @@ bool clear_table(Mapped space, PhysPage table, unsigned level, std::size_t& budg
         entries = entries.first(machine::entries_per_table / 2);  // the rest is the kernel's
     }
     for (auto& entry : entries) {
-        if (entry.is_empty()) {
+        Pte const old = Pte::load(entry);
+        if (old.is_empty()) {
             continue;
         }
         if (budget == 0) {
             return false;
         }
         --budget;
-        Pte const old = entry;
         if (old.is_table(level) && !clear_table(space, old.frame(), level - 1, budget)) {
             return false;
         }
@@ -335,7 +331,7 @@ bool clear_table(Mapped space, PhysPage table, unsigned level, std::size_t& budg
             auto const cost = Mappings::drop(space.memory, old.user_frame(), space.account);
             space.memory.accounts.uncharge(space.account, cost);
         } else {
-            space.memory.frames.free_page(old.frame());
+            space.memory.free_page(old.frame());
             space.memory.accounts.uncharge(space.account, 1);
         }
     }
@@ -345,8 +341,7 @@ bool clear_table(Mapped space, PhysPage table, unsigned level, std::size_t& budg
 }  // namespace
 
 bool tear_down_step(Mapped space, std::size_t budget) {
-    // Nobody runs in the space any more; one flush makes every stale entry of it unusable.
-    machine::invalidate_space(space.tables.root());
+    space.tables.forget_run();
     return clear_table(space, space.tables.root(), machine::top_level, budget);
 }
 

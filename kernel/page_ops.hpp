@@ -1,7 +1,7 @@
 // What can be done to the pages of a space: alloc, map, move, protect, unmap, split. Each checks,
 // then gathers what it needs, then commits; an error before the commit leaves everything as it was,
-// and the commit cannot fail. Frames and tables are given back only after the TLB has forgotten
-// them.
+// and the commit cannot fail. Frames and tables are given back only after every TLB has forgotten
+// them. The common cases have short ways of their own (kernel/page_runs.cpp).
 #pragma once
 
 #include "base/result.hpp"
@@ -12,11 +12,14 @@
 
 namespace quarry {
 
-// The address space as these operations see it: its tables and who pays.
+// The address space as these operations see it, under its lock: its tables, who pays, and who may
+// hold translations. No processor begins to use the space while its lock is held.
 struct Mapped {
     Memory& memory;
     PageTables tables;
     AccountIndex account;
+    bool here;             // this processor
+    std::uint64_t others;  // other processors, as a set
 };
 
 enum class IfAbsent : bool { no, yes };

@@ -36,6 +36,9 @@ class PagePerms {
         return PagePerms{with_implied(bits)};
     }
 
+    // What an entry of a page table says, which was made from permissions.
+    static constexpr PagePerms of_mapping(std::uint64_t bits) { return PagePerms{bits}; }
+
     constexpr bool none() const { return !read(); }
     constexpr bool read() const { return has(read_bit); }
     constexpr bool write() const { return has(write_bit); }

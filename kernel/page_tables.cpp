@@ -14,11 +14,20 @@ Slot PageTables::find(UserPage page, unsigned stop) const {
     auto table = root_;
     for (unsigned level = machine::top_level;; --level) {
         auto& entry = machine::table(table)[index(page, level)];
-        if (level == stop || !entry.is_table(level)) {
+        if (level == stop || !Pte::load(entry).is_table(level)) {
             return {&entry, level, table};
         }
-        table = entry.frame();
+        table = Pte::load(entry).frame();
     }
+}
+
+bool PageTables::fill_cache(UserPage page) const {
+    auto const slot = find(page);
+    if (slot.level != 0) {
+        return false;
+    }
+    *cache_ = {page.number() / machine::entries_per_table, slot.table};
+    return true;
 }
 
 std::size_t PageTables::missing(PageSpan span, unsigned stop) const {
@@ -46,8 +55,8 @@ Slot PageTables::make(Memory& memory, UserPage page, unsigned stop, TableReserve
 }
 
 Pte PageTables::exchange(Memory& memory, Slot slot, Pte now) {
-    Pte const old = *slot.entry;
-    *slot.entry = now;
+    Pte const old = slot.read();
+    Pte::store(*slot.entry, now);
     if (old.is_empty() != now.is_empty()) {
         auto& meta = memory.frames.meta(slot.table);
         meta.live = static_cast<std::uint16_t>(meta.live + (now.is_empty() ? -1 : 1));

@@ -4,6 +4,7 @@
 
 #include "base/address.hpp"
 #include "kernel/frames.hpp"
+#include "kernel/page_span.hpp"
 #include "machine/machine.hpp"
 #include "machine/pte.hpp"
 
@@ -15,35 +16,45 @@ namespace quarry {
 
 using machine::Pte;
 
-// `count` pages of user space, checked by whoever made it (kernel/user_pages.hpp).
-struct PageSpan {
-    UserPage first;
-    std::size_t count = 0;
-    constexpr UserPage page(std::size_t index) const { return first.plus(index); }
-    constexpr bool is_one_huge() const { return first.is_huge_aligned() && count == huge_pages; }
-    // Whether one level 0 table covers all of it; if not, two do.
-    constexpr bool in_one_region() const {
-        return first.number() / huge_pages == page(count - 1).number() / huge_pages;
-    }
-    constexpr bool overlaps(PageSpan other) const {
-        return first < other.first.plus(other.count) && other.first < first.plus(count);
-    }
-};
-
 // Where a page's entry is: the entry of the deepest table that exists on its path, at `level`.
 struct Slot {
     Pte* entry;
     unsigned level;
     PhysPage table;
 
-    bool is_mapping() const { return entry->is_leaf(level); }
+    Pte read() const { return Pte::load(*entry); }
+    bool is_mapping() const { return read().is_leaf(level); }
     bool is_huge_mapping() const { return level == 1 && is_mapping(); }
+};
+
+// The level 0 table that was used last, so that most calls need not walk. Guarded by the space's
+// lock, like the tables.
+struct LeafCache {
+    std::uint64_t region = ~std::uint64_t{0};
+    PhysPage table;
 };
 
 class PageTables {
   public:
-    explicit PageTables(PhysPage root) : root_(root) {}
+    PageTables(PhysPage root, LeafCache& cache) : root_(root), cache_(&cache) {}
     PhysPage root() const { return root_; }
+
+    // The entries of a span, or none if it crosses a 2 MiB boundary or has no level 0 table.
+    std::span<Pte> run(PageSpan span) const {
+        auto const region = span.first.number() / machine::entries_per_table;
+        auto const offset = span.first.number() % machine::entries_per_table;
+        if (offset + span.count > machine::entries_per_table) {
+            return {};
+        }
+        if (cache_->region != region && !fill_cache(span.first)) [[unlikely]] {
+            return {};
+        }
+        return machine::table(cache_->table).subspan(offset, span.count);
+    }
+    // The table that the last run() was in.
+    PhysPage run_table() const { return cache_->table; }
+    // A table was taken out.
+    void forget_run() const { *cache_ = {}; }
 
     // The slot of `page` at `stop` level, or higher up where a table is missing or a huge mapping
     // is.
@@ -64,7 +75,10 @@ class PageTables {
     static std::size_t index(UserPage page, unsigned level) {
         return page.number() >> (9 * level) & (machine::entries_per_table - 1);
     }
+    bool fill_cache(UserPage page) const;
+
     PhysPage root_;
+    LeafCache* cache_;
 };
 
 // Walks a span page by page; reads the upper tables once every 2 MiB.

@@ -1,8 +1,10 @@
-// Mappings and tables taken out of a space, until the TLB has forgotten them. Dropping them earlier
-// would hand a frame on while a stale entry can still write it. DESIGN.md, "Several processors".
+// Mappings and tables taken out of a space, until every TLB has forgotten them. Dropping them
+// earlier would hand a frame on while a stale entry can still write it. DESIGN.md, "Several
+// processors".
 #pragma once
 
 #include "kernel/page_ops.hpp"
+#include "kernel/shootdown.hpp"
 
 #include <array>
 #include <cstddef>
@@ -12,7 +14,7 @@ namespace quarry {
 class Retired {
   public:
     // Takes care of one span, and of what a mapping of the span can displace.
-    explicit Retired(Mapped space) : space_(space) {}
+    Retired(Mapped space, PageSpan span) : space_(space), span_(span) {}
     Retired(Retired const&) = delete;
     Retired& operator=(Retired const&) = delete;
     ~Retired() { complete(); }
@@ -22,41 +24,54 @@ class Retired {
         if (old.is_empty()) {
             return;
         }
-        if (old.is_present()) {
-            machine::invalidate(space_.tables.root(), page);
+        changed(page, old);
+        if (space_.others == 0) {
+            cost_ += Mappings::drop(space_.memory, old.user_frame(), space_.account);
+        } else {
+            mappings_[mapping_count_++] = static_cast<std::uint32_t>(old.frame().number());
         }
-        mappings_[mapping_count_++] = static_cast<std::uint32_t>(old.frame().number());
     }
     // A mapping that stays with fewer rights.
     void changed(UserPage page, Pte old) {
         if (old.is_present()) {
-            machine::invalidate(space_.tables.root(), page);
+            stale_ = true;
+            if (space_.here) {
+                machine::invalidate(page);
+            }
         }
     }
     // A table unlinked from its parent; `page` is any it covered.
     void table(UserPage page, PhysPage frame) {
-        machine::invalidate(space_.tables.root(), page);
+        stale_ = true;
+        if (space_.here) {
+            machine::invalidate(page);
+        }
+        space_.tables.forget_run();
         tables_[table_count_++] = static_cast<std::uint32_t>(frame.number());
     }
 
   private:
     void complete() {
-        machine::finish_invalidations(space_.tables.root());
         auto& memory = space_.memory;
-        std::uint64_t cost = table_count_;
+        if (stale_ && space_.others != 0) {
+            shoot_down(space_.others, space_.tables.root(), span_);
+        }
         for (std::size_t i = 0; i < mapping_count_; ++i) {
-            cost +=
+            cost_ +=
                 Mappings::drop(memory, UserFrame{PhysPage::numbered(mappings_[i])}, space_.account);
         }
         for (std::size_t i = 0; i < table_count_; ++i) {
-            memory.frames.free_page(PhysPage::numbered(tables_[i]));
+            memory.free_page(PhysPage::numbered(tables_[i]));
         }
-        if (cost != 0) {
-            memory.accounts.uncharge(space_.account, cost);
+        if (cost_ + table_count_ != 0) {
+            memory.accounts.uncharge(space_.account, cost_ + table_count_);
         }
     }
 
     Mapped space_;
+    PageSpan span_;
+    bool stale_ = false;
+    std::uint64_t cost_ = 0;
     std::size_t mapping_count_ = 0;
     std::size_t table_count_ = 0;
     // Frame numbers. Left uninitialised on purpose: to zero them would cost more than most calls.

@@ -100,6 +100,37 @@ class __attribute__((consumable(unconsumed))) UserIn {
     UserSource source_;
 };
 
+// The same, or nothing.
+template <typename T>
+class UserMaybe {
+  public:
+    UserMaybe(bool given, UserBytes bytes) : given_(given), bytes_(bytes) {}
+    bool given() const { return given_; }
+    Result<T> read() const { return UserIn<T>{bytes_}.read(); }
+
+  private:
+    bool given_;
+    UserBytes bytes_;
+};
+
+// An aligned 32-bit word.
+class UserWord {
+  public:
+    static Result<UserWord> parse(std::uint64_t address, UserAddr top) {
+        if (address % sizeof(std::uint32_t) != 0) {
+            return Error::bad_address;
+        }
+        return UserWord{address, TRY(UserBytes::parse(address, sizeof(std::uint32_t), top))};
+    }
+    std::uint64_t address() const { return address_; }
+    UserIn<std::uint32_t> memory() const { return UserIn<std::uint32_t>{bytes_}; }
+
+  private:
+    UserWord(std::uint64_t address, UserBytes bytes) : address_(address), bytes_(bytes) {}
+    std::uint64_t address_;
+    UserBytes bytes_;
+};
+
 template <typename T>
     requires std::is_trivially_copyable_v<T>
 class UserOut {

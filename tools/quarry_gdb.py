@@ -16,8 +16,25 @@ def kernel() -> gdb.Value:
 def objects(table: gdb.Value) -> list[gdb.Value]:
     """What an IdTable holds."""
     slots = table["slots_"]["__elems_"]
-    found = (slots[i]["object"] for i in range(int(table["used_"])))
-    return [pointer.dereference() for pointer in found if int(pointer) != 0]
+    kind = slots.type.target().fields()[1].type.template_argument(0)  # of std::atomic<T*>
+    found = (plain(slots[i]["object"]) for i in range(plain(table["used_"])))
+    return [gdb.Value(address).cast(kind).dereference() for address in found if address != 0]
+
+
+def plain(value: gdb.Value) -> int:
+    """The number in an atomic or Relaxed."""
+    names = [field.name for field in value.type.strip_typedefs().fields() or []] \
+        if value.type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT else []
+    if "value_" in names:
+        return plain(value["value_"])
+    for base in value.type.strip_typedefs().fields() if names else []:
+        if base.is_base_class:
+            return plain(value[base])
+    if "__a_" in names:
+        return plain(value["__a_"])
+    if "__a_value" in names:
+        return int(value["__a_value"])
+    return int(value)
 
 
 def name_of(space: gdb.Value) -> str:
@@ -37,18 +54,20 @@ def print_spaces() -> None:
     for space in objects(kernel()["spaces"]):
         root = int(space["root_"]["number_"]) << 12
         print(f"space {int(space['id']['value']):x}  {name_of(space):<24} tables at {root:#x}, "
-              f"account {int(space['account_'])}, {int(space['running'])} environments"
-              f"{', ended' if bool(space['ended']) else ''}")
+              f"account {int(space['account_'])}, {plain(space['running'])} environments"
+              f"{', ended' if plain(space['ended']) else ''}")
 
 
 def print_environments() -> None:
     """One line an environment."""
-    current = int(kernel()["current"])
+    count = plain(gdb.parse_and_eval("quarry::processor_count"))
+    running = gdb.parse_and_eval("quarry::processors")["__elems_"]
+    current = {int(running[i].dereference()["current"]): i for i in range(count)}
     for env in objects(kernel()["environments"]):
         saved = env["saved"]
-        mark = "*" if int(env.address) == current else " "
+        mark = str(current.get(int(env.address), " "))
         print(f"{mark} env {int(env['id']['value']):x}  {name_of(env['space_']):<24} "
-              f"{STATES[int(env['state'])]:<9} rip {int(saved['rip']):#x} rsp {int(saved['rsp']):#x}")
+              f"{STATES[plain(env['state'])]:<9} rip {int(saved['rip']):#x} rsp {int(saved['rsp']):#x}")
 
 
 def print_frames() -> None:

@@ -1,6 +1,12 @@
 #include "machine/machine.hpp"
 
+#include "kernel/dispatch.hpp"
+#include "kernel/shootdown.hpp"
+
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
 
 namespace quarry::machine {
 
@@ -62,9 +68,9 @@ void activate(PhysPage root) {
     }
 }
 
-void invalidate(PhysPage root, UserPage page) {
+void invalidate(UserPage page) {
     ++host().invalidations;
-    if (root == host().active) {
+    {
         host().leaves.erase(page.number());
         if (auto const region = host().tables.find(page.number() / entries_per_table);
             region != host().tables.end()) {
@@ -76,6 +82,27 @@ void invalidate(PhysPage root, UserPage page) {
                    Pte::from_raw(leaf.second).is_huge();
         });
     }
+}
+
+void invalidate_all() {
+    host().leaves.clear();
+    host().tables.clear();
+}
+
+namespace {
+thread_local Processor* running_processor = nullptr;
+}
+Processor* this_processor() { return running_processor; }
+void set_this_processor(Processor& processor) { running_processor = &processor; }
+void interrupt_processor(Processor&) {}
+void set_timer(std::uint64_t) {}
+void spin_pause() {
+    serve_mailbox();
+    std::this_thread::yield();
+}
+void fail_check(char const* what) {
+    std::fputs(what, stderr);
+    std::abort();
 }
 
 bool copy_in(std::span<std::byte> to, UserAddr from) {
@@ -124,3 +151,8 @@ void power_off_idle() { host().idle_forever = true; }
 void enter(Environment& environment) { host().entered = &environment; }
 
 }  // namespace quarry::machine
+
+extern "C" std::uint64_t quarry_save_and_call(std::uint64_t, std::uint64_t, std::uint64_t,
+                                              std::uint64_t, std::uint64_t, std::uint64_t) {
+    std::abort();  // there are no thunks here
+}

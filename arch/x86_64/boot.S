@@ -133,6 +133,7 @@ no_long_mode_text:
 .balign 4096
 .global kernel_pml4
 kernel_pml4:    .skip 4096
+.global boot_pdpt_low
 boot_pdpt_low:  .skip 4096
 boot_pdpt_high: .skip 4096
 boot_pd:        .skip 16384

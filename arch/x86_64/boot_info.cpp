@@ -72,11 +72,20 @@ void read_pvh(BootInfo& info, PhysAddr address) {
     if (start.command_line != 0) {
         info.set_command_line(text_at(PhysAddr{start.command_line}, BootInfo::max_command_line));
     }
+    info.root_pointer = PhysAddr{start.rsdp};
     info.text_mode = true;
 }
 
 // Multiboot2 tags by type.
-enum Tag : std::uint32_t { end = 0, command_line = 1, module = 3, memory_map = 6, framebuffer = 8 };
+enum Tag : std::uint32_t {
+    end = 0,
+    command_line = 1,
+    module = 3,
+    memory_map = 6,
+    framebuffer = 8,
+    old_root_pointer = 14,
+    root_pointer = 15
+};
 
 struct TagHeader {
     std::uint32_t type;
@@ -141,6 +150,8 @@ void read_multiboot2(BootInfo& info, PhysAddr address) {
             read_memory_map(info, at);
         } else if (tag.type == Tag::framebuffer) {
             read_framebuffer(info, at);
+        } else if (tag.type == Tag::root_pointer || tag.type == Tag::old_root_pointer) {
+            info.root_pointer = PhysAddr{at.raw() + sizeof(TagHeader)};
         }
         offset += (tag.bytes + 7) & ~7u;
     }

@@ -34,6 +34,7 @@ struct BootInfo {
     std::array<PhysRange, max_ranges> usable{};
     std::size_t usable_count = 0;
     PhysRange archive;
+    PhysAddr root_pointer;  // ACPI's; 0: to be looked for
     std::optional<Framebuffer> framebuffer;
     bool text_mode = true;  // VGA text memory is there
     std::array<char, max_command_line> command_line_text{};

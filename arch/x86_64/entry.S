@@ -1,12 +1,12 @@
 // Every way into the kernel from user mode, and the way back.
 //
 // While an environment runs, TSS.RSP0 and the processor's frame_end both point to the end of its
-// SavedState.ss, so an entry pushes straight into the environment's saved registers. Then the
-// kernel stack is taken; it holds nothing between entries.
+// SavedState.ss, so an exception or interrupt pushes straight into the environment's saved
+// registers. Then the kernel stack is taken; it holds nothing between entries.
 
 #include "arch/x86_64/layout.hpp"
 
-#define NATIVE_SLOTS 0x20     /* abi::call_table_slots */
+#define NATIVE_SLOTS 0x40     /* abi::call_table_slots */
 #define BAD_CALL -1           /* encode_error(Error::bad_call) */
 #define ENOSYS -38            /* Linux's, for a foreign call that nobody takes */
 
@@ -50,55 +50,85 @@
 .section .text.entry, "ax"
 
 // SYSCALL (SDM volume 2B): rcx = return address, r11 = flags, IF AC DF TF NT cleared by SFMASK.
+// What the return needs waits on the kernel stack.
 .global syscall_entry
 syscall_entry:
     swapgs
     mov %rsp, %gs:PROCESSOR_USER_RSP
-    mov %gs:PROCESSOR_FRAME_END, %rsp
-    push $USER_DATA_SELECTOR
-    push %gs:PROCESSOR_USER_RSP
-    push %r11
-    push $USER_CODE_SELECTOR
-    push %rcx
-    // rsp is at SavedState.rip. What C++ preserves is saved in case another environment runs next.
-    mov %rbx, -32(%rsp)
-    mov %rbp, -72(%rsp)
-    mov %r12, -112(%rsp)
-    mov %r13, -120(%rsp)
-    mov %r14, -128(%rsp)
-    mov %r15, -136(%rsp)
     mov %gs:PROCESSOR_STACK, %rsp
+    push %rcx
+    push %r11
     add $-0x80000000, %rax
     cmp $NATIVE_SLOTS, %rax
     jae not_in_table
     mov %r10, %rcx
     call *quarry_call_table(,%rax,8)
 syscall_return:
-    mov %gs:PROCESSOR_FRAME_END, %rsp
-    mov -40(%rsp), %rcx
+    pop %r11
+    pop %rcx
     mov %rcx, %rdx
     shr $47, %rdx
     jnz return_by_iret      // sysret would fault in ring 0 on a non-canonical rcx
-    mov -24(%rsp), %r11
-    mov -16(%rsp), %rsp
     // rdx is 0 now; no register leaves with a kernel value
     xor %edi, %edi
     xor %esi, %esi
     xor %r8d, %r8d
     xor %r9d, %r9d
     xor %r10d, %r10d
+    mov %gs:PROCESSOR_USER_RSP, %rsp
     swapgs
     sysretq
 
+// The call may switch to another environment: what the caller keeps goes into its SavedState.
+.global quarry_save_and_call
+quarry_save_and_call:
+    mov %gs:PROCESSOR_FRAME_END, %r11
+    mov %rbx, 104-SAVED_END(%r11)
+    mov %rbp, 64-SAVED_END(%r11)
+    mov %r12, 24-SAVED_END(%r11)
+    mov %r13, 16-SAVED_END(%r11)
+    mov %r14, 8-SAVED_END(%r11)
+    mov %r15, 0-SAVED_END(%r11)
+    mov 16(%rsp), %r10
+    mov %r10, SAVED_RIP-SAVED_END(%r11)
+    mov 8(%rsp), %r10
+    mov %r10, SAVED_RFLAGS-SAVED_END(%r11)
+    mov %gs:PROCESSOR_USER_RSP, %r10
+    mov %r10, SAVED_RSP-SAVED_END(%r11)
+    jmp *quarry_switch_table(,%rax,8)
+
 not_in_table:
     cmp $0x1000, %rax
+    jb bad_call
+    // A foreign call. It goes to the program's own entry with every register as it was: by iretq,
+    // since sysretq takes rcx and r11.
+    sub $-0x80000000, %rax
+    mov %gs:PROCESSOR_FRAME_END, %rcx
+    mov UPCALL_FOREIGN_ENTRY-SAVED_END(%rcx), %rcx
+    test %rcx, %rcx
+    jz no_foreign_entry
+    push $USER_DATA_SELECTOR
+    push %gs:PROCESSOR_USER_RSP
+    push %r11
+    push $USER_CODE_SELECTOR
+    push %rcx
+    mov 48(%rsp), %rcx
+    swapgs
+    iretq
+bad_call:
     mov $BAD_CALL, %rax
-    jb syscall_return
+    jmp syscall_return
+no_foreign_entry:
     mov $ENOSYS, %rax
     jmp syscall_return
 
 return_by_iret:
-    sub $40, %rsp
+    mov %gs:PROCESSOR_USER_RSP, %rdx
+    push $USER_DATA_SELECTOR
+    push %rdx
+    push %r11
+    push $USER_CODE_SELECTOR
+    push %rcx
     xor %ecx, %ecx
     xor %edx, %edx
     xor %edi, %edi
@@ -127,26 +157,100 @@ quarry_call_on_stack:
     ud2
 
 // Exceptions and interrupts. A stub makes the frame uniform: error code, then vector.
-.macro trap vector, error=0, ist=0
+.macro trap vector, error=0, to=trap_entry
 .balign 16
 trap_\vector:
     .if \error == 0
     push $0
     .endif
     push $\vector
-    .if \ist
-    jmp ist_entry
-    .else
-    jmp trap_entry
-    .endif
+    jmp \to
 .endm
+
+// An exception that the program may handle itself. If it came from user mode and the environment
+// has an upcall, its frame goes to the upcall stack and RIP to the upcall entry, with every general
+// register as it was: DESIGN.md, "Upcalls". All that is needed lies behind the saved registers.
+.macro fault_entry_for address
+    clac
+    cld
+    testb $3, 24(%rsp)      // cs
+    jz trap_in_kernel_from_fault
+    push %rax
+    push %rcx
+    push %rsi
+    push %rdi
+    // rsp is 32 below SavedState.vector
+    mov UPCALL_ENTRY-SAVED_VECTOR+32(%rsp), %rax
+    test %rax, %rax
+    jz no_upcall
+    // Where on the upcall stack: below RSP and its red zone if that is in it, else at its top.
+    mov UPCALL_STACK_BYTES-SAVED_VECTOR+32(%rsp), %rcx
+    mov SAVED_RSP-SAVED_VECTOR+32(%rsp), %rdi
+    sub UPCALL_STACK-SAVED_VECTOR+32(%rsp), %rdi
+    cmp %rcx, %rdi
+    lea -128(%rdi), %rdi
+    cmovae %rcx, %rdi
+    sub $64, %rdi
+    js no_upcall
+    add UPCALL_STACK-SAVED_VECTOR+32(%rsp), %rdi
+    and $-16, %rdi
+    lea 32(%rsp), %rsi
+    mov \address, %rcx
+    jmp write_upcall_frame
+.endm
+
+page_fault_entry:
+    fault_entry_for %cr2
+fault_entry:
+    fault_entry_for $0
+write_upcall_frame:
+    stac
+upcall_copy_begin:
+    mov %rcx, (%rdi)
+    add $8, %rdi
+    mov $7, %ecx
+    rep movsq               // vector, error, rip, cs, rflags, rsp, ss
+upcall_copy_end:
+    clac
+    sub $64, %rdi
+    mov %rdi, SAVED_RSP-SAVED_VECTOR+32(%rsp)
+    mov %rax, SAVED_RIP-SAVED_VECTOR+32(%rsp)
+    andl $~0x44500, SAVED_RFLAGS-SAVED_VECTOR+32(%rsp)  // DF TF AC NT
+    pop %rdi
+    pop %rsi
+    pop %rcx
+    pop %rax
+    add $16, %rsp
+    iretq
+upcall_copy_fault:
+    clac
+no_upcall:
+    pop %rdi
+    pop %rsi
+    pop %rcx
+    pop %rax
+    jmp trap_from_user
+// The copy above runs on the saved registers themselves, where there is no room for a call of C++.
+trap_in_kernel_from_fault:
+    cmpq $upcall_copy_begin, 16(%rsp)
+    jb 1f
+    cmpq $upcall_copy_end, 16(%rsp)
+    jae 1f
+    movq $upcall_copy_fault, 16(%rsp)
+    add $16, %rsp
+    iretq
+1:  push_registers
+    jmp trap_in_kernel
 
 trap_entry:
     clac
     cld
+    testb $3, 24(%rsp)      // cs
+    jnz trap_from_user
     push_registers
-    testb $3, 144(%rsp)     // cs
-    jz trap_in_kernel
+    jmp trap_in_kernel
+trap_from_user:
+    push_registers
     swapgs
     mov %rsp, %rdi
     mov %gs:PROCESSOR_STACK, %rsp
@@ -211,28 +315,28 @@ user_copy_fault:
     mov $1, %eax
     ret
 
-trap 0
-trap 1, ist=1
-trap 2, ist=1
-trap 3
-trap 4
-trap 5
-trap 6
-trap 7
-trap 8, error=1, ist=1
-trap 9
-trap 10, error=1
-trap 11, error=1
-trap 12, error=1
-trap 13, error=1
-trap 14, error=1
-trap 15
-trap 16
-trap 17, error=1
-trap 18, ist=1
-trap 19
-trap 20
-trap 21, error=1
+trap 0, error=0, to=fault_entry
+trap 1, error=0, to=ist_entry
+trap 2, error=0, to=ist_entry
+trap 3, error=0, to=fault_entry
+trap 4, error=0, to=fault_entry
+trap 5, error=0, to=fault_entry
+trap 6, error=0, to=fault_entry
+trap 7, error=0, to=trap_entry
+trap 8, error=1, to=ist_entry
+trap 9, error=0, to=trap_entry
+trap 10, error=1, to=fault_entry
+trap 11, error=1, to=fault_entry
+trap 12, error=1, to=fault_entry
+trap 13, error=1, to=fault_entry
+trap 14, error=1, to=page_fault_entry
+trap 15, error=0, to=trap_entry
+trap 16, error=0, to=fault_entry
+trap 17, error=1, to=fault_entry
+trap 18, error=0, to=ist_entry
+trap 19, error=0, to=fault_entry
+trap 20, error=0, to=trap_entry
+trap 21, error=1, to=trap_entry
 .altmacro
 .set i, 22
 .rept 27

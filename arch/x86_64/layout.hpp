@@ -6,6 +6,9 @@
 // One 2 MiB region mapped page by page: device registers, kernel stacks and their guard pages.
 #define FIXED_BASE 0xffffffffc0000000
 
+// Where other processors begin: a page below 1 MiB; the next one holds their first tables.
+#define TRAMPOLINE 0x8000
+
 #define BOOT_PROTOCOL_PVH 1
 #define BOOT_PROTOCOL_MULTIBOOT2 2
 
@@ -19,4 +22,14 @@
 #define PROCESSOR_USER_RSP 0
 #define PROCESSOR_FRAME_END 8
 #define PROCESSOR_STACK 16
-#define FRAME_BYTES_BELOW_RIP 136
+#define PROCESSOR_SELF 24
+// Of Environment, whose first member is SavedState.
+#define SAVED_VECTOR 120
+#define SAVED_RIP 136
+#define SAVED_RFLAGS 152
+#define SAVED_RSP 160
+#define SAVED_END 176
+#define UPCALL_ENTRY 208
+#define UPCALL_STACK 216
+#define UPCALL_STACK_BYTES 224
+#define UPCALL_FOREIGN_ENTRY 232

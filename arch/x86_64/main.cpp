@@ -9,6 +9,7 @@
 #include "arch/x86_64/power.hpp"
 #include "arch/x86_64/processor.hpp"
 #include "arch/x86_64/self_test.hpp"
+#include "arch/x86_64/start_processors.hpp"
 #include "arch/x86_64/traps.hpp"
 #include "arch/x86_64/vector_state.hpp"
 #include "kernel/kernel.hpp"
@@ -25,18 +26,6 @@ namespace {
 
 constinit BootInfo boot_info;
 
-void prepare_own_stacks() {
-    auto& processor = boot_processor;
-    processor.stack = kernel_stack_top();
-    for (unsigned index = 1; index <= 4; ++index) {
-        // The topmost word says whose stack it is; ist_entry reads it.
-        auto const top = ist_stack_top(index) - 16;
-        *__builtin_bit_cast(std::uint64_t*, top) = __builtin_bit_cast(std::uint64_t, &processor);
-        processor.task_state.ist[index - 1] = top;
-    }
-    load_interrupt_table(true);
-}
-
 // On the guarded kernel stack, which the first entry to user mode leaves empty.
 [[noreturn]] void start_programs() {
     if (!image_is_in_usable_memory(boot_info)) {
@@ -44,6 +33,7 @@ void prepare_own_stacks() {
     }
     hand_over_memory(boot_info, the_kernel.memory.frames);
     initialise_apic();
+    start_processors(boot_info);
     enable_keys();
     BootOptions const options{boot_info.command_line()};
     run_self_test(options.self_test());
@@ -70,11 +60,14 @@ extern "C" [[noreturn]] void quarry_boot(std::uint32_t protocol, std::uint32_t i
     machine::start_clock();
     x86::initialise_serial_console();
     x86::require_features();
+    processors[0] = &x86::boot_processor;
+    processor_count = 1;
     x86::initialise_processor(x86::boot_processor);
     x86::initialise_vector_state();
     x86::boot_info = x86::read_boot_info(protocol, PhysAddr{information});
     x86::build_kernel_space(x86::boot_info);
-    x86::prepare_own_stacks();
+    x86::prepare_own_stacks(x86::boot_processor, 0);
+    x86::load_interrupt_table(true);
     x86::initialise_screen(x86::boot_info);
-    quarry_call_on_stack(x86::kernel_stack_top(), x86::start_programs);
+    quarry_call_on_stack(x86::kernel_stack_top(0), x86::start_programs);
 }

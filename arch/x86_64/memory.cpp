@@ -2,6 +2,7 @@
 
 #include "arch/x86_64/features.hpp"
 #include "arch/x86_64/processor.hpp"
+#include "kernel/kernel.hpp"
 #include "machine/machine.hpp"
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 extern "C" {
 extern quarry::machine::Pte kernel_pml4[quarry::machine::entries_per_table];
+extern quarry::machine::Pte boot_pdpt_low[];
 extern char kernel_physical_start[];
 extern char kernel_physical_end[];
 extern char kernel_text_start[];
@@ -34,23 +36,25 @@ alignas(page_bytes) constinit Table fixed_directory;
 alignas(page_bytes) constinit Table fixed_table;
 alignas(page_bytes) constinit Table direct_pdpt;
 
-// Stacks: the memory is here, but they are used through the fixed region, where each has an
-// unmapped page below.
+// Stacks are used through the fixed region, where each has an unmapped page below. The first
+// processor's memory is here.
 constexpr std::size_t stack_pages = 8;
 constexpr std::size_t ist_stack_pages = 3;
 constexpr std::size_t ist_count = 4;
-alignas(page_bytes) constinit std::array<std::byte, stack_pages * page_bytes> stack_memory{};
-alignas(page_bytes) constinit std::array<std::byte,
-                                         ist_count * ist_stack_pages * page_bytes> ist_memory{};
+constexpr std::size_t processor_stack_pages = stack_pages + ist_count * ist_stack_pages;
+alignas(page_bytes) constinit std::array<std::byte, processor_stack_pages * page_bytes>
+    first_stacks{};
 
-// Slots of the fixed region: 0 guard, then the stack, guard, ISTs with a guard each; devices at
-// 256.
-constexpr std::size_t stack_slot = 1;
-constexpr std::size_t first_ist_slot = stack_slot + stack_pages + 1;
+// Slots of the fixed region: devices, then for each processor a guard, its stack, and ISTs with a
+// guard each.
+constexpr std::size_t device_slots = 8;
+constexpr std::size_t first_ist_slot = 1 + stack_pages + 1;
 constexpr std::size_t ist_stride = ist_stack_pages + 1;
-constexpr std::size_t stack_slots_end = first_ist_slot + ist_count * ist_stride;
-constexpr std::size_t device_slot = 256;
+constexpr std::size_t slots_a_processor = first_ist_slot + ist_count * ist_stride;
 constinit std::size_t devices = 0;
+constexpr std::size_t processor_slot(std::size_t index) {
+    return device_slots + index * slots_a_processor;
+}
 
 std::uint64_t address_of(void const* object) { return __builtin_bit_cast(std::uint64_t, object); }
 PhysPage image_frame(void const* object) {
@@ -83,23 +87,47 @@ void map_image() {
     high_pdpt[510] = entry(image_frame(&image_directory), Pte::present | Pte::writable);
 }
 
-void map_fixed(std::size_t slot, PhysPage frame, std::uint64_t flags) {
-    fixed_table[slot] = entry(frame, kernel_page | Pte::writable | Pte::no_execute | flags);
+// The fixed region's table for a slot, which the first one has from the start.
+Result<PhysPage> fixed_table_of(std::size_t slot) {
+    auto& entry_of_table = fixed_directory[slot / machine::entries_per_table];
+    if (entry_of_table.is_empty()) {
+        auto const frame = TRY(the_kernel.memory.allocate_page());
+        the_kernel.memory.meta(frame).reset(FrameKind::object, FrameCounts{0});
+        machine::zero_frames(frame, 1);
+        entry_of_table = entry(frame, Pte::present | Pte::writable);
+    }
+    return entry_of_table.frame();
 }
 
-void map_stacks() {
-    auto const map_stack = [](std::size_t slot, PhysPage memory, std::size_t pages) {
-        for (std::size_t i = 0; i < pages; ++i) {
-            map_fixed(slot + i, memory.plus(i), 0);
-        }
-    };
-    map_stack(stack_slot, image_frame(&stack_memory), stack_pages);
-    for (std::size_t i = 0; i < ist_count; ++i) {
-        map_stack(first_ist_slot + i * ist_stride,
-                  image_frame(&ist_memory).plus(i * ist_stack_pages), ist_stack_pages);
+Result<void> map_fixed(std::size_t slot, PhysPage frame, std::uint64_t flags) {
+    auto const table = TRY(fixed_table_of(slot));
+    machine::table(table)[slot % machine::entries_per_table] =
+        entry(frame, kernel_page | Pte::writable | Pte::no_execute | flags);
+    return {};
+}
+
+// Maps each stack page to the frame that `next` gives.
+template <typename Next>
+Result<void> map_stacks(std::size_t index, Next next) {
+    auto const first = processor_slot(index);
+    for (std::size_t i = 0; i < stack_pages; ++i) {
+        auto const frame = TRY(next());
+        TRY(map_fixed(first + 1 + i, frame, 0));
     }
+    for (std::size_t ist = 0; ist < ist_count; ++ist) {
+        for (std::size_t i = 0; i < ist_stack_pages; ++i) {
+            auto const frame = TRY(next());
+            TRY(map_fixed(first + first_ist_slot + ist * ist_stride + i, frame, 0));
+        }
+    }
+    return {};
+}
+
+void map_first_stacks() {
     fixed_directory[0] = entry(image_frame(&fixed_table), Pte::present | Pte::writable);
     high_pdpt[511] = entry(image_frame(&fixed_directory), Pte::present | Pte::writable);
+    auto frame = image_frame(&first_stacks);
+    (void)map_stacks(0, [&]() -> Result<PhysPage> { return std::exchange(frame, frame.plus(1)); });
 }
 
 // The stretch of memory below 1 GiB that early tables are cut from, from the end down.
@@ -158,7 +186,7 @@ void map_direct(BootInfo const& info) {
 void build_kernel_space(BootInfo const& info) {
     find_early_memory(info);
     map_image();
-    map_stacks();
+    map_first_stacks();
     map_direct(info);
     kernel_pml4[0] = Pte{};
     kernel_pml4[256] = entry(image_frame(&direct_pdpt), Pte::present | Pte::writable);
@@ -222,22 +250,48 @@ void hand_over_memory(BootInfo const& info, FrameAllocator& frames) {
                       end_frame);
 }
 
-std::uint64_t kernel_stack_top() { return FIXED_BASE + (stack_slot + stack_pages) * page_bytes; }
+Result<void> map_processor_stacks(std::size_t index) {
+    return map_stacks(index, []() -> Result<PhysPage> {
+        auto const frame = TRY(the_kernel.memory.allocate_page());
+        the_kernel.memory.meta(frame).reset(FrameKind::object, FrameCounts{0});
+        return frame;
+    });
+}
 
-std::uint64_t ist_stack_top(unsigned index) {
-    return FIXED_BASE + (first_ist_slot + (index - 1) * ist_stride + ist_stack_pages) * page_bytes;
+std::uint64_t kernel_stack_top(std::size_t index) {
+    return FIXED_BASE + (processor_slot(index) + 1 + stack_pages) * page_bytes;
+}
+
+std::uint64_t ist_stack_top(std::size_t index, unsigned ist) {
+    auto const slot = processor_slot(index) + first_ist_slot + (ist - 1) * ist_stride;
+    return FIXED_BASE + (slot + ist_stack_pages) * page_bytes;
 }
 
 std::uint64_t map_device_page(PhysAddr address) {
-    auto const slot = device_slot + devices++;
-    map_fixed(slot, PhysPage::containing(address), Pte::cache_disable | Pte::write_through);
+    auto const slot = devices++;
+    (void)map_fixed(slot, PhysPage::containing(address),
+                    Pte::cache_disable | Pte::write_through);  // in the first table: cannot fail
     return FIXED_BASE + slot * page_bytes + address.raw() % page_bytes;
 }
 
 bool is_guard_page(std::uint64_t address) {
     auto const slot = (address - FIXED_BASE) / page_bytes;
-    return address >= FIXED_BASE && slot < stack_slots_end && fixed_table[slot].is_empty();
+    if (address < FIXED_BASE || slot < device_slots ||
+        slot >= processor_slot(max_processors)) {
+        return false;
+    }
+    auto const in_processor = (slot - device_slots) % slots_a_processor;
+    return in_processor == 0 || (in_processor + 1 >= first_ist_slot &&
+                                 (in_processor + 1 - first_ist_slot) % ist_stride == 0);
 }
+
+void make_start_tables(PhysPage root) {
+    std::ranges::copy(kernel_pml4, machine::table(root).begin());
+    // The boot protocol's identity map of the first 4 GiB is still there.
+    machine::table(root)[0] = entry(image_frame(boot_pdpt_low), Pte::present | Pte::writable);
+}
+
+void activate_kernel_tables() { write_cr3(image_frame(kernel_pml4).start().raw()); }
 
 }  // namespace quarry::x86
 

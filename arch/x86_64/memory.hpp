@@ -16,9 +16,14 @@ bool image_is_in_usable_memory(BootInfo const& info);
 // Gives the allocator all usable memory but the kernel's, the archive's and its own metadata's.
 void hand_over_memory(BootInfo const& info, FrameAllocator& frames);
 
-// Tops of the guarded stacks.
-std::uint64_t kernel_stack_top();
-std::uint64_t ist_stack_top(unsigned index);
+// Tops of a processor's guarded stacks; the first one's are there from the start.
+std::uint64_t kernel_stack_top(std::size_t index);
+std::uint64_t ist_stack_top(std::size_t index, unsigned ist);
+Result<void> map_processor_stacks(std::size_t index);
+
+// A root table for a processor that comes up: the kernel's, and memory where it physically is.
+void make_start_tables(PhysPage root);
+void activate_kernel_tables();
 
 // Maps one page of device registers, uncached; at most 4. Returns where.
 std::uint64_t map_device_page(PhysAddr address);

@@ -88,9 +88,8 @@ void begin(std::string_view cause) {
     }
     panicking = true;
     print("\nQuarry panic: {}\n", cause);
-    if (the_kernel.current != nullptr) {
-        print("  while {} [{:x}] was running\n", the_kernel.current->space().name(),
-              the_kernel.current->id.value);
+    if (auto const* const current = this_processor().current) {
+        print("  while {} [{:x}] was running\n", current->space().name(), current->id.value);
     }
 }
 

@@ -1,4 +1,6 @@
 // Going to user mode, and what the machine interface needs around it.
+#include "arch/x86_64/apic.hpp"
+#include "arch/x86_64/panic.hpp"
 #include "arch/x86_64/processor.hpp"
 #include "arch/x86_64/vector_state.hpp"
 #include "kernel/kernel.hpp"
@@ -11,22 +13,27 @@ bool quarry_user_copy(void* to, void const* from, std::size_t bytes);
 namespace quarry::machine {
 
 void leave(Environment& environment) {
-    asm volatile("rdfsbase %0" : "=r"(environment.saved.fs_base));
-    environment.saved.gs_base = x86::read_msr(x86::msr::kernel_gs_base);
+    auto& saved = environment.saved;
+    // GS is the kernel's here; the program's base is where swapgs put it.
+    asm volatile("rdfsbase %0\n swapgs\n rdgsbase %1\n swapgs"
+                 : "=r"(saved.fs_base), "=r"(saved.gs_base));
     x86::save_vector_state(environment);
 }
 
 void enter(Environment& environment) {
     auto& saved = environment.saved;
-    auto& processor = x86::boot_processor;
+    auto& state = this_processor()->machine;
     auto const end = __builtin_bit_cast(std::uint64_t, &saved.fs_base);  // what follows `ss`
-    processor.frame_end = end;
-    processor.task_state.rsp[0] = end;
-    asm volatile("wrfsbase %0" : : "r"(saved.fs_base));
-    x86::write_msr(x86::msr::kernel_gs_base, saved.gs_base);
+    state.frame_end = end;
+    state.task_state.rsp[0] = end;
+    asm volatile("wrfsbase %0\n swapgs\n wrgsbase %1\n swapgs"
+                 :
+                 : "r"(saved.fs_base), "r"(saved.gs_base));
     x86::restore_vector_state(environment);
     quarry_resume(&saved);
 }
+
+void resume(Environment& environment) { quarry_resume(&environment.saved); }
 
 bool copy_in(std::span<std::byte> to, UserAddr from) {
     return !quarry_user_copy(to.data(), __builtin_bit_cast(void const*, from.raw()), to.size());
@@ -40,5 +47,12 @@ bool wait_for_interrupt() {
     x86::enable_interrupts_and_halt();
     return true;
 }
+
+void spin_pause() {
+    asm volatile("pause");
+    serve_mailbox();
+}
+
+void fail_check(char const* what) { x86::panic(what); }
 
 }  // namespace quarry::machine

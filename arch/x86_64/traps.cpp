@@ -75,12 +75,45 @@ std::string_view page_fault_detail(std::uint64_t error) {
 }
 
 void handle_interrupt(std::uint64_t vector) {
-    if (vector == vector_serial) {
-        receive_keys();
-    }
     if (vector != vector_spurious) {
         end_of_interrupt();
     }
+    if (vector == vector_serial) {
+        receive_keys();
+    } else if (vector == vector_timer) {
+        the_kernel.tick();
+    } else if (vector == vector_processor) {
+        serve_mailbox();
+    }
+}
+
+// A fault of the running environment that entry code did not hand to its upcall.
+void handle_fault(Environment& environment, machine::SavedState& saved) {
+    auto const vector = saved.vector;
+    bool const is_page_fault = vector == vector_page_fault;
+    Fault fault{.vector = vector,
+                .address = is_page_fault ? read_cr2() : 0,
+                .name = exception_name(vector),
+                .detail = is_page_fault ? page_fault_detail(saved.error)
+                                        : std::string_view{"in user mode"}};
+    // #DB comes on a stack of its own, so its upcall is made here.
+    bool const has_upcall = environment.upcall.entry != 0;
+    if (has_upcall && vector == vector_debug &&
+        Kernel::push_upcall(environment, vector, saved.error, 0)) {
+        return;
+    }
+    if (has_upcall) {
+        fault.detail = Kernel::has_upcall_room(environment)
+                           ? "and its upcall stack is not writable"
+                           : "and its upcall stack is full";
+    }
+    the_kernel.end_by_fault(fault);
+}
+
+// An address in the program or the kernel, between two labels of entry code.
+bool is_between(std::uint64_t address, char const* begin, char const* end) {
+    return address >= __builtin_bit_cast(std::uint64_t, begin) &&
+           address < __builtin_bit_cast(std::uint64_t, end);
 }
 
 }  // namespace
@@ -116,24 +149,18 @@ using namespace quarry;
 // From user mode; `saved` is the current environment's. Runs on the kernel stack.
 extern "C" [[noreturn]] void quarry_user_trap(machine::SavedState* saved) {
     auto const vector = saved->vector;
+    auto& environment = *this_processor().current;
     if (vector >= x86::vector_first_interrupt) {
         x86::handle_interrupt(vector);
     } else if (vector == x86::vector_nmi || vector == x86::vector_machine_check) {
         x86::panic_from_trap(*saved, x86::exception_name(vector));
     } else if (vector == x86::vector_no_device) {
-        x86::give_vector_state(*the_kernel.current);
+        x86::give_vector_state(environment);
     } else {
-        bool const is_page_fault = vector == x86::vector_page_fault;
-        the_kernel.end_by_fault({.vector = vector,
-                                 .address = is_page_fault ? x86::read_cr2() : 0,
-                                 .name = x86::exception_name(vector),
-                                 .detail = is_page_fault ? x86::page_fault_detail(saved->error)
-                                                         : std::string_view{"in user mode"}});
+        x86::handle_fault(environment, *saved);
     }
-    if (the_kernel.must_switch()) {
-        the_kernel.reschedule();
-    }
-    quarry_resume(saved);
+    the_kernel.leave_call();
+    __builtin_unreachable();
 }
 
 // From the kernel itself. Returns only if the instruction can go on.
@@ -143,19 +170,18 @@ extern "C" void quarry_kernel_trap(machine::SavedState* frame) {
         x86::handle_interrupt(vector);
         return;
     }
-    auto const begin = __builtin_bit_cast(std::uint64_t, &user_copy_begin);
-    auto const end = __builtin_bit_cast(std::uint64_t, &user_copy_end);
-    bool const in_copy = frame->rip >= begin && frame->rip < end;
-    if (in_copy && vector == x86::vector_page_fault && x86::read_cr2() < abi::canonical_limit) {
-        frame->rip = __builtin_bit_cast(std::uint64_t, &user_copy_fault);
-        return;
+    if (vector == x86::vector_page_fault && x86::read_cr2() < abi::canonical_limit) {
+        if (x86::is_between(frame->rip, user_copy_begin, user_copy_end)) {
+            frame->rip = __builtin_bit_cast(std::uint64_t, &user_copy_fault);
+            return;
+        }
     }
     x86::panic_from_trap(*frame, x86::exception_name(vector));
 }
 
 // An exception with a stack of its own came from user mode: from here it is like any other.
 extern "C" machine::SavedState* quarry_copy_user_frame(machine::SavedState const* frame) {
-    auto& saved = the_kernel.current->saved;
+    auto& saved = this_processor().current->saved;
     __builtin_memcpy(&saved, frame, offsetof(machine::SavedState, fs_base));
     return &saved;
 }

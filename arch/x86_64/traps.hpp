@@ -22,6 +22,8 @@ inline constexpr std::uint64_t vector_double_fault = 8;
 inline constexpr std::uint64_t vector_page_fault = 14;
 inline constexpr std::uint64_t vector_machine_check = 18;
 inline constexpr std::uint64_t vector_first_interrupt = 32;
+inline constexpr std::uint64_t vector_timer = 33;
+inline constexpr std::uint64_t vector_processor = 34;  // from another one
 inline constexpr std::uint64_t vector_serial = 36;
 inline constexpr std::uint64_t vector_spurious = 255;
 

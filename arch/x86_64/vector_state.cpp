@@ -22,8 +22,18 @@ void write_xcr0(std::uint64_t value) {
                    "d"(static_cast<std::uint32_t>(value >> 32)));
 }
 
-void forbid() { write_cr0(read_cr0() | cr0_task_switched); }
-void permit() { asm volatile("clts"); }
+// Changing CR0 is dear; most switches are between environments without vector state.
+void forbid() {
+    auto& permitted = machine::this_processor()->machine.vectors_permitted;
+    if (permitted) {
+        permitted = false;
+        write_cr0(read_cr0() | cr0_task_switched);
+    }
+}
+void permit() {
+    machine::this_processor()->machine.vectors_permitted = true;
+    asm volatile("clts");
+}
 
 }  // namespace
 
@@ -39,13 +49,13 @@ void initialise_vector_state() {
         }
     }
     write_xcr0(components);
-    forbid();
+    write_cr0(read_cr0() | cr0_task_switched);
 }
 
 void give_vector_state(Environment& environment) {
     auto& memory = the_kernel.memory;
     auto const account = environment.space().account();
-    auto const frame = memory.accounts.charge(account, 1) ? memory.frames.allocate_page()
+    auto const frame = memory.accounts.charge(account, 1) ? memory.allocate_page()
                                                           : Result<PhysPage>{Error::out_of_account};
     if (!frame) {
         if (frame.error() == Error::out_of_frames) {
@@ -57,8 +67,7 @@ void give_vector_state(Environment& environment) {
                                  .detail = abi::name_of(frame.error())});
         return;
     }
-    memory.frames.meta(*frame) = {};
-    memory.frames.meta(*frame).kind = FrameKind::object;
+    memory.meta(*frame).reset(FrameKind::object, FrameCounts{0});
     // An area of zeros restores every component's initial state (SDM volume 1, section 13.6), but
     // MXCSR, which lies in the legacy part, is loaded as it stands.
     machine::zero_frames(*frame, 1);
@@ -103,7 +112,7 @@ void release_vector_area(Environment& environment) {
     }
     auto const address = __builtin_bit_cast(std::uint64_t, environment.saved.vector_area);
     environment.saved.vector_area = nullptr;
-    the_kernel.memory.frames.free_page(PhysPage::containing(PhysAddr{address - DIRECT_MAP_BASE}));
+    the_kernel.memory.free_page(PhysPage::containing(PhysAddr{address - DIRECT_MAP_BASE}));
     the_kernel.memory.accounts.uncharge(environment.space().account(), 1);
 }
 

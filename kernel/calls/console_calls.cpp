@@ -18,17 +18,23 @@ Result<std::uint64_t> handle(Tag<abi::ConsoleRead>, Caller& caller, UserTarget t
     if (to.size() == 0) {
         return 0;
     }
-    if (console.empty()) {
-        caller.kernel.block_on_console();
-        return Error::again;
-    }
     // Keys are dropped only once the program has them: a bad buffer loses none.
     std::array<char, 256> keys;
     auto const room = std::span(keys).first(std::min(to.size(), keys.size()));
     auto const count = console.peek_keys(room);
-    TRY(to.copy_from(std::as_bytes(room.first(count))));
-    console.drop_keys(count);
-    return count;
+    if (count != 0) {
+        TRY(to.copy_from(std::as_bytes(room.first(count))));
+        console.drop_keys(count);
+        return count;
+    }
+    auto& self = caller.environment;
+    auto const lock = HeldLock::take(*self.lock);
+    TRY(caller.kernel.block(self, Wait::keys, 0, 0, true));
+    if (!console.add_reader(self)) {
+        caller.kernel.unblock(self);
+        return Error::again;
+    }
+    return deferred;
 }
 
 }  // namespace quarry

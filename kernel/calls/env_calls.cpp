@@ -1,16 +1,30 @@
 // Ids, environments, exit, yield, clock.
 #include "kernel/handlers.hpp"
+#include "machine/machine.hpp"
 
 namespace quarry {
 namespace {
 
-constexpr abi::EnvStatus ended_by(abi::EndCause cause, std::uint64_t status) {
-    return {.state = abi::EnvState::ended,
-            .cause = cause,
-            .exit_status = status,
-            .fault_vector = 0,
-            .fault_address = 0,
-            .fault_rip = 0};
+// Another environment's lock is held: the caller's own is only tried.
+Result<HeldLock> lock_self(Caller const& caller) {
+    auto lock = HeldLock::try_take(*caller.environment.lock);
+    if (!lock) {
+        return busy;
+    }
+    return lock;
+}
+
+// Blocks the caller until the target is off the processor that runs it. `self` is the caller's
+// lock.
+Result<void> wait_until_off(Caller& caller, Environment& target) {
+    auto const self = TRY(lock_self(caller));
+    TRY(caller.kernel.block(caller.environment, Wait::off, target.id.value, 0, false));
+    target.end_waiters.push_back(caller.environment);
+    return deferred;
+}
+
+bool runs_elsewhere(Caller const& caller, Environment const& target) {
+    return target.on != Environment::nowhere && &target != &caller.environment;
 }
 
 }  // namespace
@@ -31,27 +45,40 @@ Result<void> handle(Tag<abi::EnvSetFrame>, Caller&, EnvRef env, UserIn<abi::Fram
 }
 
 Result<void> handle(Tag<abi::EnvStart>, Caller& caller, EnvRef env) {
-    auto const target = TRY(env.live());
-    if (target.environment().state == abi::EnvState::stopped) {
-        caller.kernel.start(target.environment());
+    TRY(env.live());
+    if (env.environment().state == abi::EnvState::stopped) {
+        caller.kernel.start(env.environment());
     }
     return {};
 }
 
 Result<void> handle(Tag<abi::EnvStop>, Caller& caller, EnvRef env) {
-    auto const target = TRY(env.live());
-    caller.kernel.stop(target.environment());
+    TRY(env.live());
+    auto& target = env.environment();
+    TRY(caller.kernel.stop(target));
+    if (runs_elsewhere(caller, target)) {
+        return wait_until_off(caller, target);
+    }
     return {};
 }
 
 Result<void> handle(Tag<abi::EnvDestroy>, Caller& caller, EnvRef env) {
     auto& target = env.environment();
-    if (target.state == abi::EnvState::ended) {
-        caller.kernel.reap(target);
-    } else {
-        caller.kernel.end(target, ended_by(abi::EndCause::destroyed, 0));
+    if (target.ended()) {
+        if (target.on != Environment::nowhere) {
+            return busy;  // its processor is about to let go of it
+        }
+        auto const id = target.id;
+        { auto const found = std::move(env).take(); }
+        return caller.kernel.reap(id);
     }
-    return {};
+    abi::EnvStatus how{};
+    how.cause = abi::EndCause::destroyed;
+    if (runs_elsewhere(caller, target)) {
+        TRY(caller.kernel.end(target, how));
+        return wait_until_off(caller, target);
+    }
+    return caller.kernel.end_and_finish(std::move(env).take(), how);
 }
 
 Result<void> handle(Tag<abi::EnvGetStatus>, Caller&, EnvRef env, UserOut<abi::EnvStatus> to) {
@@ -60,13 +87,48 @@ Result<void> handle(Tag<abi::EnvGetStatus>, Caller&, EnvRef env, UserOut<abi::En
     return to.write(status);
 }
 
-Result<void> handle(Tag<abi::Exit>, Caller& caller, std::uint64_t status) {
-    caller.kernel.end(caller.environment, ended_by(abi::EndCause::exited, status & 0xffff'ffff));
+Result<void> handle(Tag<abi::EnvWait>, Caller& caller, EnvRef env, std::uint64_t deadline) {
+    auto& target = env.environment();
+    if (target.ended()) {
+        return {};
+    }
+    if (&target == &caller.environment) {
+        return Error::bad_argument;
+    }
+    auto const self = TRY(lock_self(caller));
+    TRY(caller.kernel.block(caller.environment, Wait::end, target.id.value, deadline, true));
+    target.end_waiters.push_back(caller.environment);
+    return deferred;
+}
+
+Result<void> handle(Tag<abi::EnvNotify>, Caller&, EnvRef env, EnvRef to, std::uint64_t bits) {
+    TRY(env.live());
+    env.environment().notify = to.environment().id;
+    env.environment().notify_bits = bits;
     return {};
 }
 
-Result<void> handle(Tag<abi::Yield>, Caller& caller) {
-    caller.kernel.ask_to_yield();
+Result<void> handle(Tag<abi::Exit>, Caller& caller, std::uint64_t status) {
+    auto const lock = HeldLock::take(*caller.environment.lock);
+    abi::EnvStatus how{};
+    how.cause = abi::EndCause::exited;
+    how.exit_status = status & 0xffff'ffff;
+    return caller.kernel.end(caller.environment, how);
+}
+
+Result<void> handle(Tag<abi::Yield>, Caller&) {
+    this_processor().yield = true;
+    return {};
+}
+
+Result<void> handle(Tag<abi::YieldTo>, Caller&, PeerRef env) {
+    auto& target = env.environment();
+    auto& self = this_processor();
+    self.yield = true;
+    if (target.state == abi::EnvState::runnable && target.queued_on != Environment::nowhere &&
+        processors[target.queued_on]->ready.remove(target, target.queued_on)) {
+        self.handoff = target.id.value;
+    }
     return {};
 }
 

@@ -11,16 +11,15 @@ Result<abi::SpaceId> handle(Tag<abi::SpaceCreate>, Caller& caller, std::uint64_t
                             UserSource name) {
     std::array<std::byte, Space::max_name> text{};
     auto const length = TRY(name.copy_to(text));
-    auto* const space = TRY(caller.kernel.create_space(caller.space, account_pages));
-    space->set_name(as_text(Bytes{text}.first(length)));
-    return space->id;
+    return caller.kernel.create_space(caller.space, account_pages,
+                                      as_text(Bytes{text}.first(length)));
 }
 
-Result<void> handle(Tag<abi::SpaceDestroy>, Caller& caller, SpaceRef space) {
-    if (&space.space() == &caller.space) {
+Result<void> handle(Tag<abi::SpaceDestroy>, Caller& caller, UserSpaceId space) {
+    if (space.id.value == 0 || space.id == caller.space.id) {
         return Error::not_allowed;
     }
-    if (!caller.kernel.destroy_space_step(space.space())) {
+    if (!TRY(caller.kernel.destroy_space_step(caller.space, space.id))) {
         return Error::again;
     }
     return {};

@@ -6,8 +6,8 @@ using namespace quarry;
 
 Result<SpaceRef> target(Caller const& caller, Space& space) {
 #ifdef MISUSE
-    return SpaceRef{space};
+    return SpaceRef{space, HeldLock{}};
 #else
-    return SpaceRef::parse(caller, space.id.value);
+    return SpaceRef::parse(caller, space.id.value, nullptr);
 #endif
 }

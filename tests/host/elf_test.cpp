@@ -137,7 +137,7 @@ TEST(Loader, MutatedProgramsAreRefusedOrLoad) {
             std::memcpy(program.data() + random() % 360, &value, 1 + random() % 8);
         }
         (void)load(machine, archive_with(program));
-        ASSERT_EQ(the_kernel.memory.frames.free_frames() <= 300, true);
+        ASSERT_EQ(the_kernel.memory.free_frames() <= 300, true);
     }
 }
 

@@ -29,6 +29,9 @@ class TestMachine {
         machine::host().arena = {memory, end * page_bytes};
         std::destroy_at(&the_kernel);
         std::construct_at(&the_kernel);
+        processors[0] = &processor_;
+        processor_count = 1;
+        machine::set_this_processor(processor_);
         the_kernel.memory.frames.initialise(regions_, {memory + end * page_bytes, metadata}, end);
         checker_ = std::make_unique<InvariantChecker>(the_kernel, regions_);
     }
@@ -36,7 +39,7 @@ class TestMachine {
     // The first space with one running environment in it, which becomes the caller.
     Environment& boot(std::uint64_t limit_pages = 0) {
         auto* const space = *the_kernel.create_root_space(
-            limit_pages != 0 ? limit_pages : the_kernel.memory.frames.total_frames());
+            limit_pages != 0 ? limit_pages : the_kernel.memory.frames.total_frames(), "root");
         auto* const environment =
             *the_kernel.create_environment(*space, UserAddr{0x400000}, UserAddr{0x7000}, 0);
         environment->state = abi::EnvState::runnable;
@@ -45,8 +48,15 @@ class TestMachine {
     }
 
     void run(Environment& environment) {
-        the_kernel.current = &environment;
-        machine::activate(environment.space().root());
+        if (processor_.current != nullptr) {
+            processor_.current->on = Environment::nowhere;
+        }
+        if (environment.queued_on != Environment::nowhere) {
+            processor_.ready.remove(environment, 0);
+        }
+        environment.on = 0;
+        processor_.current = &environment;
+        Kernel::use_space(processor_, environment.space());
     }
 
     // A native call by the current environment, raw.
@@ -56,6 +66,8 @@ class TestMachine {
         return quarry_call_table[Call::index](w[0], w[1], w[2], w[3], w[4], w[5]);
     }
 
+    Environment* current() const { return processor_.current; }
+
     std::string_view check() { return checker_->check(); }
 
   private:
@@ -63,6 +75,7 @@ class TestMachine {
         void operator()(std::byte* memory) const { std::free(memory); }
     };
     std::array<MemoryRegion, 1> regions_;
+    Processor processor_;
     std::unique_ptr<std::byte, Free> memory_;
     std::unique_ptr<InvariantChecker> checker_;
 };

@@ -192,7 +192,7 @@ std::string ModelDriver::create_space(std::size_t caller) {
         auto const difference = compare("env_create", env_expected, env);
         return difference.empty() ? destroy_space(slot) : difference;
     }
-    auto* const environment = the_kernel.environments.find(env);
+    auto* const environment = the_kernel.environments.peek(env);
     environment->state = abi::EnvState::runnable;
     actors_[slot].environment = environment;
     return {};
@@ -300,13 +300,13 @@ std::string ModelDriver::step() {
     if (result.empty()) {
         for (auto const& actor : actors_) {
             if (actor.alive &&
-                the_kernel.memory.accounts.status(the_kernel.spaces.find(actor.id)->account())
+                the_kernel.memory.accounts.status(the_kernel.spaces.peek(actor.id)->account())
                         .used_pages != actor.space.account->used()) {
                 result = "an account's use differs from the model's";
             }
         }
     }
-    if (result.empty() && the_kernel.memory.frames.free_frames() != model_.free_frames()) {
+    if (result.empty() && the_kernel.memory.free_frames() != model_.free_frames()) {
         result = "the number of free frames differs from the model's";
     }
     return result.empty() ? result : result + " (step " + std::to_string(steps_) + ")";
@@ -324,7 +324,7 @@ std::string ModelDriver::finish() {
     machine::activate(PhysPage{});
     while (!tear_down_step(actors_[0].environment->space().mapped(), 1000)) {
     }
-    if (the_kernel.memory.frames.free_frames() != arena_frames - 3) {
+    if (the_kernel.memory.free_frames() != arena_frames - 3) {
         return "memory was lost";
     }
     return std::string(machine_.check());

@@ -60,6 +60,30 @@ struct Stub<Call, std::tuple<Wires...>> {
     }
 };
 
+// The calls whose answer is a message in registers.
+template <typename Call, typename Types = typename Call::Arguments::Types>
+struct MessageStub;
+
+template <typename Call, typename... Wires>
+struct MessageStub<Call, std::tuple<Wires...>> {
+    [[gnu::always_inline]] Result<abi::Message> operator()(Wires... values) const {
+        std::array<std::uint64_t, abi::argument_registers> words{};
+        std::size_t used = 0;
+        ((abi::Codec<Wires>::encode(values, &words[used]), used += abi::Codec<Wires>::words), ...);
+        auto rax = Call::number;
+        register std::uint64_t r10 asm("r10") = words[3];
+        register std::uint64_t r8 asm("r8") = words[4];
+        register std::uint64_t r9 asm("r9") = words[5];
+        asm volatile("syscall"
+                     : "+a"(rax), "+D"(words[0]), "+S"(words[1]), "+d"(words[2]), "+r"(r10),
+                       "+r"(r8), "+r"(r9)
+                     :
+                     : "rcx", "r11", "memory", "cc");
+        TRY(decode_result<void>(rax));
+        return abi::Message{{words[0]}, {words[1], words[2], r10, r8}, r9};
+    }
+};
+
 }  // namespace rt
 
 // One function object a call. Semantics and errors: docs/calls.md.
@@ -69,6 +93,19 @@ inline constexpr rt::Stub<abi::EnvSelf> env_self{};
 inline constexpr rt::Stub<abi::SpaceSelf> space_self{};
 inline constexpr rt::Stub<abi::SpaceCreate> space_create{};
 inline constexpr rt::Stub<abi::SpaceDestroy> space_destroy_step{};
+inline constexpr rt::Stub<abi::EnvWait> env_wait{};
+inline constexpr rt::Stub<abi::EnvSetUpcall> env_set_upcall{};
+inline constexpr rt::Stub<abi::EnvNotify> env_notify{};
+inline constexpr rt::Stub<abi::EnvInterrupt> env_interrupt{};
+inline constexpr rt::Stub<abi::InterruptWait> interrupt_wait{};
+inline constexpr rt::Stub<abi::Sleep> sleep_until{};
+inline constexpr rt::Stub<abi::YieldTo> yield_to{};
+inline constexpr rt::Stub<abi::WordWait> word_wait{};
+inline constexpr rt::Stub<abi::WordWake> word_wake{};
+inline constexpr rt::Stub<abi::IpcSend> ipc_send{};
+inline constexpr rt::MessageStub<abi::IpcCall> ipc_call{};
+inline constexpr rt::MessageStub<abi::IpcReceive> ipc_receive{};
+inline constexpr rt::MessageStub<abi::IpcReplyReceive> ipc_reply_receive{};
 inline constexpr rt::Stub<abi::EnvCreate> env_create{};
 inline constexpr rt::Stub<abi::EnvSetFrame> env_set_frame{};
 inline constexpr rt::Stub<abi::EnvStart> env_start{};

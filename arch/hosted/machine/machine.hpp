@@ -7,6 +7,7 @@
 #include "base/address.hpp"
 #include "machine/pte.hpp"
 #include "machine/saved_state.hpp"
+#include "machine/spin.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +20,7 @@
 
 namespace quarry {
 class Environment;
+struct Processor;
 }
 
 namespace quarry::machine {
@@ -58,14 +60,18 @@ T* object_at(PhysPage frame) {
 }
 #pragma clang unsafe_buffer_usage end
 void zero_frames(PhysPage first, std::size_t frames);
-inline void spin_pause() {}
 
 inline void prepare_root(PhysPage) {}
 void activate(PhysPage root);
 inline void activate_kernel_space() { activate(PhysPage{}); }
-void invalidate(PhysPage root, UserPage page);
-inline void finish_invalidations(PhysPage) {}
-inline void invalidate_space(PhysPage) {}
+void invalidate(UserPage page);
+void invalidate_all();
+Processor* this_processor();
+void set_this_processor(Processor& processor);
+void interrupt_processor(Processor& processor);
+void set_timer(std::uint64_t nanoseconds);
+inline constexpr bool saves_in_thunks = false;
+[[noreturn]] void fail_check(char const* what);
 
 bool copy_in(std::span<std::byte> to, UserAddr from);
 bool copy_out(UserAddr to, std::span<std::byte const> from);
@@ -76,6 +82,7 @@ bool wait_for_interrupt();
 void power_off(abi::EnvStatus how);
 void power_off_idle();
 void enter(Environment& environment);
+inline void resume(Environment& environment) { enter(environment); }
 inline void leave(Environment&) {}
 inline void release_vector_area(Environment&) {}
 

@@ -7,6 +7,7 @@
 #include "base/address.hpp"
 #include "machine/pte.hpp"
 #include "machine/saved_state.hpp"
+#include "machine/spin.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +16,7 @@
 
 namespace quarry {
 class Environment;
+struct Processor;
 }
 
 namespace quarry::machine {
@@ -46,20 +48,25 @@ inline void zero_frames(PhysPage first, std::size_t frames) {
     std::size_t words = frames * page_bytes / 8;
     asm volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(0) : "memory");
 }
-inline void spin_pause() { asm volatile("pause"); }
-
 // Gives a new root table the kernel's half.
 void prepare_root(PhysPage root);
 void activate(PhysPage root);
 void activate_kernel_space();
-// Translations of a space that is not active are gone already: loading CR3 dropped them.
-inline void invalidate(PhysPage root, UserPage page) {
-    if (x86::read_cr3() == root.start().raw()) {
-        x86::invalidate_page(page.start().raw());
-    }
+// Of the active space, on this processor.
+inline void invalidate(UserPage page) { x86::invalidate_page(page.start().raw()); }
+inline void invalidate_all() { x86::write_cr3(x86::read_cr3()); }
+
+inline Processor* this_processor() {
+    Processor* self = nullptr;
+    asm("mov %%gs:%c1, %0" : "=r"(self) : "i"(PROCESSOR_SELF));
+    return self;
 }
-inline void finish_invalidations(PhysPage) {}
-inline void invalidate_space(PhysPage) {}
+// Makes another processor look at its mailbox and at what it runs.
+void interrupt_processor(Processor& processor);
+// Interrupts this processor at that time (clock_nanoseconds); ~0: never.
+void set_timer(std::uint64_t nanoseconds);
+inline constexpr bool saves_in_thunks = true;
+[[noreturn]] void fail_check(char const* what);
 
 bool copy_in(std::span<std::byte> to, UserAddr from);
 bool copy_out(UserAddr to, std::span<std::byte const> from);
@@ -76,6 +83,8 @@ bool wait_for_interrupt();
 // Stores what entry code leaves in the processor: segment bases and vector state.
 void leave(Environment& environment);
 [[noreturn]] void enter(Environment& environment);
+// The same for one that never left: its segment bases and vector registers are still there.
+[[noreturn]] void resume(Environment& environment);
 void release_vector_area(Environment& environment);
 
 }  // namespace quarry::machine

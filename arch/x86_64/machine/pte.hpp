@@ -7,6 +7,7 @@
 #include "kernel/frame_types.hpp"
 #include "kernel/page_perms.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -18,20 +19,35 @@ inline constexpr std::size_t entries_per_table = 512;
 
 class Pte {
   public:
+    static constexpr std::uint64_t present = 1;
+    static constexpr std::uint64_t writable = 2;
+    static constexpr std::uint64_t user = 4;
+    static constexpr std::uint64_t write_through = 8;
+    static constexpr std::uint64_t cache_disable = 16;
+    static constexpr std::uint64_t page_size = 1 << 7;
+    static constexpr std::uint64_t global = 1 << 8;
+    static constexpr std::uint64_t address_mask = 0x000f'ffff'ffff'f000;
+    static constexpr std::uint64_t may_write = 1ull << 52;
+    static constexpr std::uint64_t may_execute = 1ull << 53;
+    static constexpr std::uint64_t held = 1ull << 55;
+    static constexpr std::uint64_t no_execute = 1ull << 63;
+
     constexpr Pte() = default;
 
     static constexpr Pte table(TableFrame frame) {
         return Pte{frame.page().start().raw() | present | writable | user};
     }
     static constexpr Pte leaf(UserFrame frame, PagePerms perms, bool huge) {
-        std::uint64_t raw = frame.page().start().raw() | user | perms.tag();
-        raw |= perms.none() ? held : present;
-        raw |= perms.write() ? writable : 0;
-        raw |= perms.execute() ? 0 : no_execute;
-        raw |= perms.may_write() ? may_write : 0;
-        raw |= perms.may_execute() ? may_execute : 0;
-        raw |= huge ? page_size : 0;
-        return Pte{raw};
+        return Pte{frame.page().start().raw() | bits_of(perms) | (huge ? page_size : 0)};
+    }
+    // What `perms` are as bits of an entry.
+    static constexpr std::uint64_t bits_of(PagePerms perms) {
+        return bits_of_perms[perms.bits() & 31] | perms.tag();
+    }
+    // Tables are read by processors while another changes them.
+    static Pte load(Pte const& entry) { return Pte{__atomic_load_n(&entry.raw_, __ATOMIC_RELAXED)}; }
+    static void store(Pte& entry, Pte now) {
+        __atomic_store_n(&entry.raw_, now.raw_, __ATOMIC_RELAXED);
     }
     static constexpr Pte from_raw(std::uint64_t raw) { return Pte{raw}; }
 
@@ -50,33 +66,35 @@ class Pte {
     // Of a leaf.
     constexpr UserFrame user_frame() const { return UserFrame{frame()}; }
     constexpr PagePerms perms() const {
-        std::uint64_t bits = raw_ & abi::permission::tag_mask;
-        bits |= (raw_ & may_write) != 0 ? abi::permission::may_write.bits : 0;
-        bits |= (raw_ & may_execute) != 0 ? abi::permission::may_execute.bits : 0;
-        if (is_present()) {
-            bits |= abi::permission::read.bits;
-            bits |= (raw_ & writable) != 0 ? abi::permission::write.bits : 0;
-            bits |= (raw_ & no_execute) == 0 ? abi::permission::execute.bits : 0;
-        }
-        return *PagePerms::parse(bits);
+        constexpr unsigned may_shift = 49;  // may_write and may_execute to bits 3 and 4
+        std::uint64_t bits = (raw_ & abi::permission::tag_mask) | (raw_ >> may_shift & 0x18);
+        bits |= raw_ & (present | writable);
+        bits |= (~raw_ >> 63 & raw_ & present) << 2;
+        return PagePerms::of_mapping(bits);
     }
     constexpr Pte with_perms(PagePerms perms) const { return leaf(user_frame(), perms, is_huge()); }
     constexpr std::uint64_t raw() const { return raw_; }
 
-    static constexpr std::uint64_t present = 1;
-    static constexpr std::uint64_t writable = 2;
-    static constexpr std::uint64_t user = 4;
-    static constexpr std::uint64_t write_through = 8;
-    static constexpr std::uint64_t cache_disable = 16;
-    static constexpr std::uint64_t page_size = 1 << 7;
-    static constexpr std::uint64_t global = 1 << 8;
-    static constexpr std::uint64_t address_mask = 0x000f'ffff'ffff'f000;
-    static constexpr std::uint64_t may_write = 1ull << 52;
-    static constexpr std::uint64_t may_execute = 1ull << 53;
-    static constexpr std::uint64_t held = 1ull << 55;
-    static constexpr std::uint64_t no_execute = 1ull << 63;
+
+    // The `may` bits of an entry that allow what `perms` ask for and their own `may` bits.
+    static constexpr std::uint64_t may_bits_of(PagePerms perms) {
+        return bits_of(perms) & (may_write | may_execute);
+    }
 
   private:
+    static constexpr std::array<std::uint64_t, 32> bits_of_perms = [] {
+        std::array<std::uint64_t, 32> table{};
+        for (std::uint64_t bits = 0; bits < 32; ++bits) {
+            if (auto const perms = PagePerms::parse(bits)) {
+                table[bits] = user | (perms->none() ? held : present) |
+                              (perms->write() ? writable : 0) |
+                              (perms->execute() ? 0 : no_execute) |
+                              (perms->may_write() ? may_write : 0) |
+                              (perms->may_execute() ? may_execute : 0);
+            }
+        }
+        return table;
+    }();
     constexpr explicit Pte(std::uint64_t raw) : raw_(raw) {}
     std::uint64_t raw_ = 0;
 };

@@ -6,6 +6,7 @@
 #include "abi/types.hpp"
 #include "base/result.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -53,6 +54,26 @@ struct alignas(16) SavedState {
         return {};
     }
     void set_result(std::uint64_t value) { rax = value; }
+    std::uint64_t result() const { return rax; }
+    // A message that came: see abi::IpcCall.
+    void set_message(std::uint64_t sender, std::array<std::uint64_t, 4> const& words,
+                     std::uint64_t pages) {
+        rax = 0;
+        rdi = sender;
+        rsi = words[0];
+        rdx = words[1];
+        r10 = words[2];
+        r8 = words[3];
+        r9 = pages;
+    }
+    // What runs next is the upcall entry with its frame at `frame` (SDM volume 3A, section 6.8.3:
+    // which flags a handler must not inherit).
+    void enter_upcall(std::uint64_t entry, std::uint64_t frame) {
+        constexpr std::uint64_t df_tf_ac_nt = 0x400 | 0x100 | 0x40000 | 0x4000;
+        rip = entry;
+        rsp = frame;
+        rflags &= ~df_tf_ac_nt;
+    }
 };
 static_assert(offsetof(SavedState, fs_base) == 22 * 8 && offsetof(SavedState, fs_base) % 16 == 0);
 

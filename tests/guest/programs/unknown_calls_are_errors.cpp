@@ -7,8 +7,8 @@ int main() {
     auto const error = [](Error e) {
         return ~std::uint64_t{0} - static_cast<std::uint64_t>(e) + 1;
     };
-    check(rt::raw_call(0x8000'001f) == error(Error::bad_call), "a slot without a call");
-    check(rt::raw_call(0x8000'0020) == error(Error::bad_call), "past the table");
+    check(rt::raw_call(0x8000'003f) == error(Error::bad_call), "a slot without a call");
+    check(rt::raw_call(0x8000'0040) == error(Error::bad_call), "past the table");
     check(rt::raw_call(0x8000'0fff) == error(Error::bad_call), "the last native number");
     constexpr auto enosys = ~std::uint64_t{38} + 1;
     check(rt::raw_call(0x8000'1000) == enosys, "past the native numbers");

@@ -1,0 +1,97 @@
+// Upcalls, interrupt bits, sleeping, waiting for words.
+#include "kernel/handlers.hpp"
+#include "machine/machine.hpp"
+
+#include <utility>
+
+namespace quarry {
+namespace {
+
+// Stack and entries must be in the program's part of the address space; none at all is allowed.
+Result<void> check(abi::Upcall const& upcall, UserAddr top) {
+    auto const end = UserAddr{upcall.stack}.checked_add(upcall.stack_bytes);
+    if (upcall.entry >= top.raw() || upcall.foreign_entry >= top.raw() || !end || *end > top) {
+        return Error::bad_address;
+    }
+    if (upcall.stack % 16 != 0 || upcall.stack_bytes % 16 != 0) {
+        return Error::bad_argument;
+    }
+    return {};
+}
+
+// The key of a word: its address, or where it lies in the frame that the caller maps there.
+Result<WordKey> key_of(Caller& caller, UserWord const& word, std::uint64_t scope) {
+    if (scope > static_cast<std::uint64_t>(abi::WordScope::shared)) {
+        return Error::bad_argument;
+    }
+    if (scope == static_cast<std::uint64_t>(abi::WordScope::own_space)) {
+        return WordKey::in_space(caller.space.id, word.address());
+    }
+    auto const page = UserPage::containing(UserAddr{word.address()});
+    LockGuard const guard(*caller.space.lock);
+    auto const slot = caller.space.mapped().tables.find(page);
+    if (!slot.is_mapping()) {
+        return Error::not_mapped;
+    }
+    auto const bytes = slot.level == 0 ? page_bytes : huge_bytes;
+    return WordKey::in_frame(slot.read().frame(), word.address() % bytes);
+}
+
+}  // namespace
+
+Result<std::uint64_t> handle(Tag<abi::EnvSetUpcall>, Caller& caller, EnvRef env,
+                             UserIn<abi::Upcall> upcall) {
+    auto const wanted = TRY(upcall.read());
+    TRY(check(wanted, env.environment().space().user_top()));
+    TRY(env.live());
+    auto& target = env.environment();
+    if (target.control == nullptr && wanted.entry != 0) {
+        TRY(caller.kernel.give_control_page(target));
+    }
+    target.upcall = wanted;
+    return abi::control_base + slot_of_id(target.id.value) * page_bytes;
+}
+
+Result<void> handle(Tag<abi::EnvInterrupt>, Caller& caller, EnvRef env, std::uint64_t bits) {
+    TRY(env.live());
+    return caller.kernel.post(env.environment(), bits);
+}
+
+Result<std::uint64_t> handle(Tag<abi::InterruptWait>, Caller& caller, std::uint64_t bits,
+                             std::uint64_t deadline) {
+    auto& self = caller.environment;
+    auto const lock = HeldLock::take(*self.lock);
+    auto const wanted = bits & ~(std::uint64_t{1} << 63);
+    if (auto const taken = self.pending.fetch_and(~wanted) & wanted; taken != 0) {
+        if (self.control != nullptr) {
+            __atomic_fetch_and(&self.control->pending, ~taken, __ATOMIC_RELAXED);
+        }
+        return taken;
+    }
+    TRY(caller.kernel.block(self, Wait::bits, wanted, deadline, true));
+    return deferred;
+}
+
+Result<void> handle(Tag<abi::Sleep>, Caller& caller, std::uint64_t deadline) {
+    auto const lock = HeldLock::take(*caller.environment.lock);
+    TRY(caller.kernel.block(caller.environment, Wait::time, 0, std::max<std::uint64_t>(deadline, 1),
+                            true));
+    return deferred;
+}
+
+Result<void> handle(Tag<abi::WordWait>, Caller& caller, UserWord word, std::uint64_t expected,
+                    std::uint64_t scope, std::uint64_t deadline) {
+    auto const key = TRY(key_of(caller, word, scope));
+    auto const lock = HeldLock::take(*caller.environment.lock);
+    TRY(caller.kernel.wait_for_word(caller.environment, key, word.memory(),
+                                    static_cast<std::uint32_t>(expected), deadline, true));
+    return deferred;
+}
+
+Result<std::uint64_t> handle(Tag<abi::WordWake>, Caller& caller, UserWord word,
+                             std::uint64_t count, std::uint64_t scope) {
+    auto const key = TRY(key_of(caller, word, scope));
+    return caller.kernel.wake_word(key, count);
+}
+
+}  // namespace quarry

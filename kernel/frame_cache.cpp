@@ -1,0 +1,42 @@
+#include "kernel/frame_cache.hpp"
+
+#include <algorithm>
+
+namespace quarry {
+
+Result<void> FrameCache::refill(FrameAllocator& frames) {
+    count_ = static_cast<std::uint32_t>(frames.allocate_many(std::span(numbers_).first(batch)));
+    if (count_ == 0) {
+        return Error::out_of_frames;
+    }
+    // Lowest on top: fresh frames are handed out in ascending order.
+    std::ranges::reverse(std::span(numbers_).first(count_));
+    return {};
+}
+
+void FrameCache::spill(FrameAllocator& frames) {
+    // The oldest ones go; the newest may still be in the processor's own cache.
+    frames.free_many(std::span(numbers_).first(batch));
+    std::ranges::copy(std::span(numbers_).subspan(batch), numbers_.begin());
+    count_ -= batch;
+}
+
+void FrameCache::drain(FrameAllocator& frames) {
+    LockGuard const guard(lock_);
+    frames.free_many(std::span(numbers_).first(count_));
+    count_ = 0;
+}
+
+std::uint64_t FrameCache::count() const {
+    LockGuard const guard(lock_);
+    return count_;
+}
+
+void FrameCache::mark_free(std::span<std::uint8_t> marks) const {
+    LockGuard const guard(lock_);
+    for (auto const number : std::span(numbers_).first(count_)) {
+        marks[number] = 1;
+    }
+}
+
+}  // namespace quarry

@@ -1,0 +1,51 @@
+// One processor's free frames: taken and given back without the lock that all share. Refilled and
+// spilled by whole lines of metadata, so that two processors seldom write one line.
+#pragma once
+
+#include "kernel/frame_allocator.hpp"
+
+#include <array>
+
+namespace quarry {
+
+class FrameCache {
+  public:
+    constexpr FrameCache() = default;
+
+    // A frame with unknown contents; out_of_frames when neither the cache nor the allocator has
+    // one (others' caches may).
+    Result<PhysPage> take(FrameAllocator& frames) EXCLUDES(lock_) {
+        LockGuard const guard(lock_);
+        if (count_ == 0) [[unlikely]] {
+            TRY(refill(frames));
+        }
+        return PhysPage::numbered(numbers_[--count_]);
+    }
+    void give(FrameAllocator& frames, PhysPage page) EXCLUDES(lock_) {
+        LockGuard const guard(lock_);
+        if (count_ == capacity) [[unlikely]] {
+            spill(frames);
+        }
+        numbers_[count_++] = static_cast<std::uint32_t>(page.number());
+    }
+
+    // Gives all back to the allocator; any processor may ask.
+    void drain(FrameAllocator& frames) EXCLUDES(lock_);
+    std::uint64_t count() const EXCLUDES(lock_);
+
+    // For the invariant checker.
+    void mark_free(std::span<std::uint8_t> marks) const EXCLUDES(lock_);
+
+  private:
+    static constexpr std::size_t capacity = 128;
+    static constexpr std::size_t batch = 64;
+
+    Result<void> refill(FrameAllocator& frames) REQUIRES(lock_);
+    void spill(FrameAllocator& frames) REQUIRES(lock_);
+
+    mutable SpinLock lock_{Rank::cache};
+    std::uint32_t count_ GUARDED_BY(lock_) = 0;
+    std::array<std::uint32_t, capacity> numbers_ GUARDED_BY(lock_){};
+};
+
+}  // namespace quarry

@@ -1,0 +1,191 @@
+// Who runs where. Each processor has a queue; one with nothing to do takes from the others, and one
+// that makes an environment runnable wakes one that idles.
+#include "kernel/kernel.hpp"
+#include "machine/machine.hpp"
+
+#include <bit>
+
+namespace quarry {
+namespace {
+
+void use_no_space(Processor& self) {
+    machine::activate_kernel_space();
+    self.active_root = {};
+    if (self.active_in != nullptr) {
+        self.active_in->leave(std::uint64_t{1} << self.index);
+        self.active_in = nullptr;
+    }
+}
+
+}  // namespace
+
+// A page call that runs now might
+// not have seen that, so its end is waited for: what it unmaps cannot be in this TLB any more.
+void Kernel::use_space(Processor& self, Space& space) {
+    if (self.active_root == space.root()) {
+        return;
+    }
+    auto const bit = std::uint64_t{1} << self.index;
+    space.active.enter(bit);
+    while (space.lock->is_taken()) [[unlikely]] {
+        machine::spin_pause();
+    }
+    auto* const before = self.active_in;
+    self.active_root = space.root();
+    self.active_in = &space.active;
+    machine::activate(space.root());
+    if (before != nullptr) {
+        before->leave(bit);
+    }
+}
+
+void Kernel::kick(unsigned processor) { machine::interrupt_processor(*processors[processor]); }
+
+void Kernel::enqueue(Environment& environment) {
+    auto& self = this_processor();
+    self.ready.push(environment, self.index);
+    if (auto const idle = idle_.load() & ~processor_bit(); idle != 0) [[unlikely]] {
+        kick(static_cast<unsigned>(std::countr_zero(idle)));
+    } else if (self.timer_at == TimerQueue::never) {
+        set_timer();
+    }
+}
+
+void Kernel::set_timer() {
+    auto& self = this_processor();
+    auto at = self.deadlines.first();
+    if (!self.ready.empty()) {
+        at = std::min(at, machine::clock_nanoseconds() + slice_nanoseconds);
+    }
+    if (at != self.timer_at) {
+        self.timer_at = at;
+        machine::set_timer(at);
+    }
+}
+
+void Kernel::tick() {
+    auto& self = this_processor();
+    self.timer_at = TimerQueue::never;
+    expire_deadlines();
+    self.yield = self.yield || !self.ready.empty();
+    set_timer();
+}
+
+// Takes the environment that ran off the processor: others may have it from here on.
+void Kernel::put_off(Processor& self) {
+    auto& environment = *self.current;
+    auto lock = HeldLock::take(*environment.lock);
+    machine::leave(environment);
+    self.current = nullptr;
+    environment.on = Environment::nowhere;
+    environment.last_on = self.index;
+    if (environment.state == abi::EnvState::runnable) {
+        enqueue(environment);
+    } else if (environment.ended()) {
+        finish_end(environment, std::move(lock));
+    } else if (environment.state == abi::EnvState::stopped) {
+        auto const id = environment.id;
+        bool const awaited = !environment.end_waiters.empty();
+        lock.release();
+        if (awaited) {
+            wake_all(id, Wait::off, Error::none);
+        }
+    }
+}
+
+std::uint64_t Kernel::next_id(Processor& self) {
+    if (auto const id = std::exchange(self.handoff, 0); id != 0) {
+        return id;
+    }
+    if (auto const id = self.ready.pop(); id != 0) {
+        return id;
+    }
+    auto const count = processor_count.load(std::memory_order_relaxed);
+    for (unsigned i = 1; i < count; ++i) {
+        if (auto const id = processors[(self.index + i) % count]->ready.pop(); id != 0) {
+            return id;
+        }
+    }
+    return 0;
+}
+
+// Runs the environment with this id unless it was stopped or taken meanwhile. Returns only then, or
+// in tests.
+bool Kernel::run_one(Processor& self, std::uint64_t id) {
+    auto found = environments.find(id);
+    if (found.object == nullptr) {
+        return false;
+    }
+    auto& environment = *found.object;
+    if (environment.state != abi::EnvState::runnable || environment.on != Environment::nowhere ||
+        environment.queued_on != Environment::nowhere) {
+        return false;
+    }
+    environment.on = self.index;
+    self.current = &environment;
+    found.lock.release();
+    use_space(self, environment.space());
+    if (ended_count_.load(std::memory_order_relaxed) != 0) {
+        reclaim_step();
+    }
+    if (!self.ready.empty() && self.timer_at == TimerQueue::never) {
+        set_timer();
+    }
+    if (environment.pending.load(std::memory_order_relaxed) != 0 && !take_interrupt(environment)) {
+        auto const lock = HeldLock::take(*environment.lock);
+        (void)end(environment, {.cause = abi::EndCause::fault,
+                                .fault_vector = abi::upcall_interrupt});
+    }
+    if (environment.state != abi::EnvState::runnable) {
+        put_off(self);
+        return false;
+    }
+    machine::enter(environment);
+    return true;
+}
+
+void Kernel::idle(Processor& self) {
+    use_no_space(self);
+    if (reclaim_step()) {
+        return;
+    }
+    auto const bit = processor_bit();
+    idle_.enter(bit);
+    // Whoever makes something runnable from here on sees that this one idles.
+    bool work = false;
+    bool sleepers = !console.readers_waiting() ? false : true;
+    each_processor([&](Processor const& processor) {
+        work = work || !processor.ready.empty();
+        sleepers = sleepers || processor.deadlines.first() != TimerQueue::never;
+    });
+    auto const all = ~std::uint64_t{0} >> (64 - processor_count.load());
+    if (!work) {
+        if (!sleepers && idle_.load() == all && ended_count_.load() == 0) {
+            machine::power_off_idle();
+            self.stopped = true;
+        } else {
+            set_timer();
+            self.stopped = !machine::wait_for_interrupt();
+        }
+    }
+    idle_.leave(bit);
+}
+
+void Kernel::reschedule() {
+    auto& self = this_processor();
+    self.yield = false;
+    self.stopped = false;
+    if (self.current != nullptr) {
+        put_off(self);
+    }
+    while (!self.stopped) {
+        auto const id = next_id(self);
+        if (id == 0) {
+            idle(self);
+        } else if (run_one(self, id)) {
+            return;  // only in tests
+        }
+    }
+}
+
+}  // namespace quarry
