@@ -26,6 +26,10 @@ inline constexpr std::uint64_t program_base = 0x0000'0000'0040'0000;
 inline constexpr std::uint64_t heap_base = 0x0000'1000'0000'0000;
 inline constexpr std::uint64_t archive_base = 0x0000'7000'0000'0000;  // boot archive, read-only
 inline constexpr std::uint64_t scratch_base = 0x0000'7100'0000'0000;  // spawn copies through here
+inline constexpr std::uint64_t thread_stacks_base = 0x0000'7200'0000'0000;
+inline constexpr std::uint64_t thread_stack_stride = 1u << 20;  // with a guard at its low end
+inline constexpr std::uint64_t upcall_stacks_base = 0x0000'7300'0000'0000;
+inline constexpr std::uint64_t upcall_stack_stride = 1u << 20;
 inline constexpr std::uint64_t stack_top = 0x0000'7f00'0000'0000;
 inline constexpr std::size_t stack_pages = 64;
 

@@ -175,6 +175,10 @@ trap_\vector:
     cld
     testb $3, 24(%rsp)      // cs
     jz trap_in_kernel_from_fault
+    .ifc \address, %cr2
+    testb $4, 8(%rsp)       // error code: a user access, unless the emulator errs (traps.cpp)
+    jz trap_from_user
+    .endif
     push %rax
     push %rcx
     push %rsi

@@ -37,7 +37,6 @@ constexpr std::uint64_t cr4_umip = 1 << 11;
 constexpr std::uint64_t cr4_fsgsbase = 1 << 16;
 constexpr std::uint64_t cr4_osxsave = 1 << 18;
 constexpr std::uint64_t cr4_smep = 1 << 20;
-constexpr std::uint64_t cr4_smap = 1 << 21;
 constexpr std::uint64_t cr0_task_switched = 1 << 3;
 
 }  // namespace

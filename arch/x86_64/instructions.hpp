@@ -59,6 +59,8 @@ inline void invalidate_page(std::uint64_t address) {
     asm volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
+inline constexpr std::uint64_t cr4_smap = 1 << 21;
+
 struct CpuidResult {
     std::uint32_t eax, ebx, ecx, edx;
 };

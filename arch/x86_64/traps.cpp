@@ -110,6 +110,16 @@ void handle_fault(Environment& environment, machine::SavedState& saved) {
     the_kernel.end_by_fault(fault);
 }
 
+// QEMU before 9.1 reads the frame of an `iretq` in user mode as the kernel would, so that SMAP
+// refuses it. No access of a real processor's user mode faults as the kernel's with a page present.
+// There SMAP is given up, on this processor, when a program first resumes from an upcall.
+bool is_emulators_iret(machine::SavedState const& saved) {
+    constexpr std::uint64_t present = 1;
+    constexpr std::uint64_t by_user = 4;
+    return saved.vector == vector_page_fault && (saved.error & (present | by_user)) == present &&
+           (read_cr4() & cr4_smap) != 0;
+}
+
 // An address in the program or the kernel, between two labels of entry code.
 bool is_between(std::uint64_t address, char const* begin, char const* end) {
     return address >= __builtin_bit_cast(std::uint64_t, begin) &&
@@ -156,6 +166,8 @@ extern "C" [[noreturn]] void quarry_user_trap(machine::SavedState* saved) {
         x86::panic_from_trap(*saved, x86::exception_name(vector));
     } else if (vector == x86::vector_no_device) {
         x86::give_vector_state(environment);
+    } else if (x86::is_emulators_iret(*saved)) {
+        x86::write_cr4(x86::read_cr4() & ~x86::cr4_smap);
     } else {
         x86::handle_fault(environment, *saved);
     }

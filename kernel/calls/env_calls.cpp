@@ -117,7 +117,11 @@ Result<void> handle(Tag<abi::Exit>, Caller& caller, std::uint64_t status) {
 }
 
 Result<void> handle(Tag<abi::Yield>, Caller&) {
-    this_processor().yield = true;
+    auto& self = this_processor();
+    self.yield = true;
+    if (self.ready.empty()) {
+        machine::spin_pause();  // the caller spins: what it waits for runs on another processor
+    }
     return {};
 }
 

@@ -88,12 +88,12 @@ Result<std::uint64_t> make_stack(abi::SpaceId child, std::string_view program,
 
 abi::EnvStatus Child::wait() const {
     abi::EnvStatus status{};
-    for (;;) {
-        if (!env_status(env_, {&status}) || status.state == abi::EnvState::ended) {
-            return status;
-        }
-        (void)yield();
+    auto ended = env_wait(env_, 0);
+    while (!ended && ended.error() == Error::interrupted) {
+        ended = env_wait(env_, 0);
     }
+    (void)env_status(env_, {&status});
+    return status;
 }
 
 void Child::destroy() {

@@ -1,16 +1,30 @@
-// A second environment of the same space: created stopped, started, ended, reaped.
+// A second environment of the same space: created stopped, started, stopped, ended, reaped. It says
+// how far it is in a word that the first one waits for: nobody relies on who runs when.
 #include "tests/guest/check.hpp"
 
 #include <array>
+#include <atomic>
 
 namespace {
-int volatile steps = 0;
+std::atomic<std::uint32_t> steps = 0;
+std::atomic<std::uint32_t> go_on = 0;
 alignas(16) std::array<std::byte, 16384> stack;
 
+void change(std::atomic<std::uint32_t>& word, std::uint32_t value) {
+    word = value;
+    (void)quarry::word_wake({reinterpret_cast<std::uint32_t*>(&word)}, 1, 0);
+}
+
+void wait_until(std::atomic<std::uint32_t>& word, std::uint32_t value) {
+    while (word != value) {
+        (void)quarry::word_wait({reinterpret_cast<std::uint32_t*>(&word)}, word, 0, 0);
+    }
+}
+
 void second(std::uint64_t argument) {
-    steps = steps + static_cast<int>(argument);
-    (void)quarry::yield();
-    steps = steps + 1;
+    change(steps, static_cast<std::uint32_t>(argument));
+    wait_until(go_on, 1);
+    change(steps, 11);
     quarry::exit_program(77);
 }
 }  // namespace
@@ -27,13 +41,13 @@ int main() {
     check(env_start(*env).has_value(), "env_start");
     abi::Frame const frame{};
     check_error(env_set_frame(*env, {&frame}), Error::not_stopped, "the frame of a running one");
-    (void)yield();
-    check(steps == 10, "it ran to its yield");
+    wait_until(steps, 10);
     check(env_stop(*env).has_value(), "env_stop");
+    change(go_on, 1);
     (void)yield();
     check(steps == 10, "stopped, it does not run");
     check(env_start(*env).has_value(), "start again");
-    (void)yield();
+    check(env_wait(*env, 0).has_value(), "its end can be waited for");
     check(steps == 11, "it ran to its end");
     abi::EnvStatus status{};
     check(env_status(*env, {&status}).has_value(), "env_status");

@@ -1,0 +1,95 @@
+#include "user/rt/fault.hpp"
+
+#include "user/rt/program.hpp"
+
+#include <utility>
+
+namespace quarry {
+namespace {
+
+constinit FaultHandler fault_handler = nullptr;
+constinit InterruptHandler interrupt_handler = nullptr;
+constinit bool main_is_prepared = false;
+
+abi::Control& control_of_caller() {
+    auto const id = env_self()->value;
+    return *reinterpret_cast<abi::Control*>(abi::control_base + (id & 0xffff) * abi::page_bytes);
+}
+
+// Without an upcall the kernel reports the fault, when the instruction is made again, and ends the
+// program.
+void give_up() {
+    abi::Upcall const none{};
+    (void)env_set_upcall(own_env, {&none});
+}
+
+void prepare_main() {
+    if (!std::exchange(main_is_prepared, true) && !prepare_upcalls()) {
+        fail("no memory for an upcall stack");
+    }
+}
+
+}  // namespace
+
+void set_fault_handler(FaultHandler handler) {
+    fault_handler = handler;
+    prepare_main();
+}
+
+void set_interrupt_handler(InterruptHandler handler) {
+    interrupt_handler = handler;
+    prepare_main();
+}
+
+Result<void> prepare_upcalls(std::size_t pages) {
+    // One place for each environment, by its slot; a page is left free below as a guard.
+    auto const slot = env_self()->value & 0xffff;
+    auto const base = abi::upcall_stacks_base + slot * abi::upcall_stack_stride;
+    if (pages < 2 || (pages + 1) * abi::page_bytes > abi::upcall_stack_stride) {
+        return Error::bad_argument;
+    }
+    TRY(page_alloc(own_space, {base + abi::page_bytes, pages}, abi::permission::write));
+    return prepare_upcalls_of(
+        own_env, {reinterpret_cast<std::byte*>(base + abi::page_bytes), pages * abi::page_bytes});
+}
+
+extern "C" void quarry_upcall_entry();
+
+Result<void> prepare_upcalls_of(abi::EnvId env, std::span<std::byte> stack) {
+    abi::Upcall const upcall{reinterpret_cast<std::uint64_t>(&quarry_upcall_entry),
+                             reinterpret_cast<std::uint64_t>(stack.data()), stack.size(), 0};
+    TRY(env_set_upcall(env, {&upcall}));
+    return {};
+}
+
+std::uint64_t set_interrupt_mask(std::uint64_t mask) {
+    auto& control = control_of_caller();
+    auto const old = __atomic_exchange_n(&control.mask, mask, __ATOMIC_SEQ_CST);
+    // Bits that came while the mask was closed are posted again: to oneself, so they are taken now.
+    if ((__atomic_load_n(&control.pending, __ATOMIC_SEQ_CST) & ~mask) != 0) {
+        (void)env_interrupt(own_env, 0);
+    }
+    return old;
+}
+
+extern "C" void quarry_upcall(UpcallRegisters* registers) {
+    auto& frame = registers->frame;
+    if (frame.cause == abi::upcall_interrupt) {
+        if (interrupt_handler != nullptr) {
+            interrupt_handler(frame.address, *registers);
+        }
+        set_interrupt_mask(frame.error);
+        return;
+    }
+    ProgramFault fault{*registers};
+    if (fault_handler == nullptr || fault_handler(fault) == AfterFault::give_up) {
+        give_up();
+    }
+}
+
+// Set by the benchmark and by the library's own users of the light entry.
+extern "C" {
+void (*quarry_light_handler)(abi::UpcallFrame*) = nullptr;
+}
+
+}  // namespace quarry
