@@ -1,5 +1,6 @@
 // What the native calls and the heap cost. Each operation runs between two markers that the
 // counting plugin knows (bench/count_plugin.c); tools/bench.py prints the table.
+#include "bench/marker.hpp"
 #include "user/rt/console.hpp"
 #include "user/rt/malloc.hpp"
 #include "user/rt/program.hpp"
@@ -10,23 +11,7 @@ namespace {
 
 using namespace quarry;
 
-template <unsigned Id, bool End>
-[[gnu::always_inline]] inline void marker() {
-    asm volatile("nopl %c0(%%rax,%%rax,1)"
-                 :
-                 : "i"(0x4b500000 | Id << 1 | (End ? 1 : 0))
-                 : "memory");
-}
-
-// Warm: the first rounds are not like the others, and the median passes over them.
-template <unsigned Id, typename Operation>
-void measure(Operation operation) {
-    for (int round = 0; round < 100; ++round) {
-        marker<Id, false>();
-        operation();
-        marker<Id, true>();
-    }
-}
+using namespace quarry::bench;
 
 constexpr std::uint64_t area = 0x2000'0000'0000;
 

@@ -1,5 +1,6 @@
 #include "kernel/dispatch.hpp"
 
+#include "kernel/calls/page_shortcuts.hpp"
 #include "kernel/handlers.hpp"
 
 #include <algorithm>
@@ -103,18 +104,25 @@ std::uint64_t no_such_call(std::uint64_t, std::uint64_t, std::uint64_t, std::uin
     return encode_error(Error::bad_call);
 }
 
-constexpr CallTable make_table(bool with_thunks) {
+// With `as_entered`, what entry code calls first; else what does the whole call.
+constexpr CallTable make_table(bool as_entered) {
     CallTable table{};
     table.fill(&no_such_call);
     abi::AllCalls::each([&]<typename Call>() {
-        table[Call::index] = can_switch<Call> && with_thunks ? &quarry_save_and_call : &enter<Call>;
+        if (as_entered && shortcut<Call> != nullptr) {
+            table[Call::index] = shortcut<Call>;
+        } else if (as_entered && can_switch<Call> && machine::saves_in_thunks) {
+            table[Call::index] = &quarry_save_and_call;
+        } else {
+            table[Call::index] = &enter<Call>;
+        }
     });
     return table;
 }
 
 }  // namespace
 
-extern "C" constinit CallTable const quarry_call_table = make_table(machine::saves_in_thunks);
-extern "C" constinit CallTable const quarry_switch_table = make_table(false);
+extern "C" constinit CallTable const quarry_call_table = make_table(true);
+extern "C" constinit CallTable const quarry_full_table = make_table(false);
 
 }  // namespace quarry

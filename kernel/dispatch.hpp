@@ -14,10 +14,10 @@ using CallEntry = std::uint64_t (*)(std::uint64_t, std::uint64_t, std::uint64_t,
 using CallTable = std::array<CallEntry, abi::call_table_slots>;
 
 // What entry code calls. A call that may switch to another environment goes through
-// quarry_save_and_call, which saves the registers that C++ would keep on the stack and goes on to
-// the second table.
+// quarry_save_and_call, which saves the registers that C++ would keep on the stack; it and the
+// shortcuts go on to the second table.
 extern "C" CallTable const quarry_call_table;
-extern "C" CallTable const quarry_switch_table;
+extern "C" CallTable const quarry_full_table;
 extern "C" std::uint64_t quarry_save_and_call(std::uint64_t, std::uint64_t, std::uint64_t,
                                               std::uint64_t, std::uint64_t, std::uint64_t);
 

@@ -38,6 +38,7 @@ void FrameAllocator::initialise(std::span<MemoryRegion const> regions,
         add_edge(std::max(first, end_whole * huge_pages), end);
     }
     total_frames_ = free_frames_;
+    metas_[0].reset(FrameKind::free, FrameCounts{0});  // nobody's: it stands for "no frame"
 }
 
 void FrameAllocator::add_edge(std::uint64_t first_frame, std::uint64_t end_frame) {

@@ -21,6 +21,18 @@ void FrameCache::spill(FrameAllocator& frames) {
     count_ -= batch;
 }
 
+bool FrameCache::take_directly(FrameAllocator& frames, std::span<std::uint32_t> to) {
+    auto const count = frames.allocate_many(to);
+    if (count != to.size()) {
+        frames.free_many(to.first(count));
+        return false;
+    }
+    if (count_ == 0) {
+        (void)refill(frames);
+    }
+    return true;
+}
+
 void FrameCache::drain(FrameAllocator& frames) {
     LockGuard const guard(lock_);
     frames.free_many(std::span(numbers_).first(count_));

@@ -29,6 +29,23 @@ class FrameCache {
         numbers_[count_++] = static_cast<std::uint32_t>(page.number());
     }
 
+    // A frame's number if the cache has one, else 0.
+    std::uint32_t take_cached() EXCLUDES(lock_) {
+        LockGuard const guard(lock_);
+        return count_ != 0 ? numbers_[--count_] : 0;
+    }
+    // As many frame numbers as fit, or none and false.
+    bool take_many(FrameAllocator& frames, std::span<std::uint32_t> to) EXCLUDES(lock_) {
+        LockGuard const guard(lock_);
+        if (count_ < to.size()) [[unlikely]] {
+            return take_directly(frames, to);
+        }
+        for (auto& number : to) {
+            number = numbers_[--count_];
+        }
+        return true;
+    }
+
     // Gives all back to the allocator; any processor may ask.
     void drain(FrameAllocator& frames) EXCLUDES(lock_);
     std::uint64_t count() const EXCLUDES(lock_);
@@ -42,6 +59,8 @@ class FrameCache {
 
     Result<void> refill(FrameAllocator& frames) REQUIRES(lock_);
     void spill(FrameAllocator& frames) REQUIRES(lock_);
+    // Refills, or for many goes past the cache.
+    bool take_directly(FrameAllocator& frames, std::span<std::uint32_t> to) REQUIRES(lock_);
 
     mutable SpinLock lock_{Rank::cache};
     std::uint32_t count_ GUARDED_BY(lock_) = 0;

@@ -80,6 +80,10 @@ class Mappings {
         }
         return drop_other(memory, frame);
     }
+    // What follows when the account's own mapping was its last one, or when the mapping is another's.
+    static std::uint64_t drop_rest(Memory& memory, UserFrame frame, bool was_owner) {
+        return was_owner ? last_of_owner(memory, frame) : drop_other(memory, frame);
+    }
     static bool is_sole(Memory& memory, UserFrame frame) {
         return memory.meta(frame.page()).load().sole();
     }

@@ -341,7 +341,7 @@ bool clear_table(Mapped space, PhysPage table, unsigned level, std::size_t& budg
 }  // namespace
 
 bool tear_down_step(Mapped space, std::size_t budget) {
-    space.tables.forget_run();
+    space.tables.forget_runs();
     return clear_table(space, space.tables.root(), machine::top_level, budget);
 }
 

@@ -21,13 +21,13 @@ Slot PageTables::find(UserPage page, unsigned stop) const {
     }
 }
 
-bool PageTables::fill_cache(UserPage page) const {
+LeafCache const* PageTables::fill(LeafCache& cache, UserPage page) const {
     auto const slot = find(page);
     if (slot.level != 0) {
-        return false;
+        return nullptr;
     }
-    *cache_ = {page.number() / machine::entries_per_table, slot.table};
-    return true;
+    cache = {page.number() / machine::entries_per_table, slot.table, machine::table(slot.table).data()};
+    return &cache;
 }
 
 std::size_t PageTables::missing(PageSpan span, unsigned stop) const {

@@ -8,6 +8,7 @@
 #include "machine/machine.hpp"
 #include "machine/pte.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -32,29 +33,31 @@ struct Slot {
 struct LeafCache {
     std::uint64_t region = ~std::uint64_t{0};
     PhysPage table;
+    Pte* entries = nullptr;
 };
+
+using LeafCaches = std::array<LeafCache, 2>;
 
 class PageTables {
   public:
-    PageTables(PhysPage root, LeafCache& cache) : root_(root), cache_(&cache) {}
+    PageTables(PhysPage root, LeafCaches& caches) : root_(root), caches_(&caches) {}
     PhysPage root() const { return root_; }
 
-    // The entries of a span, or none if it crosses a 2 MiB boundary or has no level 0 table.
-    std::span<Pte> run(PageSpan span) const {
-        auto const region = span.first.number() / machine::entries_per_table;
-        auto const offset = span.first.number() % machine::entries_per_table;
-        if (offset + span.count > machine::entries_per_table) {
-            return {};
+    // The level 0 table of a page, from the two that were used last; null if there is none. With
+    // `keep` that one stays, for a call that uses both.
+    LeafCache const* leaf(UserPage page, LeafCache const* keep = nullptr) const {
+        auto const region = page.number() / machine::entries_per_table;
+        auto& [first, second] = *caches_;
+        if (first.region == region) [[likely]] {
+            return &first;
         }
-        if (cache_->region != region && !fill_cache(span.first)) [[unlikely]] {
-            return {};
+        if (second.region == region) {
+            return &second;
         }
-        return machine::table(cache_->table).subspan(offset, span.count);
+        return fill(keep == &first ? second : first, page);
     }
-    // The table that the last run() was in.
-    PhysPage run_table() const { return cache_->table; }
     // A table was taken out.
-    void forget_run() const { *cache_ = {}; }
+    void forget_runs() const { *caches_ = {}; }
 
     // The slot of `page` at `stop` level, or higher up where a table is missing or a huge mapping
     // is.
@@ -75,10 +78,10 @@ class PageTables {
     static std::size_t index(UserPage page, unsigned level) {
         return page.number() >> (9 * level) & (machine::entries_per_table - 1);
     }
-    bool fill_cache(UserPage page) const;
+    LeafCache const* fill(LeafCache& cache, UserPage page) const;
 
     PhysPage root_;
-    LeafCache* cache_;
+    LeafCaches* caches_;
 };
 
 // Walks a span page by page; reads the upper tables once every 2 MiB.

@@ -5,7 +5,7 @@ namespace quarry {
 constinit std::array<Processor*, max_processors> processors{};
 constinit std::atomic<unsigned> processor_count = 0;
 
-std::uint64_t processor_bit() { return std::uint64_t{1} << this_processor().index; }
+std::uint64_t processor_bit() { return this_processor().bit; }
 
 #ifdef QUARRY_CHECK_LOCKS
 

@@ -46,7 +46,7 @@ class Retired {
         if (space_.here) {
             machine::invalidate(page);
         }
-        space_.tables.forget_run();
+        space_.tables.forget_runs();
         tables_[table_count_++] = static_cast<std::uint32_t>(frame.number());
     }
 

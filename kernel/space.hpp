@@ -37,9 +37,10 @@ class Space {
     Mapped mapped() {
         auto const here = processor_bit();
         auto const active_on = active.load();
-        return {memory_, PageTables{root_, leaf_cache_}, account_, (active_on & here) != 0,
+        return {memory_, tables(), account_, (active_on & here) != 0,
                 active_on & ~here};
     }
+    PageTables tables() { return PageTables{root_, leaf_caches_}; }
     PhysPage root() const { return root_; }
     PhysPage own_frame() const { return own_frame_; }
     AccountIndex account() const { return account_; }
@@ -63,7 +64,7 @@ class Space {
     PhysPage own_frame_;
     AccountIndex account_;
     UserAddr user_top_{abi::native_user_top};
-    LeafCache leaf_cache_;
+    LeafCaches leaf_caches_;
     std::array<char, max_name> name_{};
     std::size_t name_length_ = 0;
 };

@@ -95,7 +95,7 @@ quarry_save_and_call:
     mov %r10, SAVED_RFLAGS-SAVED_END(%r11)
     mov %gs:PROCESSOR_USER_RSP, %r10
     mov %r10, SAVED_RSP-SAVED_END(%r11)
-    jmp *quarry_switch_table(,%rax,8)
+    jmp *quarry_full_table(,%rax,8)
 
 not_in_table:
     cmp $0x1000, %rax

@@ -59,6 +59,7 @@ Processor* make_processor(unsigned index) {
     the_kernel.memory.meta(*frame).reset(FrameKind::object, FrameCounts{0});
     auto* const processor = std::construct_at(machine::object_at<Processor>(*frame));
     processor->index = index;
+    processor->bit = std::uint64_t{1} << index;
     prepare_own_stacks(*processor, index);
     return processor;
 }

@@ -16,18 +16,35 @@ using abi::own_space;
 namespace rt {
 
 // SYSCALL keeps rbx, rbp, rsp, r12 to r15; every other register comes back with a value of the
-// kernel's choosing that means nothing, but rax.
+// kernel's choosing that means nothing, but rax. Only the registers of the call's arguments are
+// loaded.
+template <std::size_t Count = 6>
 [[gnu::always_inline]] inline std::uint64_t raw_call(std::uint64_t number, std::uint64_t a = 0,
                                                      std::uint64_t b = 0, std::uint64_t c = 0,
                                                      std::uint64_t d = 0, std::uint64_t e = 0,
                                                      std::uint64_t f = 0) {
-    register std::uint64_t r10 asm("r10") = d;
-    register std::uint64_t r8 asm("r8") = e;
-    register std::uint64_t r9 asm("r9") = f;
-    asm volatile("syscall"
-                 : "+a"(number), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8), "+r"(r9)
-                 :
-                 : "rcx", "r11", "memory", "cc");
+    register std::uint64_t r10 asm("r10");
+    register std::uint64_t r8 asm("r8");
+    register std::uint64_t r9 asm("r9");
+    if constexpr (Count == 0) {
+        asm volatile("syscall"
+                     : "+a"(number), "=D"(a), "=S"(b), "=d"(c), "=r"(r10), "=r"(r8), "=r"(r9)
+                     :
+                     : "rcx", "r11", "memory", "cc");
+    } else if constexpr (Count <= 3) {
+        asm volatile("syscall"
+                     : "+a"(number), "+D"(a), "+S"(b), "+d"(c), "=r"(r10), "=r"(r8), "=r"(r9)
+                     :
+                     : "rcx", "r11", "memory", "cc");
+    } else {
+        r10 = d;
+        r8 = e;
+        r9 = f;
+        asm volatile("syscall"
+                     : "+a"(number), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8), "+r"(r9)
+                     :
+                     : "rcx", "r11", "memory", "cc");
+    }
     return number;
 }
 
@@ -56,7 +73,7 @@ struct Stub<Call, std::tuple<Wires...>> {
         std::size_t used = 0;
         ((abi::Codec<Wires>::encode(values, &words[used]), used += abi::Codec<Wires>::words), ...);
         return decode_result<typename Call::Value>(
-            raw_call(Call::number, words[0], words[1], words[2], words[3], words[4], words[5]));
+            raw_call<(abi::Codec<Wires>::words + ... + 0)>(Call::number, words[0], words[1], words[2], words[3], words[4], words[5]));
     }
 };
 

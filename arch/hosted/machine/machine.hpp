@@ -58,6 +58,11 @@ template <typename T>
 T* object_at(PhysPage frame) {
     return reinterpret_cast<T*>(frame_bytes(frame).data());
 }
+inline std::span<Pte> entries_of(Pte* table) { return {table, entries_per_table}; }
+// The entry for a page in its table of level 0.
+inline Pte& entry_of(Pte* table, std::uint64_t page_number) {
+    return table[page_number % entries_per_table];
+}
 #pragma clang unsafe_buffer_usage end
 void zero_frames(PhysPage first, std::size_t frames);
 

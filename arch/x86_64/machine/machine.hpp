@@ -41,6 +41,11 @@ inline std::span<std::byte> frame_bytes(PhysPage frame) {
     return {object_at<std::byte>(frame), page_bytes};
 }
 inline std::span<Pte> table(PhysPage frame) { return {object_at<Pte>(frame), entries_per_table}; }
+inline std::span<Pte> entries_of(Pte* table) { return {table, entries_per_table}; }
+// The entry for a page in its table of level 0.
+inline Pte& entry_of(Pte* table, std::uint64_t page_number) {
+    return table[page_number % entries_per_table];
+}
 #pragma clang unsafe_buffer_usage end
 
 inline void zero_frames(PhysPage first, std::size_t frames) {

@@ -44,6 +44,8 @@ class Pte {
     static constexpr std::uint64_t bits_of(PagePerms perms) {
         return bits_of_perms[perms.bits() & 31] | perms.tag();
     }
+    // The same for the five lowest bits of a mode as programs send it; 0 if they are not good.
+    static constexpr std::uint64_t bits_of_mode(std::uint64_t mode) { return bits_of_perms[mode & 31]; }
     // Tables are read by processors while another changes them.
     static Pte load(Pte const& entry) { return Pte{__atomic_load_n(&entry.raw_, __ATOMIC_RELAXED)}; }
     static void store(Pte& entry, Pte now) {

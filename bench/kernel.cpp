@@ -1,0 +1,156 @@
+// What the kernel's mechanisms cost: the table that tools/bench.py --kernel prints. The partner of
+// the messages is this program again, in a space of its own (`bench_kernel partner`).
+#include "bench/marker.hpp"
+#include "user/rt/console.hpp"
+#include "user/rt/fault.hpp"
+#include "user/rt/program.hpp"
+#include "user/rt/spawn.hpp"
+
+#include <string_view>
+
+extern "C" {
+void quarry_bench_entry();        // resumes at once
+void quarry_light_upcall_entry();
+extern void (*quarry_light_handler)(quarry::abi::UpcallFrame*);
+}
+asm(R"(
+.text
+.global quarry_bench_entry
+quarry_bench_entry:
+    addq $2, 24(%rsp)       // past the two-byte instruction
+    add $24, %rsp
+    iretq
+)");
+
+namespace {
+
+using namespace quarry;
+using namespace quarry::bench;
+
+constexpr std::uint64_t area = 0x2000'0000'0000;
+constexpr std::uint64_t other_area = 0x2100'0000'0000;
+constexpr std::size_t batch = 256;
+
+template <typename T>
+T expect(Result<T> result) {
+    if (!result) {
+        print("bench: {}\n", result.error());
+        exit_program(1);
+    }
+    if constexpr (!std::same_as<T, void>) {
+        return std::move(*result);
+    }
+}
+
+void set_upcall(void (*entry)()) {
+    static constexpr std::uint64_t stack = area + (1u << 30);
+    (void)page_alloc(own_space, {stack, 2}, abi::permission::write);
+    abi::Upcall const upcall{reinterpret_cast<std::uint64_t>(entry), stack, 8192, 0};
+    expect(env_set_upcall(own_env, {&upcall}));
+}
+
+void skip(abi::UpcallFrame* frame) { frame->rip += 2; }
+void give_page(abi::UpcallFrame* frame) {
+    (void)page_alloc(own_space, {frame->address, 1}, abi::permission::write);
+}
+
+void traps() {
+    set_upcall(quarry_bench_entry);
+    measure<7>([] { asm volatile("ud2" : : : "memory"); });
+    set_upcall(quarry_light_upcall_entry);
+    quarry_light_handler = skip;
+    measure<8>([] { asm volatile("ud2" : : : "memory"); });
+    quarry_light_handler = give_page;
+    static std::uint64_t at = area;
+    expect(page_alloc(own_space, {at, 1}, abi::permission::write));
+    measure<9>([] {
+        at += abi::page_bytes;
+        *reinterpret_cast<std::uint64_t volatile*>(at) = 1;
+    });
+    expect(page_unmap(own_space, {area, 200}));
+}
+
+void pages() {
+    expect(page_alloc(own_space, {area, batch + 1}, abi::permission::write));
+    expect(page_alloc(own_space, {other_area + batch * abi::page_bytes, 1}, abi::permission::write));
+    for (int round = 0; round < 100; ++round) {
+        marker<10, false>();
+        expect(page_map(own_space, {area, 1}, own_space, {other_area}, abi::permission::write));
+        marker<10, true>();
+        expect(page_unmap(own_space, {other_area, 1}));
+    }
+    measure<11>([] {
+        expect(page_protect(own_space, {area, 1}, abi::permission::read | abi::permission::may_write));
+        expect(page_protect(own_space, {area, 1}, abi::permission::write));
+    });
+    for (int round = 0; round < 100; ++round) {
+        marker<12, false>();
+        expect(page_map(own_space, {area, batch}, own_space, {other_area}, abi::permission::write));
+        marker<12, true>();
+        marker<13, false>();
+        expect(page_unmap(own_space, {other_area, batch}));
+        marker<13, true>();
+    }
+    for (int round = 0; round < 100; ++round) {
+        marker<14, false>();
+        expect(page_move(own_space, {area, batch}, own_space, {other_area}, abi::permission::write));
+        marker<14, true>();
+        expect(page_move(own_space, {other_area, batch}, own_space, {area}, abi::permission::write));
+    }
+}
+
+constexpr std::uint64_t yield_from_now_on = 1;
+constexpr std::uint64_t use_vectors = 2;
+
+// Answers until told to yield for ever.
+void be_partner() {
+    auto message = expect(ipc_receive({}));
+    for (;;) {
+        if (message.words[0] == yield_from_now_on) {
+            auto const to = message.sender;
+            (void)ipc_send(to, 0, 0, 0, 0, {});
+            for (;;) {
+                (void)yield_to(to);
+            }
+        }
+        if (message.words[0] == use_vectors) {
+            asm volatile("pxor %%xmm0, %%xmm0" : : : "xmm0");
+        }
+        message = expect(ipc_reply_receive(message.sender, 1, 2, 3, 4, {}));
+    }
+}
+
+void messages() {
+    auto child = expect(spawn("bench_kernel", "partner"));
+    static abi::EnvId partner;
+    partner = child.env();
+    (void)ipc_call(partner, 0, 0, 0, 0, {});
+    measure<15>([] { (void)ipc_call(partner, 5, 6, 7, 8, {}); });
+    asm volatile("pxor %%xmm0, %%xmm0" : : : "xmm0");
+    (void)ipc_call(partner, use_vectors, 0, 0, 0, {});
+    measure<16>([] { (void)ipc_call(partner, 5, 6, 7, 8, {}); });
+    child.destroy();
+
+    auto yielder = expect(spawn("bench_kernel", "partner"));
+    partner = yielder.env();
+    (void)ipc_call(partner, 0, 0, 0, 0, {});
+    (void)ipc_send(partner, yield_from_now_on, 0, 0, 0, {});
+    (void)ipc_receive({});
+    (void)yield_to(partner);
+    measure<17>([] { (void)yield_to(partner); });
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    if (count > 1 && std::string_view(arguments[1]) == "partner") {
+        be_partner();
+    }
+    marker<0, false>();  // the first one met: boot ends here
+    marker<0, true>();
+    measure<1>([] { (void)env_self(); });
+    traps();
+    pages();
+    messages();
+    return 0;
+}

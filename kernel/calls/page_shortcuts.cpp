@@ -1,0 +1,391 @@
+#include "kernel/calls/page_shortcuts.hpp"
+
+#include "kernel/kernel.hpp"
+#include "machine/machine.hpp"
+
+#include <ranges>
+
+namespace quarry {
+namespace {
+
+using Run = std::span<Pte>;
+
+// The caller's space, locked, if nobody else has the lock or uses the space.
+class OwnSpace {
+  public:
+    explicit OwnSpace(Processor& self)
+        : space_(self.current->space()), lock_(HeldLock::try_take(*space_.lock)), self_(self) {}
+    bool alone() const { return lock_ && space_.active.load() == self_.bit; }
+    AccountIndex account() const { return space_.account(); }
+
+    // The table of a page below the user top; null if there is none. `keep`: see PageTables::leaf.
+    LeafCache const* table(std::uint64_t address, LeafCache const* keep = nullptr) const {
+        if (address % page_bytes != 0 || address >= space_.user_top().raw()) [[unlikely]] {
+            return nullptr;
+        }
+        return space_.tables().leaf(UserPage::numbered(address >> page_shift), keep);
+    }
+    // The entries of these pages; empty if they are not all in the table.
+    static Run run(LeafCache const* table, std::uint64_t address, std::uint64_t pages) {
+        auto const offset = (address >> page_shift) % machine::entries_per_table;
+        if (table == nullptr || pages - 1 >= machine::entries_per_table - offset) [[unlikely]] {
+            return {};
+        }
+        return machine::entries_of(table->entries).subspan(offset, pages);
+    }
+    static Pte& entry(LeafCache const& table, std::uint64_t address) {
+        return machine::entry_of(table.entries, address >> page_shift);
+    }
+
+  private:
+    Space& space_;
+    HeldLock lock_;
+    Processor& self_;
+};
+
+// The bits of an entry for a mode without options or tag; 0 if it is not a right one.
+std::uint64_t entry_bits(std::uint64_t mode) {
+    return mode < 32 ? Pte::bits_of_mode(mode) : 0;
+}
+constexpr std::uint64_t may_bits = Pte::may_write | Pte::may_execute;
+
+// What all entries have, and what any has.
+struct Summary {
+    std::uint64_t all = ~std::uint64_t{0};
+    std::uint64_t any = 0;
+};
+Summary summary_of(Run run) {
+    Summary summary;
+#pragma clang loop unroll_count(4)
+    for (auto const& entry : run) {
+        auto const raw = Pte::load(entry).raw();
+        summary.all &= raw;
+        summary.any |= raw;
+    }
+    return summary;
+}
+bool is_empty(Run run) {
+    std::uint64_t any = 0;
+#pragma clang loop unroll_count(4)
+    for (auto const& entry : run) {
+        any |= Pte::load(entry).raw();
+    }
+    return any == 0;
+}
+
+void add_live(Memory& memory, PhysPage table, std::ptrdiff_t count) {
+    auto& live = memory.meta(table).live;
+    live = static_cast<std::uint16_t>(live + count);
+}
+
+// Takes the first `count` mappings of a range back that could not be mapped whole.
+void undo_map(Memory& memory, Run source, Run target, std::size_t count, AccountIndex account) {
+    for (auto const [here, there] : std::views::zip(source.first(count), target)) {
+        (void)Mappings::drop(memory, Pte::load(here).user_frame(), account);
+        Pte::store(there, Pte{});
+    }
+    machine::invalidate_all();
+}
+
+bool protect_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages,
+              std::uint64_t mode) {
+    auto const bits = entry_bits(mode);
+    if (id != 0 || bits == 0) {
+        return false;
+    }
+    OwnSpace const space(this_processor());
+    if (!space.alone()) {
+        return false;
+    }
+    auto const* const table = space.table(address);
+    auto const run = OwnSpace::run(table, address, pages);
+    if (run.empty()) {
+        return false;
+    }
+    auto const needed = Pte::present | (bits & may_bits);
+    if ((summary_of(run).all & needed) != needed) {
+        return false;
+    }
+    for (auto& entry : run) {
+        Pte::store(entry, Pte::from_raw((Pte::load(entry).raw() & Pte::address_mask) | bits));
+        machine::invalidate(UserPage::containing(UserAddr{address}));
+        address += page_bytes;
+    }
+    return true;
+}
+
+bool alloc_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages,
+              std::uint64_t mode) {
+    auto const bits = entry_bits(mode & ~(abi::page_option::if_absent.bits << 32));
+    if (id != 0 || bits == 0) {
+        return false;
+    }
+    auto& self = this_processor();
+    OwnSpace const space(self);
+    if (!space.alone()) {
+        return false;
+    }
+    auto const* const table = space.table(address);
+    auto const run = OwnSpace::run(table, address, pages);
+    if (run.empty() || !is_empty(run) || !self.charge.take(space.account(), pages)) {
+        return false;
+    }
+    auto& memory = the_kernel.memory;
+    std::array<std::uint32_t, abi::max_range_pages> frames;  // not initialised: see Retired
+    if (!self.frames.take_many(memory.frames, std::span(frames).first(pages))) {
+        memory.accounts.uncharge(space.account(), pages);
+        return false;
+    }
+    for (auto const [entry, number] : std::views::zip(run, frames)) {
+        auto const frame = PhysPage::numbered(number);
+        machine::zero_frames(frame, 1);
+        memory.meta(frame).reset(FrameKind::user, FrameCounts::owned(space.account()));
+        Pte::store(entry, Pte::from_raw(frame.start().raw() | bits));
+    }
+    add_live(memory, table->table, static_cast<std::ptrdiff_t>(pages));
+    return true;
+}
+
+bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages,
+              std::uint64_t to_id, std::uint64_t to, std::uint64_t mode) {
+    auto const bits = entry_bits(mode);
+    if ((from_id | to_id) != 0 || bits == 0) {
+        return false;
+    }
+    OwnSpace const space(this_processor());
+    if (!space.alone()) {
+        return false;
+    }
+    auto const* const from_table = space.table(from);
+    auto const* const to_table = space.table(to, from_table);
+    auto const source = OwnSpace::run(from_table, from, pages);
+    auto const target = OwnSpace::run(to_table, to, pages);
+    if (source.empty() || target.empty()) {
+        return false;
+    }
+    // All present, with the rights; nothing there, so that no range can overlap the other.
+    auto const needed = Pte::present | (bits & may_bits);
+    if ((summary_of(source).all & needed) != needed || !is_empty(target)) {
+        return false;
+    }
+    auto& memory = the_kernel.memory;
+    auto const account = space.account();
+    auto const kept = Pte::address_mask | (bits & may_bits);
+    auto const added = bits & ~may_bits;
+    std::size_t done = 0;
+#pragma clang loop unroll_count(4)
+    for (auto const [here, there] : std::views::zip(source, target)) {
+        auto const raw = Pte::load(here).raw();
+        auto& counts = memory.meta(Pte::from_raw(raw).frame()).counts;
+        // Its owner maps it here, so it stays the owner while this lock is held.
+        if (static_cast<AccountIndex>(counts.load(std::memory_order_relaxed)) != account)
+            [[unlikely]] {
+            break;
+        }
+        if (static_cast<std::int64_t>(counts.fetch_add(FrameCounts::one_owner) +
+                                      FrameCounts::one_owner) < 0) [[unlikely]] {
+            counts.fetch_sub(FrameCounts::one_owner);  // more mappings than can be counted
+            break;
+        }
+        Pte::store(there, Pte::from_raw((raw & kept) | added));
+        ++done;
+    }
+    if (done != pages) [[unlikely]] {
+        undo_map(memory, source, target, done, account);
+        return false;
+    }
+    add_live(memory, to_table->table, static_cast<std::ptrdiff_t>(pages));
+    return true;
+}
+
+bool move_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages,
+              std::uint64_t to_id, std::uint64_t to, std::uint64_t mask) {
+    auto const bits = entry_bits(mask);
+    if ((from_id | to_id) != 0 || (bits & Pte::present) == 0) {
+        return false;
+    }
+    OwnSpace const space(this_processor());
+    if (!space.alone()) {
+        return false;
+    }
+    auto const* const from_table = space.table(from);
+    auto const* const to_table = space.table(to, from_table);
+    auto const source = OwnSpace::run(from_table, from, pages);
+    auto const target = OwnSpace::run(to_table, to, pages);
+    if (source.empty() || target.empty() || !is_empty(target) ||
+        (summary_of(source).all & Pte::present) == 0) {
+        return false;
+    }
+    auto& memory = the_kernel.memory;
+    if (memory.meta(from_table->table).live <= pages) {
+        return false;  // the source's table may go
+    }
+    constexpr auto masked = Pte::writable | may_bits;
+    auto const kept = ~masked | bits;
+    auto const added = bits & Pte::no_execute;
+#pragma clang loop unroll_count(4)
+    for (auto const [here, there] : std::views::zip(source, target)) {
+        Pte::store(there, Pte::from_raw((Pte::load(here).raw() & kept) | added));
+        Pte::store(here, Pte{});
+        machine::invalidate(UserPage::containing(UserAddr{from}));
+        from += page_bytes;
+    }
+    add_live(memory, from_table->table, -static_cast<std::ptrdiff_t>(pages));
+    add_live(memory, to_table->table, static_cast<std::ptrdiff_t>(pages));
+    return true;
+}
+
+bool unmap_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
+    if (id != 0) {
+        return false;
+    }
+    OwnSpace const space(this_processor());
+    if (!space.alone()) {
+        return false;
+    }
+    auto const* const table = space.table(address);
+    auto const run = OwnSpace::run(table, address, pages);
+    auto& memory = the_kernel.memory;
+    if (run.empty() || memory.meta(table->table).live <= pages) {
+        return false;  // the table may go
+    }
+    auto const account = space.account();
+    std::uint64_t cost = 0;
+    std::ptrdiff_t absent = 0;
+#pragma clang loop unroll_count(4)
+    for (auto& entry : run) {
+        auto const old = Pte::load(entry);
+        Pte::store(entry, Pte{});
+        machine::invalidate(UserPage::containing(UserAddr{address}));
+        address += page_bytes;
+        // Frame 0 is nobody's, so that an absent page is not taken for one of the account's.
+        auto& counts = memory.meta(old.frame()).counts;
+        bool const own = static_cast<AccountIndex>(counts.load(std::memory_order_relaxed)) == account;
+        if (!own || static_cast<std::int64_t>(counts.fetch_sub(FrameCounts::one_owner) -
+                                              FrameCounts::one_owner) < 0) [[unlikely]] {
+            absent += old.is_empty() ? 1 : 0;
+            cost += old.is_empty() ? 0 : Mappings::drop_rest(memory, old.user_frame(), own);
+        }
+    }
+    add_live(memory, table->table, absent - static_cast<std::ptrdiff_t>(pages));
+    if (cost != 0) {
+        memory.accounts.uncharge(account, cost);
+    }
+    return true;
+}
+
+[[gnu::noinline]] void put_charge_back(AccountIndex account) {
+    the_kernel.memory.accounts.uncharge(account, 1);
+}
+
+[[gnu::noinline]] Word page_protect_runs(Word id, Word address, Word pages, Word mode, Word e,
+                                         Word f) {
+    if (protect_run(id, address, pages, mode)) {
+        return 0;
+    }
+    return quarry_full_table[abi::PageProtect::index](id, address, pages, mode, e, f);
+}
+
+[[gnu::noinline]] Word page_map_runs(Word from_id, Word from, Word pages, Word to_id, Word to,
+                                     Word mode) {
+    if (map_run(from_id, from, pages, to_id, to, mode)) {
+        return 0;
+    }
+    return quarry_full_table[abi::PageMap::index](from_id, from, pages, to_id, to, mode);
+}
+
+[[gnu::noinline]] Word page_alloc_runs(Word id, Word address, Word pages, Word mode, Word e,
+                                       Word f) {
+    if (alloc_run(id, address, pages, mode)) {
+        return 0;
+    }
+    return quarry_full_table[abi::PageAlloc::index](id, address, pages, mode, e, f);
+}
+
+}  // namespace
+
+// One page is so common that it has a way of its own, without loops and calls.
+
+Word page_protect_shortcut(Word id, Word address, Word pages, Word mode, Word e, Word f) {
+    if (pages == 1 && id == 0) [[likely]] {
+        auto const bits = entry_bits(mode);
+        auto const needed = Pte::present | (bits & may_bits);
+        OwnSpace const space(this_processor());
+        auto const* const table = space.alone() ? space.table(address) : nullptr;
+        if (table != nullptr && bits != 0 &&
+            (Pte::load(OwnSpace::entry(*table, address)).raw() & needed) == needed) [[likely]] {
+            auto& entry = OwnSpace::entry(*table, address);
+            Pte::store(entry, Pte::from_raw((Pte::load(entry).raw() & Pte::address_mask) | bits));
+            machine::invalidate(UserPage::containing(UserAddr{address}));
+            return 0;
+        }
+    }
+    [[clang::musttail]] return page_protect_runs(id, address, pages, mode, e, f);
+}
+
+Word page_map_shortcut(Word from_id, Word from, Word pages, Word to_id, Word to, Word mode) {
+    if (pages == 1 && (from_id | to_id) == 0) [[likely]] {
+        auto const bits = entry_bits(mode);
+        auto const needed = Pte::present | (bits & may_bits);
+        OwnSpace const space(this_processor());
+        auto const* const source = space.alone() ? space.table(from) : nullptr;
+        auto const* const target = source != nullptr ? space.table(to, source) : nullptr;
+        if (target != nullptr && bits != 0 && Pte::load(OwnSpace::entry(*target, to)).is_empty())
+            [[likely]] {
+            auto& memory = the_kernel.memory;
+            auto const old = Pte::load(OwnSpace::entry(*source, from)).raw();
+            auto& counts = memory.meta(Pte::from_raw(old).frame()).counts;
+            auto const word = counts.load(std::memory_order_relaxed);
+            if ((old & needed) == needed && static_cast<AccountIndex>(word) == space.account() &&
+                FrameCounts{word}.owner_mappings() < FrameCounts::max_owner_mappings) [[likely]] {
+                counts.fetch_add(FrameCounts::one_owner);
+                auto const kept = Pte::address_mask | (bits & may_bits);
+                Pte::store(OwnSpace::entry(*target, to),
+                           Pte::from_raw((old & kept) | (bits & ~may_bits)));
+                add_live(memory, target->table, 1);
+                return 0;
+            }
+        }
+    }
+    [[clang::musttail]] return page_map_runs(from_id, from, pages, to_id, to, mode);
+}
+
+Word page_alloc_shortcut(Word id, Word address, Word pages, Word mode, Word e, Word f) {
+    if (pages == 1 && id == 0) [[likely]] {
+        auto const bits = entry_bits(mode & ~(abi::page_option::if_absent.bits << 32));
+        auto& self = this_processor();
+        OwnSpace const space(self);
+        auto const* const table = space.alone() ? space.table(address) : nullptr;
+        if (table != nullptr && bits != 0 && Pte::load(OwnSpace::entry(*table, address)).is_empty() &&
+            self.charge.take(space.account(), 1)) [[likely]] {
+            auto& memory = the_kernel.memory;
+            if (auto const number = self.frames.take_cached(); number != 0) [[likely]] {
+                auto const frame = PhysPage::numbered(number);
+                machine::zero_frames(frame, 1);
+                memory.meta(frame).reset(FrameKind::user, FrameCounts::owned(space.account()));
+                Pte::store(OwnSpace::entry(*table, address),
+                           Pte::from_raw(frame.start().raw() | bits));
+                add_live(memory, table->table, 1);
+                return 0;
+            }
+            put_charge_back(space.account());
+        }
+    }
+    [[clang::musttail]] return page_alloc_runs(id, address, pages, mode, e, f);
+}
+
+Word page_unmap_shortcut(Word id, Word address, Word pages, Word d, Word e, Word f) {
+    if (id == 0 && unmap_run(id, address, pages)) [[likely]] {
+        return 0;
+    }
+    [[clang::musttail]] return quarry_full_table[abi::PageUnmap::index](id, address, pages, d, e, f);
+}
+
+Word page_move_shortcut(Word from_id, Word from, Word pages, Word to_id, Word to, Word mode) {
+    if (move_run(from_id, from, pages, to_id, to, mode)) [[likely]] {
+        return 0;
+    }
+    [[clang::musttail]] return quarry_full_table[abi::PageMove::index](from_id, from, pages, to_id, to, mode);
+}
+
+}  // namespace quarry
