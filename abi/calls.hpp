@@ -227,8 +227,7 @@ struct Sleep : Call<"sleep", 0x1d, Parameters<Parameter<"deadline", std::uint64_
                     "(`timed_out`) or an interrupt bit is pending."> {};
 
 struct YieldTo
-    : Call<"yield_to", 0x1e, Parameters<Parameter<"env", PeerId>>, void,
-           Errors<Error::not_found>,
+    : Call<"yield_to", 0x1e, Parameters<Parameter<"env", PeerId>>, void, Errors<Error::not_found>,
            "Lets this environment run next on the caller's processor, if it is runnable. Of the "
            "caller's registers only RSP is kept."> {};
 
@@ -242,13 +241,12 @@ struct WordWait
            "Blocks until word_wake, unless the word is not what the caller expects. Scope 0: the "
            "address in the caller's space; 1: the memory itself, for whoever maps it."> {};
 
-struct WordWake : Call<"word_wake", 0x20,
-                       Parameters<Parameter<"word", WordAddress>, Parameter<"count", std::uint64_t>,
-                                  Parameter<"scope", std::uint64_t>>,
-                       std::uint64_t,
-                       Errors<Error::bad_address, Error::bad_argument, Error::not_mapped>,
-                       "Wakes at most so many of those that wait for the word; returns how many."> {
-};
+struct WordWake
+    : Call<"word_wake", 0x20,
+           Parameters<Parameter<"word", WordAddress>, Parameter<"count", std::uint64_t>,
+                      Parameter<"scope", std::uint64_t>>,
+           std::uint64_t, Errors<Error::bad_address, Error::bad_argument, Error::not_mapped>,
+           "Wakes at most so many of those that wait for the word; returns how many."> {};
 
 struct IpcCall
     : Call<"ipc_call", 0x21,

@@ -9,7 +9,7 @@
 #include <string_view>
 
 extern "C" {
-void quarry_bench_entry();        // resumes at once
+void quarry_bench_entry();  // resumes at once
 void quarry_light_upcall_entry();
 extern void (*quarry_light_handler)(quarry::abi::UpcallFrame*);
 }
@@ -72,7 +72,8 @@ void traps() {
 
 void pages() {
     expect(page_alloc(own_space, {area, batch + 1}, abi::permission::write));
-    expect(page_alloc(own_space, {other_area + batch * abi::page_bytes, 1}, abi::permission::write));
+    expect(
+        page_alloc(own_space, {other_area + batch * abi::page_bytes, 1}, abi::permission::write));
     for (int round = 0; round < 100; ++round) {
         marker<10, false>();
         expect(page_map(own_space, {area, 1}, own_space, {other_area}, abi::permission::write));
@@ -80,7 +81,8 @@ void pages() {
         expect(page_unmap(own_space, {other_area, 1}));
     }
     measure<11>([] {
-        expect(page_protect(own_space, {area, 1}, abi::permission::read | abi::permission::may_write));
+        expect(
+            page_protect(own_space, {area, 1}, abi::permission::read | abi::permission::may_write));
         expect(page_protect(own_space, {area, 1}, abi::permission::write));
     });
     for (int round = 0; round < 100; ++round) {
@@ -93,9 +95,11 @@ void pages() {
     }
     for (int round = 0; round < 100; ++round) {
         marker<14, false>();
-        expect(page_move(own_space, {area, batch}, own_space, {other_area}, abi::permission::write));
+        expect(
+            page_move(own_space, {area, batch}, own_space, {other_area}, abi::permission::write));
         marker<14, true>();
-        expect(page_move(own_space, {other_area, batch}, own_space, {area}, abi::permission::write));
+        expect(
+            page_move(own_space, {other_area, batch}, own_space, {area}, abi::permission::write));
     }
 }
 

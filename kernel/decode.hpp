@@ -106,8 +106,7 @@ class PeerRef {
 class EnvRef : public PeerRef {
   public:
     static Result<EnvRef> parse(Caller const& caller, std::uint64_t id, Environment* locked) {
-        auto ref =
-            TRY(PeerRef::parse(caller, id == 0 ? caller.environment.id.value : id, locked));
+        auto ref = TRY(PeerRef::parse(caller, id == 0 ? caller.environment.id.value : id, locked));
         auto const& space = ref.environment().space();
         if (&space != &caller.space && space.creator_id != caller.space.id.value) {
             return Error::not_allowed;
@@ -225,8 +224,7 @@ class Decoder {
     template <typename T>
     Result<UserMaybe<T>> parse(abi::OptionalIn<T>*) {
         auto const address = word();
-        return UserMaybe<T>{address != 0,
-                            TRY(UserBytes::parse(address, sizeof(T), own_top()))};
+        return UserMaybe<T>{address != 0, TRY(UserBytes::parse(address, sizeof(T), own_top()))};
     }
     Result<UserWord> parse(abi::WordAddress*) { return UserWord::parse(word(), own_top()); }
     template <typename T>

@@ -56,19 +56,19 @@ class Environment {
     static constexpr unsigned nowhere = ~0u;
     Relaxed<unsigned> on = nowhere;         // processor that runs it, or still holds its registers
     Relaxed<unsigned> queued_on = nowhere;  // whose run queue it is in; guarded by that queue
-    unsigned last_on = 0;          // processor it ran on last
-    abi::EnvStatus end{};          // how it ended
+    unsigned last_on = 0;                   // processor it ran on last
+    abi::EnvStatus end{};                   // how it ended
 
     // Blocking
     Wait wait = Wait::none;
-    bool interruptible = false;       // pending bits end the wait
-    std::uint64_t wait_for = 0;       // the other one's id, or bits
-    std::uint64_t deadline = 0;       // nanoseconds; 0: none
+    bool interruptible = false;            // pending bits end the wait
+    std::uint64_t wait_for = 0;            // the other one's id, or bits
+    std::uint64_t deadline = 0;            // nanoseconds; 0: none
     Relaxed<unsigned> timer_on = nowhere;  // whose deadlines it is in; guarded by those
-    std::uint64_t word_place = 0;     // a memory word's WordKey
+    std::uint64_t word_place = 0;          // a memory word's WordKey
     std::uint64_t word_offset = 0;
-    ListLink<Environment> queue;      // in the run queue or what it waits in
-    ListLink<Environment> timer;      // in a processor's deadlines
+    ListLink<Environment> queue;  // in the run queue or what it waits in
+    ListLink<Environment> timer;  // in a processor's deadlines
 
     // Messages
     Letter letter;
@@ -80,8 +80,8 @@ class Environment {
     std::atomic<std::uint64_t> pending = 0;  // bits posted and not yet taken
     abi::Control* control = nullptr;         // its control page, through the direct map
     PhysPage control_frame;
-    abi::EnvId notify;               // who hears of its end,
-    std::uint64_t notify_bits = 0;   // and how
+    abi::EnvId notify;              // who hears of its end,
+    std::uint64_t notify_bits = 0;  // and how
 
     Space& space() const { return space_; }
     PhysPage own_frame() const { return own_frame_; }
@@ -97,8 +97,7 @@ static_assert(sizeof(Environment) <= page_bytes);
 
 // Where its control page lies in its space.
 inline UserPage control_page_of(Environment const& environment) {
-    return UserPage::containing(UserAddr{abi::control_base})
-        .plus(environment.id.value & 0xffff);
+    return UserPage::containing(UserAddr{abi::control_base}).plus(environment.id.value & 0xffff);
 }
 
 using EnvironmentQueue = IntrusiveList<Environment, &Environment::queue>;

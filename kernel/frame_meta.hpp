@@ -44,7 +44,9 @@ class FrameCounts {
     }
     constexpr std::uint64_t references() const { return owner_mappings() + other_mappings(); }
     constexpr bool sole() const { return references() == 1; }
-    constexpr bool owned_by(AccountIndex account) const { return has_owner() && owner() == account; }
+    constexpr bool owned_by(AccountIndex account) const {
+        return has_owner() && owner() == account;
+    }
 
     static constexpr unsigned other_shift = 16;
     static constexpr unsigned top_shift = 40;

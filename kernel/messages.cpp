@@ -30,22 +30,20 @@ Result<std::uint64_t> transfer_pages(Environment& from, Environment& to) {
     auto& giver = from.space();
     auto& taker = to.space();
     auto const giver_lock = HeldLock::try_take(*giver.lock);
-    auto const taker_lock =
-        &giver == &taker ? HeldLock{} : HeldLock::try_take(*taker.lock);
+    auto const taker_lock = &giver == &taker ? HeldLock{} : HeldLock::try_take(*taker.lock);
     if (!giver_lock || (&giver != &taker && !taker_lock)) {
         return busy;
     }
     if (giver.ended || taker.ended) {
         return Error::ended;
     }
-    auto const source = TRY(parse_page_span(offer.send.address, offer.send.pages,
-                                            giver.user_top()));
+    auto const source =
+        TRY(parse_page_span(offer.send.address, offer.send.pages, giver.user_top()));
     auto const perms = TRY(PagePerms::parse(offer.permissions.bits));
     if (offer.send.pages > window.pages) {
         return Error::bad_range;
     }
-    auto const target =
-        TRY(parse_page_span(window.address, offer.send.pages, taker.user_top()));
+    auto const target = TRY(parse_page_span(window.address, offer.send.pages, taker.user_top()));
     TRY(page_map(giver.mapped(), source, taker.mapped(), target.first, perms, IfAbsent::no));
     return offer.send.pages;
 }

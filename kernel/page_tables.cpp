@@ -26,7 +26,8 @@ LeafCache const* PageTables::fill(LeafCache& cache, UserPage page) const {
     if (slot.level != 0) {
         return nullptr;
     }
-    cache = {page.number() / machine::entries_per_table, slot.table, machine::table(slot.table).data()};
+    cache = {page.number() / machine::entries_per_table, slot.table,
+             machine::table(slot.table).data()};
     return &cache;
 }
 

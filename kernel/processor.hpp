@@ -22,11 +22,11 @@ struct alignas(64) Processor {
     machine::ProcessorState machine;  // first: entry code finds it
     Environment* current = nullptr;
     unsigned index = 0;
-    std::uint64_t bit = 1;      // itself as a set
-    bool yield = false;         // the current one lets others go first
-    bool stopped = false;       // in tests: nothing will run any more
-    std::uint64_t handoff = 0;  // who runs next, by id; 0: whoever is first in the queue
-    PhysPage active_root;       // whose translations the processor may hold
+    std::uint64_t bit = 1;              // itself as a set
+    bool yield = false;                 // the current one lets others go first
+    bool stopped = false;               // in tests: nothing will run any more
+    std::uint64_t handoff = 0;          // who runs next, by id; 0: whoever is first in the queue
+    PhysPage active_root;               // whose translations the processor may hold
     ProcessorSet* active_in = nullptr;  // that space's set of processors
 
     ChargeInHand charge;

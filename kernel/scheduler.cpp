@@ -133,8 +133,8 @@ bool Kernel::run_one(Processor& self, std::uint64_t id) {
     }
     if (environment.pending.load(std::memory_order_relaxed) != 0 && !take_interrupt(environment)) {
         auto const lock = HeldLock::take(*environment.lock);
-        (void)end(environment, {.cause = abi::EndCause::fault,
-                                .fault_vector = abi::upcall_interrupt});
+        (void)end(environment,
+                  {.cause = abi::EndCause::fault, .fault_vector = abi::upcall_interrupt});
     }
     if (environment.state != abi::EnvState::runnable) {
         put_off(self);

@@ -43,7 +43,8 @@ void serve_mailbox() {
         return;
     }
     for (auto askers = self.mailbox.asked_by.exchange(0); askers != 0; askers &= askers - 1) {
-        auto& request = processors[static_cast<unsigned>(std::countr_zero(askers))]->mailbox.request;
+        auto& request =
+            processors[static_cast<unsigned>(std::countr_zero(askers))]->mailbox.request;
         if (request.root == self.active_root) {
             forget(request.span);
         }

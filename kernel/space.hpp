@@ -37,8 +37,7 @@ class Space {
     Mapped mapped() {
         auto const here = processor_bit();
         auto const active_on = active.load();
-        return {memory_, tables(), account_, (active_on & here) != 0,
-                active_on & ~here};
+        return {memory_, tables(), account_, (active_on & here) != 0, active_on & ~here};
     }
     PageTables tables() { return PageTables{root_, leaf_caches_}; }
     PhysPage root() const { return root_; }

@@ -14,8 +14,7 @@ std::optional<std::uint64_t> frame_address(Environment const& environment) {
     auto const& upcall = environment.upcall;
     auto const rsp = environment.saved.rsp;
     bool const within = rsp - upcall.stack < upcall.stack_bytes;
-    auto const top =
-        within ? rsp - abi::red_zone_bytes : upcall.stack + upcall.stack_bytes;
+    auto const top = within ? rsp - abi::red_zone_bytes : upcall.stack + upcall.stack_bytes;
     auto const room = static_cast<std::int64_t>(top - upcall.stack);
     if (room < static_cast<std::int64_t>(sizeof(abi::UpcallFrame))) {
         return std::nullopt;
@@ -33,8 +32,8 @@ bool Kernel::push_upcall(Environment& environment, std::uint64_t cause, std::uin
                          std::uint64_t address) {
     auto& saved = environment.saved;
     auto const at = frame_address(environment);
-    abi::UpcallFrame const frame{address,      cause,     error,   saved.rip, saved.cs,
-                                 saved.rflags, saved.rsp, saved.ss};
+    abi::UpcallFrame const frame{address,  cause,        error,     saved.rip,
+                                 saved.cs, saved.rflags, saved.rsp, saved.ss};
     if (!at || !machine::copy_out(UserAddr{*at}, std::as_bytes(std::span(&frame, 1)))) {
         return false;
     }

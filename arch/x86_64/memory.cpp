@@ -42,8 +42,8 @@ constexpr std::size_t stack_pages = 8;
 constexpr std::size_t ist_stack_pages = 3;
 constexpr std::size_t ist_count = 4;
 constexpr std::size_t processor_stack_pages = stack_pages + ist_count * ist_stack_pages;
-alignas(page_bytes) constinit std::array<std::byte, processor_stack_pages * page_bytes>
-    first_stacks{};
+alignas(
+    page_bytes) constinit std::array<std::byte, processor_stack_pages * page_bytes> first_stacks{};
 
 // Slots of the fixed region: devices, then for each processor a guard, its stack, and ISTs with a
 // guard each.
@@ -276,8 +276,7 @@ std::uint64_t map_device_page(PhysAddr address) {
 
 bool is_guard_page(std::uint64_t address) {
     auto const slot = (address - FIXED_BASE) / page_bytes;
-    if (address < FIXED_BASE || slot < device_slots ||
-        slot >= processor_slot(max_processors)) {
+    if (address < FIXED_BASE || slot < device_slots || slot >= processor_slot(max_processors)) {
         return false;
     }
     auto const in_processor = (slot - device_slots) % slots_a_processor;

@@ -44,8 +44,8 @@ void initialise_processor(Processor& processor) {
     gdt[2] = kernel_data;
     gdt[4] = user_data;
     gdt[5] = user_code_execute_only;
-    gdt[6] =
-        (sizeof(machine::TaskState) - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
+    gdt[6] = (sizeof(machine::TaskState) - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 |
+             (tss >> 24 & 0xff) << 56;
     gdt[7] = tss >> 32;
     load_gdt({sizeof(gdt) - 1, __builtin_bit_cast(std::uint64_t, &gdt[0])});
     asm volatile(

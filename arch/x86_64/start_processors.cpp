@@ -110,8 +110,8 @@ void start_processors(BootInfo const& info) {
     std::span const code(quarry_trampoline, quarry_trampoline_end);
     auto const target = machine::physical_bytes(PhysAddr{TRAMPOLINE}, code.size());
     std::ranges::copy(code, target.begin());
-    auto& words = *machine::object_at<TrampolineWords>(
-        PhysAddr{TRAMPOLINE + static_cast<std::uint64_t>(quarry_trampoline_words - quarry_trampoline)});
+    auto& words = *machine::object_at<TrampolineWords>(PhysAddr{
+        TRAMPOLINE + static_cast<std::uint64_t>(quarry_trampoline_words - quarry_trampoline)});
     auto const root = PhysPage::containing(PhysAddr{TRAMPOLINE}).plus(1);
     make_start_tables(root);
     words.root = root.start().raw();

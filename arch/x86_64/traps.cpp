@@ -103,9 +103,8 @@ void handle_fault(Environment& environment, machine::SavedState& saved) {
         return;
     }
     if (has_upcall) {
-        fault.detail = Kernel::has_upcall_room(environment)
-                           ? "and its upcall stack is not writable"
-                           : "and its upcall stack is full";
+        fault.detail = Kernel::has_upcall_room(environment) ? "and its upcall stack is not writable"
+                                                            : "and its upcall stack is full";
     }
     the_kernel.end_by_fault(fault);
 }

@@ -69,7 +69,9 @@ Result<void> handle(Tag<abi::EnvDestroy>, Caller& caller, EnvRef env) {
             return busy;  // its processor is about to let go of it
         }
         auto const id = target.id;
-        { auto const found = std::move(env).take(); }
+        {
+            auto const found = std::move(env).take();
+        }
         return caller.kernel.reap(id);
     }
     abi::EnvStatus how{};

@@ -44,9 +44,7 @@ class OwnSpace {
 };
 
 // The bits of an entry for a mode without options or tag; 0 if it is not a right one.
-std::uint64_t entry_bits(std::uint64_t mode) {
-    return mode < 32 ? Pte::bits_of_mode(mode) : 0;
-}
+std::uint64_t entry_bits(std::uint64_t mode) { return mode < 32 ? Pte::bits_of_mode(mode) : 0; }
 constexpr std::uint64_t may_bits = Pte::may_write | Pte::may_execute;
 
 // What all entries have, and what any has.
@@ -87,8 +85,7 @@ void undo_map(Memory& memory, Run source, Run target, std::size_t count, Account
     machine::invalidate_all();
 }
 
-bool protect_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages,
-              std::uint64_t mode) {
+bool protect_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, std::uint64_t mode) {
     auto const bits = entry_bits(mode);
     if (id != 0 || bits == 0) {
         return false;
@@ -114,8 +111,7 @@ bool protect_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages,
     return true;
 }
 
-bool alloc_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages,
-              std::uint64_t mode) {
+bool alloc_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, std::uint64_t mode) {
     auto const bits = entry_bits(mode & ~(abi::page_option::if_absent.bits << 32));
     if (id != 0 || bits == 0) {
         return false;
@@ -146,8 +142,8 @@ bool alloc_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages,
     return true;
 }
 
-bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages,
-              std::uint64_t to_id, std::uint64_t to, std::uint64_t mode) {
+bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std::uint64_t to_id,
+             std::uint64_t to, std::uint64_t mode) {
     auto const bits = entry_bits(mode);
     if ((from_id | to_id) != 0 || bits == 0) {
         return false;
@@ -198,8 +194,8 @@ bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages,
     return true;
 }
 
-bool move_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages,
-              std::uint64_t to_id, std::uint64_t to, std::uint64_t mask) {
+bool move_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std::uint64_t to_id,
+              std::uint64_t to, std::uint64_t mask) {
     auto const bits = entry_bits(mask);
     if ((from_id | to_id) != 0 || (bits & Pte::present) == 0) {
         return false;
@@ -260,7 +256,8 @@ bool unmap_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
         address += page_bytes;
         // Frame 0 is nobody's, so that an absent page is not taken for one of the account's.
         auto& counts = memory.meta(old.frame()).counts;
-        bool const own = static_cast<AccountIndex>(counts.load(std::memory_order_relaxed)) == account;
+        bool const own =
+            static_cast<AccountIndex>(counts.load(std::memory_order_relaxed)) == account;
         if (!own || static_cast<std::int64_t>(counts.fetch_sub(FrameCounts::one_owner) -
                                               FrameCounts::one_owner) < 0) [[unlikely]] {
             absent += old.is_empty() ? 1 : 0;
@@ -356,7 +353,8 @@ Word page_alloc_shortcut(Word id, Word address, Word pages, Word mode, Word e, W
         auto& self = this_processor();
         OwnSpace const space(self);
         auto const* const table = space.alone() ? space.table(address) : nullptr;
-        if (table != nullptr && bits != 0 && Pte::load(OwnSpace::entry(*table, address)).is_empty() &&
+        if (table != nullptr && bits != 0 &&
+            Pte::load(OwnSpace::entry(*table, address)).is_empty() &&
             self.charge.take(space.account(), 1)) [[likely]] {
             auto& memory = the_kernel.memory;
             if (auto const number = self.frames.take_cached(); number != 0) [[likely]] {
@@ -378,14 +376,16 @@ Word page_unmap_shortcut(Word id, Word address, Word pages, Word d, Word e, Word
     if (id == 0 && unmap_run(id, address, pages)) [[likely]] {
         return 0;
     }
-    [[clang::musttail]] return quarry_full_table[abi::PageUnmap::index](id, address, pages, d, e, f);
+    [[clang::musttail]] return quarry_full_table[abi::PageUnmap::index](id, address, pages, d, e,
+                                                                        f);
 }
 
 Word page_move_shortcut(Word from_id, Word from, Word pages, Word to_id, Word to, Word mode) {
     if (move_run(from_id, from, pages, to_id, to, mode)) [[likely]] {
         return 0;
     }
-    [[clang::musttail]] return quarry_full_table[abi::PageMove::index](from_id, from, pages, to_id, to, mode);
+    [[clang::musttail]] return quarry_full_table[abi::PageMove::index](from_id, from, pages, to_id,
+                                                                       to, mode);
 }
 
 }  // namespace quarry

@@ -88,8 +88,8 @@ Result<void> handle(Tag<abi::WordWait>, Caller& caller, UserWord word, std::uint
     return deferred;
 }
 
-Result<std::uint64_t> handle(Tag<abi::WordWake>, Caller& caller, UserWord word,
-                             std::uint64_t count, std::uint64_t scope) {
+Result<std::uint64_t> handle(Tag<abi::WordWake>, Caller& caller, UserWord word, std::uint64_t count,
+                             std::uint64_t scope) {
     auto const key = TRY(key_of(caller, word, scope));
     return caller.kernel.wake_word(key, count);
 }

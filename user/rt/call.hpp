@@ -72,8 +72,8 @@ struct Stub<Call, std::tuple<Wires...>> {
         std::array<std::uint64_t, abi::argument_registers> words{};
         std::size_t used = 0;
         ((abi::Codec<Wires>::encode(values, &words[used]), used += abi::Codec<Wires>::words), ...);
-        return decode_result<typename Call::Value>(
-            raw_call<(abi::Codec<Wires>::words + ... + 0)>(Call::number, words[0], words[1], words[2], words[3], words[4], words[5]));
+        return decode_result<typename Call::Value>(raw_call<(abi::Codec<Wires>::words + ... + 0)>(
+            Call::number, words[0], words[1], words[2], words[3], words[4], words[5]));
     }
 };
 

@@ -27,8 +27,8 @@ Result<std::uint64_t> allocate_stack() {
     static constinit std::atomic<std::uint64_t> next = 0;
     constexpr std::uint64_t regions = 1u << 16;
     for (std::uint64_t tries = 0; tries < regions; ++tries) {
-        auto const region = abi::thread_stacks_base +
-                            next.fetch_add(1) % regions * abi::thread_stack_stride;
+        auto const region =
+            abi::thread_stacks_base + next.fetch_add(1) % regions * abi::thread_stack_stride;
         auto const done = page_alloc(own_space, {region + abi::page_bytes, thread_stack_pages},
                                      {abi::permission::write, abi::page_option::if_absent});
         if (done) {
@@ -53,8 +53,8 @@ Result<Thread> Thread::start(Function function, std::uint64_t argument) {
     auto* const start = reinterpret_cast<ThreadStart*>(top - 64);
     *start = {start, function, argument};
     auto const address = reinterpret_cast<std::uint64_t>(start);
-    auto const env = env_create(own_space, {reinterpret_cast<std::uint64_t>(&begin)},
-                                {address - 8}, address);
+    auto const env =
+        env_create(own_space, {reinterpret_cast<std::uint64_t>(&begin)}, {address - 8}, address);
     if (!env) {
         free_stack(region);
         return env.error();

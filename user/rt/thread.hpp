@@ -15,9 +15,7 @@ class Thread {
     // when the function returns.
     static Result<Thread> start(Function function, std::uint64_t argument = 0);
 
-    Thread(Thread&& other) noexcept : env_(other.env_), stack_(other.stack_) {
-        other.env_ = {};
-    }
+    Thread(Thread&& other) noexcept : env_(other.env_), stack_(other.stack_) { other.env_ = {}; }
     Thread& operator=(Thread&&) = delete;
     ~Thread() { join(); }
 

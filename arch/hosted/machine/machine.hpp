@@ -21,7 +21,7 @@
 namespace quarry {
 class Environment;
 struct Processor;
-}
+}  // namespace quarry
 
 namespace quarry::machine {
 

@@ -17,7 +17,7 @@
 namespace quarry {
 class Environment;
 struct Processor;
-}
+}  // namespace quarry
 
 namespace quarry::machine {
 

@@ -45,9 +45,13 @@ class Pte {
         return bits_of_perms[perms.bits() & 31] | perms.tag();
     }
     // The same for the five lowest bits of a mode as programs send it; 0 if they are not good.
-    static constexpr std::uint64_t bits_of_mode(std::uint64_t mode) { return bits_of_perms[mode & 31]; }
+    static constexpr std::uint64_t bits_of_mode(std::uint64_t mode) {
+        return bits_of_perms[mode & 31];
+    }
     // Tables are read by processors while another changes them.
-    static Pte load(Pte const& entry) { return Pte{__atomic_load_n(&entry.raw_, __ATOMIC_RELAXED)}; }
+    static Pte load(Pte const& entry) {
+        return Pte{__atomic_load_n(&entry.raw_, __ATOMIC_RELAXED)};
+    }
     static void store(Pte& entry, Pte now) {
         __atomic_store_n(&entry.raw_, now.raw_, __ATOMIC_RELAXED);
     }
@@ -77,7 +81,6 @@ class Pte {
     constexpr Pte with_perms(PagePerms perms) const { return leaf(user_frame(), perms, is_huge()); }
     constexpr std::uint64_t raw() const { return raw_; }
 
-
     // The `may` bits of an entry that allow what `perms` ask for and their own `may` bits.
     static constexpr std::uint64_t may_bits_of(PagePerms perms) {
         return bits_of(perms) & (may_write | may_execute);
@@ -88,11 +91,10 @@ class Pte {
         std::array<std::uint64_t, 32> table{};
         for (std::uint64_t bits = 0; bits < 32; ++bits) {
             if (auto const perms = PagePerms::parse(bits)) {
-                table[bits] = user | (perms->none() ? held : present) |
-                              (perms->write() ? writable : 0) |
-                              (perms->execute() ? 0 : no_execute) |
-                              (perms->may_write() ? may_write : 0) |
-                              (perms->may_execute() ? may_execute : 0);
+                table[bits] =
+                    user | (perms->none() ? held : present) | (perms->write() ? writable : 0) |
+                    (perms->execute() ? 0 : no_execute) | (perms->may_write() ? may_write : 0) |
+                    (perms->may_execute() ? may_execute : 0);
             }
         }
         return table;

@@ -33,8 +33,8 @@ std::uint64_t touch_with_known_registers(std::uint64_t address) {
         "cmp %%rax, %%rbx\n jne 1f\n xor %%eax, %%eax\n jmp 2f\n1: mov $1, %%eax\n2:\n"
         : "=a"(wrong), "+D"(address)
         :
-        : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-          "xmm7", "memory", "cc");
+        : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "xmm7",
+          "memory", "cc");
     return wrong;
 }
 }  // namespace

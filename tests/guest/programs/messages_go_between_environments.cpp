@@ -15,10 +15,9 @@ void serve(std::uint64_t) {
     options.window = {window, 4};
     auto message = ipc_receive({&options});
     while (message && message->words[0] != quit) {
-        auto const sum = message->words[0] + message->words[1] + message->words[2] +
-                         message->words[3];
-        auto const seen =
-            message->pages != 0 ? *reinterpret_cast<std::uint64_t const*>(window) : 0;
+        auto const sum =
+            message->words[0] + message->words[1] + message->words[2] + message->words[3];
+        auto const seen = message->pages != 0 ? *reinterpret_cast<std::uint64_t const*>(window) : 0;
         message = ipc_reply_receive(message->sender, sum, seen, message->pages, 0, {&options});
     }
 }

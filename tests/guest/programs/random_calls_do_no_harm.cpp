@@ -39,11 +39,11 @@ int main() {
         auto const call = random() % abi::call_table_slots;
         // Not those that end or stop the caller, may wait for ever, or print what lies in memory.
         constexpr std::array without{
-            abi::ConsoleWrite::index,    abi::ConsoleRead::index, abi::Exit::index,
-            abi::EnvStop::index,         abi::EnvDestroy::index,  abi::EnvWait::index,
+            abi::ConsoleWrite::index,    abi::ConsoleRead::index,  abi::Exit::index,
+            abi::EnvStop::index,         abi::EnvDestroy::index,   abi::EnvWait::index,
             abi::EnvSetUpcall::index,    abi::EnvInterrupt::index, abi::InterruptWait::index,
-            abi::Sleep::index,           abi::WordWait::index,    abi::IpcReceive::index,
-            abi::IpcReplyReceive::index, abi::IpcCall::index,     abi::IpcSend::index};
+            abi::Sleep::index,           abi::WordWait::index,     abi::IpcReceive::index,
+            abi::IpcReplyReceive::index, abi::IpcCall::index,      abi::IpcSend::index};
         if (std::ranges::find(without, call) != without.end()) {
             continue;
         }

@@ -10,9 +10,7 @@ namespace {
 using namespace quarry;
 using namespace quarry::test;
 
-void touch_nothing(std::uint64_t) {
-    *reinterpret_cast<int volatile*>(free_area) = 1;
-}
+void touch_nothing(std::uint64_t) { *reinterpret_cast<int volatile*>(free_area) = 1; }
 
 // Starts a thread with this upcall, and says how it ends.
 abi::EnvStatus end_with(abi::Upcall upcall) {
