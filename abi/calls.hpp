@@ -103,8 +103,10 @@ struct EnvSetUpcall
     : Call<"env_set_upcall", 0x0e,
            Parameters<Parameter<"env", EnvId>, Parameter<"upcall", In<Upcall>>>, std::uint64_t,
            Errors<Error::not_found, Error::not_allowed, Error::bad_buffer, Error::bad_address,
-                  Error::bad_argument, Error::ended, Error::out_of_frames, Error::out_of_account>,
-           "Says where the environment takes upcalls and returns the address of its control page "
+                  Error::bad_argument, Error::ended, Error::not_stopped, Error::out_of_frames,
+                  Error::out_of_account>,
+           "Says where the environment, the caller's or one that does not run, takes upcalls, and "
+           "returns the address of its control page "
            "(abi/upcall.hpp), which it gets with its first entry. Charges that page and the tables "
            "it needs."> {};
 

@@ -2,6 +2,8 @@
 // DESIGN.md, "Contracts: Upcalls".
 #pragma once
 
+#include "abi/types.hpp"
+
 #include <cstdint>
 
 namespace quarry::abi {
@@ -33,7 +35,11 @@ struct Control {
     std::uint64_t pending;  // bits posted and not taken; only the kernel's word counts
 };
 
-// Where control pages lie: one page for each slot of the table of environments.
-inline constexpr std::uint64_t control_base = 0x0000'7f80'0000'0000;
+// Where an environment's control page lies in its space: one page for each slot of the table of
+// environments.
+constexpr std::uint64_t control_address(EnvId env) {
+    constexpr std::uint64_t slots = 1u << 16;
+    return system_slot + env.value % slots * page_bytes;
+}
 
 }  // namespace quarry::abi

@@ -17,6 +17,15 @@ struct Caller {
     Kernel& kernel;
     Environment& environment;
     Space& space;
+
+    // The caller's own lock, tried: another environment's is held already.
+    Result<HeldLock> try_lock_self() const {
+        auto lock = HeldLock::try_take(*environment.lock);
+        if (!lock) {
+            return busy;
+        }
+        return lock;
+    }
 };
 
 // A space the caller may act on, locked: its own, or one that its space created. Two that are one

@@ -15,8 +15,8 @@ inline constexpr bool one_of = (std::same_as<Call, Calls> || ...);
 // After these the caller may not be the one to run next; the others return on the short path.
 template <typename Call>
 inline constexpr bool can_switch =
-    one_of<Call, abi::ConsoleRead, abi::EnvStart, abi::EnvStop, abi::EnvDestroy, abi::Exit,
-           abi::Yield, abi::EnvWait, abi::EnvInterrupt, abi::InterruptWait, abi::Sleep,
+    one_of<Call, abi::ConsoleRead, abi::SpaceDestroy, abi::EnvStart, abi::EnvStop, abi::EnvDestroy,
+           abi::Exit, abi::Yield, abi::EnvWait, abi::EnvInterrupt, abi::InterruptWait, abi::Sleep,
            abi::YieldTo, abi::WordWait, abi::WordWake, abi::IpcCall, abi::IpcSend, abi::IpcReceive,
            abi::IpcReplyReceive>;
 

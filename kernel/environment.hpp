@@ -97,7 +97,7 @@ static_assert(sizeof(Environment) <= page_bytes);
 
 // Where its control page lies in its space.
 inline UserPage control_page_of(Environment const& environment) {
-    return UserPage::containing(UserAddr{abi::control_base}).plus(environment.id.value & 0xffff);
+    return UserPage::containing(UserAddr{abi::control_address(environment.id)});
 }
 
 using EnvironmentQueue = IntrusiveList<Environment, &Environment::queue>;

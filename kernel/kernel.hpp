@@ -89,6 +89,8 @@ class Kernel {
     // Makes the caller wait; before that, whether bits or the deadline are there already.
     Result<void> block(Environment& caller, Wait wait, std::uint64_t what, std::uint64_t deadline,
                        bool interruptible);
+    // Takes it out of the deadlines, if it is among them.
+    static void cancel_deadline(Environment& environment);
     // Undoes block() for a caller that is in no structure yet.
     void unblock(Environment& caller);
     // Takes a blocked environment out of what it waits in; busy.
@@ -105,8 +107,6 @@ class Kernel {
     // Messages: kernel/messages.cpp. Caller and partner locked.
     Result<void> send(Environment& caller, Environment& to);
     Result<void> receive(Environment& caller);
-    // Whether receive() would not say `busy`.
-    Result<void> can_receive(Environment& caller);
     Result<void> reply(Environment& caller, Environment& to);
     // Words of memory: kernel/words.cpp.
     Result<void> wait_for_word(Environment& caller, WordKey key, UserIn<std::uint32_t> word,

@@ -1,5 +1,6 @@
 // How environments start, stop and end.
 #include "kernel/diagnostics.hpp"
+#include "kernel/dispatch.hpp"
 #include "kernel/kernel.hpp"
 #include "machine/machine.hpp"
 
@@ -33,8 +34,7 @@ Result<void> Kernel::stop(Environment& environment) {
     if (environment.state == abi::EnvState::blocked) {
         TRY(leave_wait(environment));
         environment.wait = Wait::none;
-        environment.saved.set_result(~std::uint64_t{0} -
-                                     static_cast<std::uint64_t>(Error::interrupted) + 1);
+        environment.saved.set_result(encode_error(Error::interrupted));
     }
     if (environment.queued_on != Environment::nowhere) {
         processors[environment.queued_on]->ready.remove(environment, environment.queued_on);

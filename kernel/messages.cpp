@@ -87,9 +87,7 @@ Result<void> Kernel::send(Environment& caller, Environment& to) {
         }
         return delivered;
     }
-    if (to.timer_on != Environment::nowhere) {
-        processors[to.timer_on]->deadlines.remove(to, to.timer_on);
-    }
+    cancel_deadline(to);
     if (!wants_reply) {
         end_wait(to, 0);
         return {};
@@ -124,9 +122,7 @@ Result<void> Kernel::receive(Environment& caller) {
                 caller.callers.push_back(*sender);
                 return deferred;
             }
-            if (sender->timer_on != Environment::nowhere) {
-                processors[sender->timer_on]->deadlines.remove(*sender, sender->timer_on);
-            }
+            cancel_deadline(*sender);
             end_wait(*sender, delivered ? 0 : encode_error(delivered.error()));
             if (delivered) {
                 return deferred;
@@ -157,16 +153,6 @@ Result<void> Kernel::receive(Environment& caller) {
     return deferred;
 }
 
-Result<void> Kernel::can_receive(Environment& caller) {
-    for (auto* sender = caller.senders.first(); sender != nullptr;
-         sender = caller.senders.after(*sender)) {
-        if (!environments.find(sender->id.value, true).object) {
-            return busy;
-        }
-    }
-    return {};
-}
-
 Result<void> Kernel::reply(Environment& caller, Environment& to) {
     if (to.state != abi::EnvState::blocked || to.wait != Wait::for_reply ||
         to.wait_for != caller.id.value) {
@@ -174,9 +160,7 @@ Result<void> Kernel::reply(Environment& caller, Environment& to) {
     }
     TRY(deliver(caller, to));
     caller.callers.remove(to);
-    if (to.timer_on != Environment::nowhere) {
-        processors[to.timer_on]->deadlines.remove(to, to.timer_on);
-    }
+    cancel_deadline(to);
     end_wait(to, 0, true);
     return {};
 }

@@ -12,21 +12,20 @@ void use_no_space(Processor& self) {
     machine::activate_kernel_space();
     self.active_root = {};
     if (self.active_in != nullptr) {
-        self.active_in->leave(std::uint64_t{1} << self.index);
+        self.active_in->leave(self.bit);
         self.active_in = nullptr;
     }
 }
 
 }  // namespace
 
-// A page call that runs now might
-// not have seen that, so its end is waited for: what it unmaps cannot be in this TLB any more.
+// A page call that runs now may not see that this processor begins to use the space, so its end is
+// waited for: what it unmaps cannot be in this TLB yet.
 void Kernel::use_space(Processor& self, Space& space) {
     if (self.active_root == space.root()) {
         return;
     }
-    auto const bit = std::uint64_t{1} << self.index;
-    space.active.enter(bit);
+    space.active.enter(self.bit);
     while (space.lock->is_taken()) [[unlikely]] {
         machine::spin_pause();
     }
@@ -35,7 +34,7 @@ void Kernel::use_space(Processor& self, Space& space) {
     self.active_in = &space.active;
     machine::activate(space.root());
     if (before != nullptr) {
-        before->leave(bit);
+        before->leave(self.bit);
     }
 }
 
@@ -44,9 +43,11 @@ void Kernel::kick(unsigned processor) { machine::interrupt_processor(*processors
 void Kernel::enqueue(Environment& environment) {
     auto& self = this_processor();
     self.ready.push(environment, self.index);
-    if (auto const idle = idle_.load() & ~processor_bit(); idle != 0) [[unlikely]] {
+    if (auto const idle = idle_.load() & ~self.bit; idle != 0) [[unlikely]] {
         kick(static_cast<unsigned>(std::countr_zero(idle)));
-    } else if (self.timer_at == TimerQueue::never) {
+    }
+    // Also then: the one that was woken may take something else.
+    if (self.timer_at == TimerQueue::never) {
         set_timer();
     }
 }
@@ -149,11 +150,10 @@ void Kernel::idle(Processor& self) {
     if (reclaim_step()) {
         return;
     }
-    auto const bit = processor_bit();
-    idle_.enter(bit);
+    idle_.enter(self.bit);
     // Whoever makes something runnable from here on sees that this one idles.
     bool work = false;
-    bool sleepers = !console.readers_waiting() ? false : true;
+    bool sleepers = console.readers_waiting();
     each_processor([&](Processor const& processor) {
         work = work || !processor.ready.empty();
         sleepers = sleepers || processor.deadlines.first() != TimerQueue::never;
@@ -168,7 +168,7 @@ void Kernel::idle(Processor& self) {
             self.stopped = !machine::wait_for_interrupt();
         }
     }
-    idle_.leave(bit);
+    idle_.leave(self.bit);
 }
 
 void Kernel::reschedule() {

@@ -40,12 +40,16 @@ Result<void> Kernel::block(Environment& caller, Wait wait, std::uint64_t what,
     return {};
 }
 
+void Kernel::cancel_deadline(Environment& environment) {
+    if (environment.timer_on != Environment::nowhere) {
+        processors[environment.timer_on]->deadlines.remove(environment, environment.timer_on);
+    }
+}
+
 void Kernel::unblock(Environment& caller) {
     caller.wait = Wait::none;
     caller.state = abi::EnvState::runnable;
-    if (caller.timer_on != Environment::nowhere) {
-        processors[caller.timer_on]->deadlines.remove(caller, caller.timer_on);
-    }
+    cancel_deadline(caller);
 }
 
 Result<void> Kernel::leave_wait(Environment& environment) {
@@ -80,9 +84,7 @@ Result<void> Kernel::leave_wait(Environment& environment) {
             break;
         }
     }
-    if (environment.timer_on != Environment::nowhere) {
-        processors[environment.timer_on]->deadlines.remove(environment, environment.timer_on);
-    }
+    cancel_deadline(environment);
     return {};
 }
 
@@ -143,9 +145,7 @@ void Kernel::wake_all(abi::EnvId target, Wait wait, Error result) {
             continue;
         }
         list_of(environment, waiter->wait).remove(*waiter);
-        if (waiter->timer_on != Environment::nowhere) {
-            processors[waiter->timer_on]->deadlines.remove(*waiter, waiter->timer_on);
-        }
+        cancel_deadline(*waiter);
         bool const awaited = waiter->wait == Wait::end || waiter->wait == Wait::off;
         end_wait(*waiter, awaited ? 0 : word);
     }

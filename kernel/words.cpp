@@ -71,10 +71,7 @@ std::uint64_t Kernel::wake_word(WordKey key, std::uint64_t count) {
         if (found.object != nullptr && found.object->state == abi::EnvState::blocked &&
             found.object->wait == Wait::word) {
             auto& environment = *found.object;
-            if (environment.timer_on != Environment::nowhere) {
-                processors[environment.timer_on]->deadlines.remove(environment,
-                                                                   environment.timer_on);
-            }
+            cancel_deadline(environment);
             end_wait(environment, 0);
             ++woken;
         }

@@ -5,19 +5,9 @@
 namespace quarry {
 namespace {
 
-// Another environment's lock is held: the caller's own is only tried.
-Result<HeldLock> lock_self(Caller const& caller) {
-    auto lock = HeldLock::try_take(*caller.environment.lock);
-    if (!lock) {
-        return busy;
-    }
-    return lock;
-}
-
-// Blocks the caller until the target is off the processor that runs it. `self` is the caller's
-// lock.
+// Blocks the caller until the target is off the processor that runs it.
 Result<void> wait_until_off(Caller& caller, Environment& target) {
-    auto const self = TRY(lock_self(caller));
+    auto const self = TRY(caller.try_lock_self());
     TRY(caller.kernel.block(caller.environment, Wait::off, target.id.value, 0, false));
     target.end_waiters.push_back(caller.environment);
     return deferred;
@@ -97,7 +87,7 @@ Result<void> handle(Tag<abi::EnvWait>, Caller& caller, EnvRef env, std::uint64_t
     if (&target == &caller.environment) {
         return Error::bad_argument;
     }
-    auto const self = TRY(lock_self(caller));
+    auto const self = TRY(caller.try_lock_self());
     TRY(caller.kernel.block(caller.environment, Wait::end, target.id.value, deadline, true));
     target.end_waiters.push_back(caller.environment);
     return deferred;

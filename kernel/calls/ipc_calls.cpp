@@ -1,5 +1,8 @@
 // Messages: kernel/messages.cpp does the work; here the caller's letter is written.
 #include "kernel/handlers.hpp"
+#include "machine/machine.hpp"
+
+#include <utility>
 
 namespace quarry {
 namespace {
@@ -7,15 +10,6 @@ namespace {
 using Options = UserMaybe<abi::IpcOptions>;
 
 constexpr std::uint64_t known_flags = abi::ipc_interruptible;
-
-// The caller's own lock, tried: the partner's may be held already.
-Result<HeldLock> lock_self(Caller const& caller) {
-    auto lock = HeldLock::try_take(*caller.environment.lock);
-    if (!lock) {
-        return busy;
-    }
-    return lock;
-}
 
 Result<void> write_letter(Caller& caller, std::array<std::uint64_t, 4> words, bool wants_reply,
                           Options const& options) {
@@ -40,7 +34,7 @@ Result<abi::Message> handle(Tag<abi::IpcCall>, Caller& caller, PeerRef to, std::
     if (&to.environment() == &caller.environment) {
         return Error::bad_argument;
     }
-    auto const self = TRY(lock_self(caller));
+    auto const self = TRY(caller.try_lock_self());
     TRY(write_letter(caller, {word0, word1, word2, word3}, true, options));
     TRY(caller.kernel.send(caller.environment, to.environment()));
     return deferred;
@@ -52,7 +46,7 @@ Result<void> handle(Tag<abi::IpcSend>, Caller& caller, PeerRef to, std::uint64_t
     if (&to.environment() == &caller.environment) {
         return Error::bad_argument;
     }
-    auto const self = TRY(lock_self(caller));
+    auto const self = TRY(caller.try_lock_self());
     TRY(write_letter(caller, {word0, word1, word2, word3}, false, options));
     return caller.kernel.send(caller.environment, to.environment());
 }
@@ -70,12 +64,25 @@ Result<abi::Message> handle(Tag<abi::IpcReplyReceive>, Caller& caller, PeerRef t
     if (&to.environment() == &caller.environment) {
         return Error::not_waiting;
     }
-    auto const self = TRY(lock_self(caller));
-    TRY(write_letter(caller, {word0, word1, word2, word3}, false, options));
-    // A sender that cannot be locked now must not be found out after the reply has gone.
-    TRY(caller.kernel.can_receive(caller.environment));
-    TRY(caller.kernel.reply(caller.environment, to.environment()));
-    TRY(caller.kernel.receive(caller.environment));
+    {
+        auto const partner = std::move(to);
+        auto const self = TRY(caller.try_lock_self());
+        TRY(write_letter(caller, {word0, word1, word2, word3}, false, options));
+        TRY(caller.kernel.reply(caller.environment, partner.environment()));
+    }
+    // The reply has gone, so from here on the call cannot begin again; and nobody's lock is held,
+    // so that what keeps receive() busy passes.
+    for (;;) {
+        {
+            auto const self = HeldLock::take(*caller.environment.lock);
+            auto const received = caller.kernel.receive(caller.environment);
+            if (received || received.error() != busy) {
+                TRY(received);
+                break;
+            }
+        }
+        machine::spin_pause();
+    }
     return deferred;
 }
 

@@ -47,20 +47,14 @@ class OwnSpace {
 std::uint64_t entry_bits(std::uint64_t mode) { return mode < 32 ? Pte::bits_of_mode(mode) : 0; }
 constexpr std::uint64_t may_bits = Pte::may_write | Pte::may_execute;
 
-// What all entries have, and what any has.
-struct Summary {
-    std::uint64_t all = ~std::uint64_t{0};
-    std::uint64_t any = 0;
-};
-Summary summary_of(Run run) {
-    Summary summary;
+// The bits that all entries have.
+std::uint64_t common_bits(Run run) {
+    auto all = ~std::uint64_t{0};
 #pragma clang loop unroll_count(4)
     for (auto const& entry : run) {
-        auto const raw = Pte::load(entry).raw();
-        summary.all &= raw;
-        summary.any |= raw;
+        all &= Pte::load(entry).raw();
     }
-    return summary;
+    return all;
 }
 bool is_empty(Run run) {
     std::uint64_t any = 0;
@@ -100,7 +94,7 @@ bool protect_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, s
         return false;
     }
     auto const needed = Pte::present | (bits & may_bits);
-    if ((summary_of(run).all & needed) != needed) {
+    if ((common_bits(run) & needed) != needed) {
         return false;
     }
     for (auto& entry : run) {
@@ -161,7 +155,7 @@ bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std
     }
     // All present, with the rights; nothing there, so that no range can overlap the other.
     auto const needed = Pte::present | (bits & may_bits);
-    if ((summary_of(source).all & needed) != needed || !is_empty(target)) {
+    if ((common_bits(source) & needed) != needed || !is_empty(target)) {
         return false;
     }
     auto& memory = the_kernel.memory;
@@ -209,7 +203,7 @@ bool move_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, st
     auto const source = OwnSpace::run(from_table, from, pages);
     auto const target = OwnSpace::run(to_table, to, pages);
     if (source.empty() || target.empty() || !is_empty(target) ||
-        (summary_of(source).all & Pte::present) == 0) {
+        (common_bits(source) & Pte::present) == 0) {
         return false;
     }
     auto& memory = the_kernel.memory;
@@ -301,10 +295,13 @@ bool unmap_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
 
 }  // namespace
 
-// One page is so common that it has a way of its own, without loops and calls.
+// One page is so common that it has a way of its own, without loops.
 
 Word page_protect_shortcut(Word id, Word address, Word pages, Word mode, Word e, Word f) {
-    if (pages == 1 && id == 0) [[likely]] {
+    if (pages != 1) {
+        [[clang::musttail]] return page_protect_runs(id, address, pages, mode, e, f);
+    }
+    if (id == 0) [[likely]] {
         auto const bits = entry_bits(mode);
         auto const needed = Pte::present | (bits & may_bits);
         OwnSpace const space(this_processor());
@@ -317,11 +314,15 @@ Word page_protect_shortcut(Word id, Word address, Word pages, Word mode, Word e,
             return 0;
         }
     }
-    [[clang::musttail]] return page_protect_runs(id, address, pages, mode, e, f);
+    [[clang::musttail]] return quarry_full_table[abi::PageProtect::index](id, address, pages, mode,
+                                                                          e, f);
 }
 
 Word page_map_shortcut(Word from_id, Word from, Word pages, Word to_id, Word to, Word mode) {
-    if (pages == 1 && (from_id | to_id) == 0) [[likely]] {
+    if (pages != 1) {
+        [[clang::musttail]] return page_map_runs(from_id, from, pages, to_id, to, mode);
+    }
+    if ((from_id | to_id) == 0) [[likely]] {
         auto const bits = entry_bits(mode);
         auto const needed = Pte::present | (bits & may_bits);
         OwnSpace const space(this_processor());
@@ -344,11 +345,15 @@ Word page_map_shortcut(Word from_id, Word from, Word pages, Word to_id, Word to,
             }
         }
     }
-    [[clang::musttail]] return page_map_runs(from_id, from, pages, to_id, to, mode);
+    [[clang::musttail]] return quarry_full_table[abi::PageMap::index](from_id, from, pages, to_id,
+                                                                      to, mode);
 }
 
 Word page_alloc_shortcut(Word id, Word address, Word pages, Word mode, Word e, Word f) {
-    if (pages == 1 && id == 0) [[likely]] {
+    if (pages != 1) {
+        [[clang::musttail]] return page_alloc_runs(id, address, pages, mode, e, f);
+    }
+    if (id == 0) [[likely]] {
         auto const bits = entry_bits(mode & ~(abi::page_option::if_absent.bits << 32));
         auto& self = this_processor();
         OwnSpace const space(self);
@@ -369,7 +374,8 @@ Word page_alloc_shortcut(Word id, Word address, Word pages, Word mode, Word e, W
             put_charge_back(space.account());
         }
     }
-    [[clang::musttail]] return page_alloc_runs(id, address, pages, mode, e, f);
+    [[clang::musttail]] return quarry_full_table[abi::PageAlloc::index](id, address, pages, mode, e,
+                                                                        f);
 }
 
 Word page_unmap_shortcut(Word id, Word address, Word pages, Word d, Word e, Word f) {

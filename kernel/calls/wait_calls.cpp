@@ -45,11 +45,14 @@ Result<std::uint64_t> handle(Tag<abi::EnvSetUpcall>, Caller& caller, EnvRef env,
     TRY(check(wanted, env.environment().space().user_top()));
     TRY(env.live());
     auto& target = env.environment();
+    if (target.on != Environment::nowhere && &target != &caller.environment) {
+        return Error::not_stopped;  // its processor's entry code may be reading the old one
+    }
     if (target.control == nullptr && wanted.entry != 0) {
         TRY(caller.kernel.give_control_page(target));
     }
     target.upcall = wanted;
-    return abi::control_base + slot_of_id(target.id.value) * page_bytes;
+    return control_page_of(target).start().raw();
 }
 
 Result<void> handle(Tag<abi::EnvInterrupt>, Caller& caller, EnvRef env, std::uint64_t bits) {

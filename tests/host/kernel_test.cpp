@@ -41,7 +41,20 @@ TEST(FrameAllocator, OneFrameOfABlockInUseIsNo2MiBFrame) {
     EXPECT_TRUE(frames.allocate_huge().has_value());
 }
 
+TEST(Locks, TakenOutOfOrderAreFound) {
+    TestMachine machine;
+    SpinLock later{Rank::frames};
+    SpinLock earlier{Rank::space};
+    EXPECT_DEATH(
+        {
+            LockGuard const first(later);
+            LockGuard const second(earlier);
+        },
+        "out of order");
+}
+
 TEST(IdTable, AnIdIsNeverGivenTwice) {
+    TestMachine machine;  // a lock wants a processor
     IdTable<int, 4, Rank::space> table;
     int object = 0;
     std::set<std::uint64_t> seen;

@@ -150,7 +150,7 @@ def gdb_helpers_print_the_kernel() -> None:
             [str(qemu.ROOT / "tools" / "debug.sh"), "--program", "null_write_ends_the_program"],
             check=False, capture_output=True, text=True, timeout=120,
             env=os.environ | {"GDB_COMMANDS": str(commands)})
-    for pattern in (r"space 10000  null_write_ends_the_program", r"\* env 10000 .* runnable",
+    for pattern in (r"space 10000  null_write_ends_the_program", r"0 env 10000 .* runnable",
                     r"frames: \d+ free of \d+", r"PML4 \[  0\] = [0-9a-f]{16}  present write user",
                     r"PT   \[\d*\s*\d*\] = [0-9a-f]{16}  present user"):
         if not re.search(pattern, result.stdout):

@@ -12,8 +12,7 @@ constinit InterruptHandler interrupt_handler = nullptr;
 constinit bool main_is_prepared = false;
 
 abi::Control& control_of_caller() {
-    auto const id = env_self()->value;
-    return *reinterpret_cast<abi::Control*>(abi::control_base + (id & 0xffff) * abi::page_bytes);
+    return *reinterpret_cast<abi::Control*>(abi::control_address(*env_self()));
 }
 
 // Without an upcall the kernel reports the fault, when the instruction is made again, and ends the

@@ -22,6 +22,19 @@ void serve(std::uint64_t) {
     }
 }
 
+// Asks the environment twice and ends with what came back.
+void ask_twice(std::uint64_t env) {
+    abi::EnvId const to{env};
+    auto const first = ipc_call(to, 1, 0, 0, 0, {});
+    auto const second = ipc_call(to, 2, 0, 0, 0, {});
+    exit_program(first && second ? static_cast<int>(first->words[0] + second->words[0]) : 0);
+}
+
+bool is_blocked(abi::EnvId env) {
+    abi::EnvStatus status{};
+    return env_status(env, {&status}) && status.state == abi::EnvState::blocked;
+}
+
 void receive_nothing(std::uint64_t) { (void)sleep_until(1u << 30); }
 }  // namespace
 
@@ -74,6 +87,23 @@ int main() {
             },
             deaf->env().value);
         check_error(ipc_receive({&options}), Error::ended, "the partner was killed");
+    }
+    {
+        auto asker = Thread::start(ask_twice, env_self()->value);
+        while (!is_blocked(asker->env())) {
+            (void)yield();
+        }
+        check_error(ipc_reply_receive(asker->env(), 0, 0, 0, 0, {}), Error::not_waiting,
+                    "a reply to a call that was not received yet");
+        check(ipc_receive({}).has_value(), "its first call");
+        abi::IpcOptions options{};
+        options.from = asker->env();
+        auto const next = ipc_reply_receive(asker->env(), 30, 0, 0, 0, {&options});
+        check(next && next->words[0] == 2, "the answer, and the next call of the same one");
+        options.deadline = 1;
+        check_error(ipc_reply_receive(asker->env(), 4, 0, 0, 0, {&options}), Error::timed_out,
+                    "the answer, and nothing more");
+        check(asker->join().exit_status == 34, "both answers came");
     }
     return 0;
 }
