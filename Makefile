@@ -5,7 +5,7 @@ SHELL = /bin/bash
 export QUARRY_PRESET = $(PRESET)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run grade gdb iso debug release format lint bench soak clean
+.PHONY: help setup build run grade gdb iso debug release format lint bench bench-kernel soak clean
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
@@ -13,6 +13,7 @@ help:
 	@echo "make gdb [PROGRAM=name ARGS='…']               QEMU stopped, gdb attached, helpers loaded"
 	@echo "make iso                                       an image that boots by BIOS and by UEFI"
 	@echo "make bench                                     what things cost, in guest instructions"
+	@echo "make bench-kernel                              only the kernel's mechanisms, beside others'"
 	@echo "make soak [CALLS=1000000000]                   the model check, for hours"
 	@echo "make debug | release                           build that preset"
 	@echo "make format | lint                             format the sources; check them"
@@ -50,6 +51,9 @@ debug release: setup
 
 bench: setup build
 	@tools/bench.py
+
+bench-kernel: setup build
+	@tools/bench.py --kernel
 
 CALLS ?= 1000000000
 soak: setup $(BUILD)/build.ninja

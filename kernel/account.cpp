@@ -102,11 +102,12 @@ Result<void> AccountTable::charge_slowly(AccountIndex index, std::uint64_t pages
             return Error::out_of_account;
         }
         account.used += pages;
-        // Some more for the next ones, unless the account is nearly used up: then every processor
-        // must see what is left.
-        if (account.limit - account.used > 4 * ChargeInHand::chunk) {
-            account.used += ChargeInHand::chunk;
-            other = hand.exchange({index, ChargeInHand::chunk});
+        // Some more for the next ones: a part of what is left, so that little is in hand when the
+        // account is nearly used up. A charge that would fail takes it back.
+        auto const ahead = std::min((account.limit - account.used) / 8, ChargeInHand::chunk);
+        if (ahead != 0) {
+            account.used += ahead;
+            other = hand.exchange({index, ahead});
             if (other.account == index) {
                 account.used -= other.pages;
                 other = {};

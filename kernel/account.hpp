@@ -58,7 +58,7 @@ class ChargeInHand {
         return 0;
     }
 
-    static constexpr std::uint64_t chunk = 1024;  // pages taken ahead
+    static constexpr std::uint64_t chunk = 1024;  // pages taken ahead at most
     static constexpr std::uint64_t most = 8192;
 
   private:

@@ -43,17 +43,21 @@ class PageTables {
     PageTables(PhysPage root, LeafCaches& caches) : root_(root), caches_(&caches) {}
     PhysPage root() const { return root_; }
 
-    // The level 0 table of a page, from the two that were used last; null if there is none. With
-    // `keep` that one stays, for a call that uses both.
-    LeafCache const* leaf(UserPage page, LeafCache const* keep = nullptr) const {
+    // The level 0 table of a page, if it is one of the two that were used last; else null.
+    LeafCache const* recent_leaf(UserPage page) const {
         auto const region = page.number() / machine::entries_per_table;
-        auto& [first, second] = *caches_;
+        auto const& [first, second] = *caches_;
         if (first.region == region) [[likely]] {
             return &first;
         }
-        if (second.region == region) {
-            return &second;
+        return second.region == region ? &second : nullptr;
+    }
+    // The same, looked for in the tables too. With `keep` that one stays, for a call that uses both.
+    LeafCache const* leaf(UserPage page, LeafCache const* keep = nullptr) const {
+        if (auto const* const recent = recent_leaf(page)) [[likely]] {
+            return recent;
         }
+        auto& [first, second] = *caches_;
         return fill(keep == &first ? second : first, page);
     }
     // A table was taken out.

@@ -106,16 +106,17 @@ def main() -> int:
         print(kernel_table())
         return 0
     print("Counting (two runs, a few seconds each)...", file=sys.stderr)
-    text = table()
-    if text != table():
+    text, kernel = table(), kernel_table()
+    if (text, kernel) != (table(), kernel_table()):
         print("bench: two runs differ; the counts are not repeatable", file=sys.stderr)
         return 1
-    print(text)
+    print(f"{text}\n\n{kernel}")
     if arguments.record:
         (qemu.ROOT / "bench" / "results.md").write_text(
             "# What things cost\n\nGuest instructions, median of 100, a string instruction counted "
             "once; raw counts its every iteration.\nPrinted by `make bench`; docs/measuring.md says "
-            f"how.\n\n{text}\n", encoding="utf-8")
+            f"how.\n\n{text}\n\n## The kernel's mechanisms\n\nPrinted by `make bench-kernel`, with the "
+            f"goals and what others need on the same emulator.\n\n{kernel}\n", encoding="utf-8")
     return 0
 
 

@@ -23,7 +23,16 @@ void receive_keys() {
 
 namespace quarry::machine {
 
+// One piece of text at a time. A processor that fails while it prints must still say so, and so
+// must the others: who waits long prints all the same.
 void console_write(std::string_view text) {
+    static constinit SpinLock output{Rank::output};
+    constexpr int patience = 1'000'000;
+    auto lock = HeldLock::try_take(output);
+    for (int i = 0; !lock && i < patience; ++i) {
+        spin_pause();
+        lock = HeldLock::try_take(output);
+    }
     x86::console_port.write(text);
     x86::screen_write(text);
 }

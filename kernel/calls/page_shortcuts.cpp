@@ -25,6 +25,13 @@ class OwnSpace {
         }
         return space_.tables().leaf(UserPage::numbered(address >> page_shift), keep);
     }
+    // The same if it is at hand.
+    LeafCache const* recent_table(std::uint64_t address) const {
+        if (address % page_bytes != 0 || address >= space_.user_top().raw()) [[unlikely]] {
+            return nullptr;
+        }
+        return space_.tables().recent_leaf(UserPage::numbered(address >> page_shift));
+    }
     // The entries of these pages; empty if they are not all in the table.
     static Run run(LeafCache const* table, std::uint64_t address, std::uint64_t pages) {
         auto const offset = (address >> page_shift) % machine::entries_per_table;
@@ -265,10 +272,6 @@ bool unmap_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
     return true;
 }
 
-[[gnu::noinline]] void put_charge_back(AccountIndex account) {
-    the_kernel.memory.accounts.uncharge(account, 1);
-}
-
 [[gnu::noinline]] Word page_protect_runs(Word id, Word address, Word pages, Word mode, Word e,
                                          Word f) {
     if (protect_run(id, address, pages, mode)) {
@@ -293,89 +296,136 @@ bool unmap_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
     return quarry_full_table[abi::PageAlloc::index](id, address, pages, mode, e, f);
 }
 
+// One page is so common that it has a way of its own, without loops and calls, for where the table
+// is at hand.
+enum class Outcome : std::uint8_t { done, not_at_hand, declined };
+
+[[gnu::always_inline]] inline Outcome protect_one(Word address, Word mode) {
+    auto const bits = entry_bits(mode);
+    auto const needed = Pte::present | (bits & may_bits);
+    OwnSpace const space(this_processor());
+    if (!space.alone() || bits == 0) {
+        return Outcome::declined;
+    }
+    auto const* const table = space.recent_table(address);
+    if (table == nullptr) {
+        return Outcome::not_at_hand;
+    }
+    auto& entry = OwnSpace::entry(*table, address);
+    auto const old = Pte::load(entry).raw();
+    if ((old & needed) != needed) {
+        return Outcome::declined;
+    }
+    Pte::store(entry, Pte::from_raw((old & Pte::address_mask) | bits));
+    machine::invalidate(UserPage::containing(UserAddr{address}));
+    return Outcome::done;
+}
+
+[[gnu::always_inline]] inline Outcome map_one(Word from, Word to, Word mode) {
+    auto const bits = entry_bits(mode);
+    auto const needed = Pte::present | (bits & may_bits);
+    OwnSpace const space(this_processor());
+    if (!space.alone() || bits == 0) {
+        return Outcome::declined;
+    }
+    auto const* const source = space.recent_table(from);
+    auto const* const target = space.recent_table(to);
+    if (source == nullptr || target == nullptr) {
+        return Outcome::not_at_hand;
+    }
+    auto& memory = the_kernel.memory;
+    auto const old = Pte::load(OwnSpace::entry(*source, from)).raw();
+    auto& entry = OwnSpace::entry(*target, to);
+    if ((old & needed) != needed || !Pte::load(entry).is_empty()) {
+        return Outcome::declined;
+    }
+    auto& counts = memory.meta(Pte::from_raw(old).frame()).counts;
+    FrameCounts const now{counts.load(std::memory_order_relaxed)};
+    if (static_cast<AccountIndex>(now.word()) != space.account() ||
+        now.owner_mappings() >= FrameCounts::max_owner_mappings) {
+        return Outcome::declined;
+    }
+    counts.fetch_add(FrameCounts::one_owner);
+    Pte::store(entry,
+               Pte::from_raw((old & (Pte::address_mask | (bits & may_bits))) | (bits & ~may_bits)));
+    add_live(memory, target->table, 1);
+    return Outcome::done;
+}
+
+[[gnu::always_inline]] inline Outcome alloc_one(Word address, Word mode) {
+    auto const bits = entry_bits(mode & ~(abi::page_option::if_absent.bits << 32));
+    auto& self = this_processor();
+    OwnSpace const space(self);
+    if (!space.alone() || bits == 0) {
+        return Outcome::declined;
+    }
+    auto const* const table = space.recent_table(address);
+    if (table == nullptr) {
+        return Outcome::not_at_hand;
+    }
+    auto& entry = OwnSpace::entry(*table, address);
+    if (!Pte::load(entry).is_empty()) {
+        return Outcome::declined;
+    }
+    auto const number = self.frames.take_cached();
+    if (number == 0) {
+        return Outcome::not_at_hand;  // alloc_run refills the cache
+    }
+    auto& memory = the_kernel.memory;
+    auto const frame = PhysPage::numbered(number);
+    if (!self.charge.take(space.account(), 1)) {
+        memory.free_page(frame);
+        return Outcome::declined;
+    }
+    machine::zero_frames(frame, 1);
+    memory.meta(frame).reset(FrameKind::user, FrameCounts::owned(space.account()));
+    Pte::store(entry, Pte::from_raw(frame.start().raw() | bits));
+    add_live(memory, table->table, 1);
+    return Outcome::done;
+}
+
 }  // namespace
 
-// One page is so common that it has a way of its own, without loops.
-
 Word page_protect_shortcut(Word id, Word address, Word pages, Word mode, Word e, Word f) {
-    if (pages != 1) {
-        [[clang::musttail]] return page_protect_runs(id, address, pages, mode, e, f);
-    }
-    if (id == 0) [[likely]] {
-        auto const bits = entry_bits(mode);
-        auto const needed = Pte::present | (bits & may_bits);
-        OwnSpace const space(this_processor());
-        auto const* const table = space.alone() ? space.table(address) : nullptr;
-        if (table != nullptr && bits != 0 &&
-            (Pte::load(OwnSpace::entry(*table, address)).raw() & needed) == needed) [[likely]] {
-            auto& entry = OwnSpace::entry(*table, address);
-            Pte::store(entry, Pte::from_raw((Pte::load(entry).raw() & Pte::address_mask) | bits));
-            machine::invalidate(UserPage::containing(UserAddr{address}));
+    if (pages == 1 && id == 0) [[likely]] {
+        auto const outcome = protect_one(address, mode);
+        if (outcome == Outcome::done) [[likely]] {
             return 0;
         }
+        if (outcome == Outcome::declined) {
+            [[clang::musttail]] return quarry_full_table[abi::PageProtect::index](
+                id, address, pages, mode, e, f);
+        }
     }
-    [[clang::musttail]] return quarry_full_table[abi::PageProtect::index](id, address, pages, mode,
-                                                                          e, f);
+    [[clang::musttail]] return page_protect_runs(id, address, pages, mode, e, f);
 }
 
 Word page_map_shortcut(Word from_id, Word from, Word pages, Word to_id, Word to, Word mode) {
-    if (pages != 1) {
-        [[clang::musttail]] return page_map_runs(from_id, from, pages, to_id, to, mode);
-    }
-    if ((from_id | to_id) == 0) [[likely]] {
-        auto const bits = entry_bits(mode);
-        auto const needed = Pte::present | (bits & may_bits);
-        OwnSpace const space(this_processor());
-        auto const* const source = space.alone() ? space.table(from) : nullptr;
-        auto const* const target = source != nullptr ? space.table(to, source) : nullptr;
-        if (target != nullptr && bits != 0 && Pte::load(OwnSpace::entry(*target, to)).is_empty())
-            [[likely]] {
-            auto& memory = the_kernel.memory;
-            auto const old = Pte::load(OwnSpace::entry(*source, from)).raw();
-            auto& counts = memory.meta(Pte::from_raw(old).frame()).counts;
-            auto const word = counts.load(std::memory_order_relaxed);
-            if ((old & needed) == needed && static_cast<AccountIndex>(word) == space.account() &&
-                FrameCounts{word}.owner_mappings() < FrameCounts::max_owner_mappings) [[likely]] {
-                counts.fetch_add(FrameCounts::one_owner);
-                auto const kept = Pte::address_mask | (bits & may_bits);
-                Pte::store(OwnSpace::entry(*target, to),
-                           Pte::from_raw((old & kept) | (bits & ~may_bits)));
-                add_live(memory, target->table, 1);
-                return 0;
-            }
+    if (pages == 1 && (from_id | to_id) == 0) [[likely]] {
+        auto const outcome = map_one(from, to, mode);
+        if (outcome == Outcome::done) [[likely]] {
+            return 0;
+        }
+        if (outcome == Outcome::declined) {
+            [[clang::musttail]] return quarry_full_table[abi::PageMap::index](from_id, from, pages,
+                                                                              to_id, to, mode);
         }
     }
-    [[clang::musttail]] return quarry_full_table[abi::PageMap::index](from_id, from, pages, to_id,
-                                                                      to, mode);
+    [[clang::musttail]] return page_map_runs(from_id, from, pages, to_id, to, mode);
 }
 
 Word page_alloc_shortcut(Word id, Word address, Word pages, Word mode, Word e, Word f) {
-    if (pages != 1) {
-        [[clang::musttail]] return page_alloc_runs(id, address, pages, mode, e, f);
-    }
-    if (id == 0) [[likely]] {
-        auto const bits = entry_bits(mode & ~(abi::page_option::if_absent.bits << 32));
-        auto& self = this_processor();
-        OwnSpace const space(self);
-        auto const* const table = space.alone() ? space.table(address) : nullptr;
-        if (table != nullptr && bits != 0 &&
-            Pte::load(OwnSpace::entry(*table, address)).is_empty() &&
-            self.charge.take(space.account(), 1)) [[likely]] {
-            auto& memory = the_kernel.memory;
-            if (auto const number = self.frames.take_cached(); number != 0) [[likely]] {
-                auto const frame = PhysPage::numbered(number);
-                machine::zero_frames(frame, 1);
-                memory.meta(frame).reset(FrameKind::user, FrameCounts::owned(space.account()));
-                Pte::store(OwnSpace::entry(*table, address),
-                           Pte::from_raw(frame.start().raw() | bits));
-                add_live(memory, table->table, 1);
-                return 0;
-            }
-            put_charge_back(space.account());
+    if (pages == 1 && id == 0) [[likely]] {
+        auto const outcome = alloc_one(address, mode);
+        if (outcome == Outcome::done) [[likely]] {
+            return 0;
+        }
+        if (outcome == Outcome::declined) {
+            [[clang::musttail]] return quarry_full_table[abi::PageAlloc::index](id, address, pages,
+                                                                                mode, e, f);
         }
     }
-    [[clang::musttail]] return quarry_full_table[abi::PageAlloc::index](id, address, pages, mode, e,
-                                                                        f);
+    [[clang::musttail]] return page_alloc_runs(id, address, pages, mode, e, f);
 }
 
 Word page_unmap_shortcut(Word id, Word address, Word pages, Word d, Word e, Word f) {

@@ -111,6 +111,40 @@ TEST(PageCalls, ADroppedWriteRightHoldsAtOnce) {
     EXPECT_FALSE(machine::copy_out(UserAddr{address}, {&value, 1}));
 }
 
+TEST(PageCalls, AMovedPageIsUnusableWhereItWas) {
+    TestMachine machine;
+    machine.boot();
+    constexpr auto target = address + 100 * page_bytes;
+    // Neighbours keep the table: this is the short way.
+    ASSERT_EQ(machine.call<abi::PageAlloc>(0, address, 9, write), 0u);
+    for (auto const pages : {std::uint64_t{1}, std::uint64_t{3}}) {
+        std::byte value{};
+        ASSERT_TRUE(machine::copy_in({&value, 1}, UserAddr{address}));  // now in the TLB
+        ASSERT_EQ(machine.call<abi::PageMove>(0, address, pages, 0, target, write), 0u);
+        EXPECT_FALSE(machine::copy_in({&value, 1}, UserAddr{address}));
+        ASSERT_EQ(machine.call<abi::PageMove>(0, target, pages, 0, address, write), 0u);
+    }
+    EXPECT_EQ(machine.check(), "");
+}
+
+TEST(Accounts, AnotherMappingOfAnothersFrameCostsAPage) {
+    TestMachine machine;
+    auto& root = machine.boot();
+    auto const child_id = machine.call<abi::SpaceCreate>(100, 0, 0);
+    ASSERT_EQ(machine.call<abi::PageAlloc>(child_id, address, 4, write), 0u);
+    ASSERT_EQ(machine.call<abi::PageMap>(child_id, address, 4, 0, address, write), 0u);
+    for (auto const pages : {std::uint64_t{1}, std::uint64_t{3}}) {
+        auto const used = [&] {
+            return the_kernel.memory.accounts.status(root.space().account()).used_pages;
+        };
+        auto const before = used();
+        auto const target = address + (8 + pages) * page_bytes;
+        ASSERT_EQ(machine.call<abi::PageMap>(0, address, pages, 0, target, write), 0u);
+        EXPECT_EQ(used(), before + pages);
+        EXPECT_EQ(machine.check(), "");
+    }
+}
+
 TEST(Accounts, NobodyPinsMemoryAtAnothersCost) {
     TestMachine machine;
     auto& root = machine.boot();

@@ -11,6 +11,7 @@ from .common import Failed, Job, Outcome, last_lines, save_console, single
 
 SOURCES = qemu.ROOT / "tests" / "guest" / "programs"
 SUITE_MEMORY_MIB = 128
+PROCESSORS = (1, 2, 8)
 
 
 def expectation(source: pathlib.Path) -> tuple[str, list[str]]:
@@ -38,24 +39,26 @@ def judge(name: str, console: str) -> str:
     return ""
 
 
-def boot_suite(names: list[str]) -> qemu.Result:
+def boot_suite(names: list[str], processors: int = 1) -> qemu.Result:
     """One boot that runs these tests."""
     with tempfile.TemporaryDirectory() as folder:
         archive = pathlib.Path(folder) / "archive"
         qemu.make_archive(archive, ["suite", *names], {})
         return qemu.run(["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append",
-                         " ".join(["suite", *names])], memory_mib=SUITE_MEMORY_MIB)
+                         " ".join(["suite", *names])], memory_mib=SUITE_MEMORY_MIB,
+                        extra=["-smp", str(processors)])
 
 
-def _suite(names: list[str]) -> list[Outcome]:
+def _suite(names: list[str], processors: int) -> list[Outcome]:
     begin = time.monotonic()
-    result = boot_suite(names)
-    save_console("suite", result)
+    result = boot_suite(names, processors)
+    save_console(f"suite-{processors}", result)
     seconds = (time.monotonic() - begin) / len(names)
     outcomes = []
     for name in names:
         problem = judge(name, result.console)
-        outcomes.append(Outcome("guest", name, not problem, problem, seconds))
+        shown = name if processors == 1 else f"{name} [{processors} processors]"
+        outcomes.append(Outcome("guest", shown, not problem, problem, seconds))
     return outcomes
 
 
@@ -66,10 +69,10 @@ def _repeats(names: list[str]) -> None:
 
 
 def jobs(only: str) -> list[Job]:
-    """The suite, in one boot."""
+    """The suite, in one boot for each number of processors."""
     every = sorted(path.stem for path in SOURCES.glob("*.cpp"))
     names = [name for name in every if only in name]
-    found = [Job(lambda: _suite(names))] if names else []
+    found = [Job(lambda count=count: _suite(names, count)) for count in PROCESSORS if names]
     if only in "runs_repeat_exactly":
         chosen = ["clock_goes_forward", "one_new_step_by_step", "null_write_ends_the_program"]
         found.append(single("guest", "runs_repeat_exactly", lambda: _repeats(chosen)))
