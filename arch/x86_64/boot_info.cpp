@@ -2,6 +2,7 @@
 
 #include "arch/x86_64/layout.hpp"
 #include "base/bytes.hpp"
+#include "kernel/frame_meta.hpp"
 #include "machine/machine.hpp"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ void BootInfo::add_usable(PhysAddr start, std::uint64_t bytes) {
     // The first MiB is left to firmware and, later, to the start of other processors.
     constexpr std::uint64_t low_memory = 1 << 20;
     auto const first = std::max(start.raw(), low_memory);
-    auto const end = start.raw() + bytes;
+    auto const end = std::min(start.raw() + bytes, max_frames * page_bytes);
     if (end > first && usable_count < max_ranges) {
         usable[usable_count++] = {PhysAddr{first}, end - first};
     }
