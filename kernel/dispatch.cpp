@@ -29,10 +29,9 @@ std::uint64_t encode(Result<T> const& result) {
     if (!result) {
         return encode_error(result.error());
     }
-    if constexpr (std::same_as<T, void>) {
+    // A message goes from saved registers to saved registers, not through here.
+    if constexpr (std::same_as<T, void> || std::same_as<T, abi::Message>) {
         return 0;
-    } else if constexpr (std::same_as<T, abi::Message>) {
-        return 0;  // never: a message goes from saved registers to saved registers
     } else if constexpr (requires { result->value; }) {
         return result->value;
     } else {
