@@ -15,10 +15,13 @@ struct ConsoleWrite
            "Writes at most 512 bytes to the console and returns how many. Stubs loop."> {};
 
 struct ConsoleRead
-    : Call<"console_read", 0x01, Parameters<Parameter<"to", OutBuffer>>, std::uint64_t,
-           Errors<Error::bad_buffer, Error::again>,
+    : Call<"console_read", 0x01,
+           Parameters<Parameter<"to", OutBuffer>, Parameter<"deadline", std::uint64_t>>,
+           std::uint64_t,
+           Errors<Error::bad_buffer, Error::again, Error::timed_out, Error::interrupted>,
            "Reads what has been typed, at most the buffer's size, and returns how many bytes. With "
-           "nothing typed the caller blocks until a key comes and then gets `again`."> {};
+           "nothing typed the caller blocks until a key comes and then gets `again`. A deadline in "
+           "the past means: only what is there."> {};
 
 struct EnvSelf
     : Call<"env_self", 0x02, Parameters<>, EnvId, Errors<>,
@@ -30,14 +33,16 @@ struct SpaceSelf
 struct SpaceCreate
     : Call<
           "space_create", 0x04,
-          Parameters<Parameter<"account_pages", std::uint64_t>, Parameter<"name", InBuffer>>,
+          Parameters<Parameter<"account_pages", std::uint64_t>, Parameter<"options", SpaceOptions>,
+                     Parameter<"name", InBuffer>>,
           SpaceId,
-          Errors<Error::bad_buffer, Error::out_of_frames, Error::out_of_account,
-                 Error::out_of_slots>,
+          Errors<Error::bad_argument, Error::bad_buffer, Error::out_of_frames,
+                 Error::out_of_account, Error::out_of_slots>,
           "Creates an empty space that the caller's space has the right over. With 0 it shares the "
           "caller's account; otherwise it gets its own, with that many pages split from the "
-          "caller's. Charges two pages to the new space's account. Diagnostics call it `name`, of "
-          "which the first 64 bytes count."> {};
+          "caller's. Charges two pages to the new space's account, one more for `views`. Options: "
+          "views, self_map, jos (abi/view.hpp). Diagnostics call it `name`, of which the first 64 "
+          "bytes count."> {};
 
 struct SpaceDestroy
     : Call<"space_destroy", 0x05, Parameters<Parameter<"space", EndingSpaceId>>, void,

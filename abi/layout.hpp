@@ -21,6 +21,17 @@ inline constexpr std::uint64_t user_end = canonical_limit - page_bytes;
 inline constexpr std::uint64_t system_slot = 0x0000'7f80'0000'0000;
 inline constexpr std::uint64_t native_user_top = system_slot;
 
+// A space with a self-map has one more slot for it.
+inline constexpr std::uint64_t self_map_user_top = system_slot - (std::uint64_t{1} << 39);
+
+// JOS's layout, as its 64-bit descendants have it.
+inline constexpr std::uint64_t jos_user_top = 0x80'0080'0000;
+inline constexpr std::uint64_t jos_stack_top = jos_user_top - 2 * page_bytes;
+inline constexpr std::uint64_t jos_stack_pages = 4;
+// Programs probe the kernel at these two; the second one lies above the user top.
+inline constexpr std::uint64_t jos_probe_low = 0xf010'0000;
+inline constexpr std::uint64_t jos_probe_high = 0x80'0400'0000;
+
 // Native programs, by convention of the loader and of user/rt (not fixed by the kernel).
 inline constexpr std::uint64_t program_base = 0x0000'0000'0040'0000;
 inline constexpr std::uint64_t heap_base = 0x0000'1000'0000'0000;

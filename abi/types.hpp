@@ -83,6 +83,20 @@ struct WordAddress {
     std::uint32_t const* address = nullptr;
 };
 
+// What a new space has beyond page tables. See abi/view.hpp for views and self-map.
+struct SpaceOptions {
+    std::uint64_t bits = 0;
+    friend constexpr SpaceOptions operator|(SpaceOptions a, SpaceOptions b) {
+        return {a.bits | b.bits};
+    }
+};
+namespace space_option {
+inline constexpr SpaceOptions none{0};
+inline constexpr SpaceOptions views{1};     // the public arrays, at the cost of one table
+inline constexpr SpaceOptions self_map{2};  // its own page tables, readable
+inline constexpr SpaceOptions jos{4};       // all of it as JOS has it; implies the other two
+}  // namespace space_option
+
 // What a page may be used for. `may_*` bits outlive a protection change: DESIGN.md, "Permissions".
 // No right at all (`none`) keeps frame, count and charge behind a mapping that nobody can touch.
 struct Permissions {

@@ -33,7 +33,18 @@ struct ProgramHeader {
 };
 static_assert(sizeof(ProgramHeader) == 56);
 
+// A note that says what a program is made for: System V ABI, "Note Section".
+struct Note {
+    std::uint32_t name_bytes;
+    std::uint32_t content_bytes;
+    std::uint32_t type;
+    std::array<char, 8> name;
+    std::array<char, 4> content;
+};
+constexpr Note jos_note{7, 4, 1, {'Q', 'u', 'a', 'r', 'r', 'y'}, {'J', 'O', 'S'}};
+
 constexpr std::uint32_t type_load = 1;
+constexpr std::uint32_t type_note = 4;
 constexpr std::uint32_t type_dynamic = 2;
 constexpr std::uint32_t type_interpreter = 3;
 constexpr std::uint32_t flag_execute = 1;
@@ -85,6 +96,11 @@ Result<ElfImage> ElfImage::parse(Bytes image) {
         auto const program = read_at<ProgramHeader>(image, at);
         if (!program || program->type == type_dynamic || program->type == type_interpreter) {
             return Error::bad_image;
+        }
+        if (program->type == type_note) {
+            auto const note = read_at<Note>(image, program->offset);
+            result.is_jos_ = note && note->name == jos_note.name && note->type == jos_note.type &&
+                             note->content == jos_note.content;
         }
         if (program->type != type_load || program->memory_bytes == 0) {
             continue;

@@ -31,6 +31,8 @@ class ElfImage {
     // bad_image for anything but a well-formed static x86-64 executable below the native user top.
     static Result<ElfImage> parse(Bytes image);
 
+    // Whether a note of its own says that it is a JOS program (user/jos).
+    bool is_jos() const { return is_jos_; }
     UserAddr entry() const { return entry_; }
     std::span<ElfSegment const> segments() const { return std::span(segments_).first(count_); }
 
@@ -38,6 +40,7 @@ class ElfImage {
     UserAddr entry_;
     std::array<ElfSegment, max_segments> segments_{};
     std::size_t count_ = 0;
+    bool is_jos_ = false;
 };
 
 }  // namespace quarry

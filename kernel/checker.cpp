@@ -61,6 +61,9 @@ void InvariantChecker::walk(Space& space, PhysPage table, unsigned level) {
             continue;
         }
         ++live;
+        if (entry.is_kernels()) {
+            continue;  // the views, the self-map, the probe page
+        }
         if (entry.is_table(level)) {
             walk(space, entry.frame(), level - 1);
         } else {

@@ -143,6 +143,17 @@ class EnvRef : public PeerRef {
     explicit EnvRef(PeerRef ref) : PeerRef(std::move(ref)) {}
 };
 
+// Page calls refuse what is not the program's to map: above its user top, or where a JOS space has
+// its probe page.
+inline Result<PageSpan> parse_span_of(Space const& space, std::uint64_t address,
+                                      std::uint64_t pages) {
+    auto const span = TRY(parse_page_span(address, pages, space.user_top()));
+    if (space.form().is_jos() && span.overlaps(jos_probe_region)) {
+        return Error::bad_address;
+    }
+    return span;
+}
+
 // Permissions and options of a page call, parsed.
 struct PageMode {
     PagePerms perms;
@@ -166,7 +177,7 @@ struct PageMode {
 class Decoder {
   public:
     Decoder(Caller const& caller, std::span<std::uint64_t const, abi::argument_registers> words)
-        : caller_(caller), words_(words), top_(caller.space.user_top()) {}
+        : caller_(caller), words_(words), space_(&caller.space) {}
 
     template <typename Wire>
     auto next();
@@ -178,14 +189,14 @@ class Decoder {
     Caller const& caller_;
     std::span<std::uint64_t const, abi::argument_registers> words_;
     std::size_t used_ = 0;
-    UserAddr top_;
+    Space* space_;  // whose pages a range is of
     Space* locked_space_ = nullptr;
     Environment* locked_environment_ = nullptr;
 
     Result<SpaceRef> parse(abi::SpaceId*) {
         auto ref = TRY(SpaceRef::parse(caller_, word(), locked_space_));
         locked_space_ = &ref.space();
-        top_ = ref.space().user_top();
+        space_ = &ref.space();
         return ref;
     }
     Result<UserSpaceId> parse(abi::EndingSpaceId*) { return UserSpaceId{{word()}}; }
@@ -204,9 +215,12 @@ class Decoder {
     Result<std::uint64_t> parse(std::uint64_t*) { return word(); }
     Result<PageSpan> parse(abi::PageRange*) {
         auto const address = word();
-        return parse_page_span(address, word(), top_);
+        return parse_span_of(*space_, address, word());
     }
-    Result<UserPage> parse(abi::PageAddress*) { return parse_user_page(word(), top_); }
+    Result<UserPage> parse(abi::PageAddress*) {
+        return TRY(parse_span_of(*space_, word(), 1)).first;
+    }
+    Result<SpaceForm> parse(abi::SpaceOptions*) { return SpaceForm::parse(word()); }
     Result<UserAddr> parse(abi::UserAddress*) {
         UserAddr const address{word()};
         if (address.raw() >= abi::canonical_limit) {

@@ -2,6 +2,7 @@
 
 #include "kernel/calls/page_shortcuts.hpp"
 #include "kernel/handlers.hpp"
+#include "kernel/jos.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -82,6 +83,11 @@ std::uint64_t enter(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint
     auto outcome = result();
     while (!outcome && must_repeat<Call>(kernel, outcome.error())) [[unlikely]] {
         outcome = result();
+    }
+    if constexpr (std::same_as<Call, abi::ConsoleWrite>) {
+        if (!outcome && outcome.error() == Error::bad_buffer && caller.space.form().is_jos()) {
+            jos::end_for_bad_buffer(self, a, b);
+        }
     }
     if constexpr (can_switch<Call>) {
         bool const is_deferred = !outcome && outcome.error() == deferred;

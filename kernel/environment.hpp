@@ -8,6 +8,7 @@
 #include "base/relaxed.hpp"
 #include "kernel/lock.hpp"
 #include "kernel/space.hpp"
+#include "kernel/views.hpp"
 #include "machine/saved_state.hpp"
 
 #include <array>
@@ -48,11 +49,13 @@ class Environment {
     // an upcall behind them.
     machine::SavedState saved{};
     abi::Upcall upcall{};
+    // Instead of upcall.entry in a JOS space, where every fault goes through the kernel.
+    std::uint64_t jos_upcall = 0;
 
     abi::EnvId id;
     SpinLock* lock = nullptr;  // in the id table; guards what follows
 
-    Relaxed<abi::EnvState> state = abi::EnvState::stopped;
+    ShownState state{abi::EnvState::stopped};
     static constexpr unsigned nowhere = ~0u;
     Relaxed<unsigned> on = nowhere;         // processor that runs it, or still holds its registers
     Relaxed<unsigned> queued_on = nowhere;  // whose run queue it is in; guarded by that queue
@@ -80,6 +83,7 @@ class Environment {
     std::atomic<std::uint64_t> pending = 0;  // bits posted and not yet taken
     abi::Control* control = nullptr;         // its control page, through the direct map
     PhysPage control_frame;
+    std::uint64_t upcall_entry() const { return jos_upcall != 0 ? jos_upcall : upcall.entry; }
     abi::EnvId notify;              // who hears of its end,
     std::uint64_t notify_bits = 0;  // and how
 

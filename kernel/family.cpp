@@ -1,4 +1,5 @@
 // Who created whom: spaces and their environments come and go here.
+#include "kernel/jos.hpp"
 #include "kernel/kernel.hpp"
 #include "machine/machine.hpp"
 
@@ -7,6 +8,7 @@
 namespace quarry {
 
 constinit Kernel the_kernel;
+alignas(page_bytes) constinit std::array<abi::EnvView, abi::env_view_slots> env_view_array{};
 
 namespace {
 
@@ -28,6 +30,35 @@ Result<PhysPage> allocate_root_table(Memory& memory, AccountIndex account) {
     return root;
 }
 
+// Links a table of the kernel's, or the root itself, into a space that is being made.
+Result<void> link_table(Memory& memory, Space& space, std::uint64_t address, unsigned level,
+                        PhysPage table) {
+    auto const page = UserPage::containing(UserAddr{address});
+    auto const tables = space.tables().missing({page, 1}, level);
+    auto charge = TRY(Charge::make(memory.accounts, space.account(), tables));
+    auto reserve = TRY(TableReserve::allocate(memory, tables));
+    charge.keep();
+    auto const slot = space.tables().make(memory, page, level, reserve);
+    PageTables::exchange(memory, slot, Pte::kernels_table(table));
+    return {};
+}
+
+// What its form says beyond empty tables.
+Result<void> furnish(Memory& memory, Space& space) {
+    auto const form = space.form();
+    if (form.has_views()) {
+        TRY(link_table(memory, space, abi::views_base, 2, machine::views_table()));
+    }
+    if (form.has_self_map()) {
+        TRY(link_table(memory, space, form.self_map().pages(), 3, space.root()));
+    }
+    if (form.is_jos()) {
+        TRY(link_table(memory, space, abi::jos_probe_low, 1, machine::probe_table()));
+        TRY(link_table(memory, space, abi::jos_probe_high, 1, machine::probe_table()));
+    }
+    return {};
+}
+
 }  // namespace
 
 void Kernel::free_object(PhysPage frame, AccountIndex account) {
@@ -35,7 +66,8 @@ void Kernel::free_object(PhysPage frame, AccountIndex account) {
     memory.accounts.uncharge(account, 1);
 }
 
-Result<Space*> Kernel::make_space(AccountIndex account, Space* creator, std::string_view name) {
+Result<Space*> Kernel::make_space(AccountIndex account, Space* creator, SpaceForm form,
+                                  std::string_view name) {
     auto const frame = TRY(allocate_object(memory, account));
     auto const root = allocate_root_table(memory, account);
     if (!root) {
@@ -43,15 +75,18 @@ Result<Space*> Kernel::make_space(AccountIndex account, Space* creator, std::str
         return root.error();
     }
     auto* const space =
-        std::construct_at(machine::object_at<Space>(frame), memory, *root, frame, account);
+        std::construct_at(machine::object_at<Space>(frame), memory, *root, frame, account,
+                          form);
     space->set_name(name);
     space->creator_id = creator != nullptr ? creator->id.value : 0;
+    if (auto const furnished = furnish(memory, *space); !furnished) {
+        free_space(*space);
+        return furnished.error();
+    }
     LockGuard const guard(family_);
     auto const id = spaces.reserve();
     if (!id) {
-        std::destroy_at(space);
-        free_object(frame, account);
-        free_object(*root, account);
+        free_space(*space);
         return id.error();
     }
     space->id = {*id};
@@ -64,19 +99,32 @@ Result<Space*> Kernel::make_space(AccountIndex account, Space* creator, std::str
     return space;
 }
 
-Result<Space*> Kernel::create_root_space(std::uint64_t limit_pages, std::string_view name) {
-    return make_space(memory.accounts.create_root(limit_pages), nullptr, name);
+// One that no other processor has seen.
+void Kernel::free_space(Space& space) {
+    while (!tear_down_step(space.mapped(), tear_down_budget)) {
+    }
+    auto const frame = space.own_frame();
+    auto const root = space.root();
+    auto const account = space.account();
+    std::destroy_at(&space);
+    free_object(frame, account);
+    free_object(root, account);
+}
+
+Result<Space*> Kernel::create_root_space(std::uint64_t limit_pages, SpaceForm form,
+                                         std::string_view name) {
+    return make_space(memory.accounts.create_root(limit_pages), nullptr, form, name);
 }
 
 Result<abi::SpaceId> Kernel::create_space(Space& creator, std::uint64_t account_pages,
-                                          std::string_view name) {
+                                          SpaceForm form, std::string_view name) {
     AccountIndex account = creator.account();
     if (account_pages == 0) {
         memory.accounts.share(account);
     } else {
         account = TRY(memory.accounts.split(account, account_pages));
     }
-    auto const space = make_space(account, &creator, name);
+    auto const space = make_space(account, &creator, form, name);
     if (!space) {
         memory.accounts.release(account);
         return space.error();
@@ -185,6 +233,10 @@ void Kernel::free_environment(Environment& environment) {
         auto const lock = HeldLock::take(*environment.lock);
         environments.retire(id);
         std::destroy_at(&environment);
+        auto& view = env_view_array[slot_of_id(id)];
+        show(view.id, std::uint64_t{0});
+        show(view.jos_id, std::int32_t{0});
+        show(view.status, abi::ViewStatus::free);
     }
     environments.release(id);
     free_object(frame, account);
@@ -222,14 +274,20 @@ bool Kernel::reclaim_step() {
     }
     auto const found = spaces.find(space->id.value);
     if (torn_down(*space)) {
-        ended_.remove(*space);
-        --ended_count_;
+        if (space->form().is_jos()) {  // nothing of it waits for its creator
+            reap_all(*space);
+            unlink(*space);
+        } else {
+            ended_.remove(*space);
+            --ended_count_;
+        }
     }
     return true;
 }
 
 Result<Environment*> Kernel::create_environment(Space& space, UserAddr entry, UserAddr stack,
-                                                std::uint64_t argument) {
+                                                std::uint64_t argument,
+                                                Environment const* creator) {
     if (space.ended) {
         return Error::ended;
     }
@@ -248,9 +306,18 @@ Result<Environment*> Kernel::create_environment(Space& space, UserAddr entry, Us
     environment->next_in_space = space.first_environment;
     space.first_environment = environment;
     space.running.fetch_add(1);
+    auto& view = env_view_array[slot_of_id(*id)];
+    show(view.id, *id);
+    show(view.space, space.id.value);
+    show(view.jos_id, abi::jos_id_of({*id}));
+    show(view.jos_parent, creator != nullptr ? abi::jos_id_of(creator->id) : std::int32_t{0});
+    environment->state.appear(view);
     environments.publish(*id, *environment);
-    if (root_ == nullptr) {
+    if (root_ == nullptr && !space.form().is_jos()) {
         root_ = environment;
+    }
+    if (space.form().is_jos()) {
+        jos::report_new(creator, *environment);
     }
     return environment;
 }

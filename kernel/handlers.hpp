@@ -10,11 +10,12 @@ template <typename Call>
 struct Tag {};
 
 Result<std::uint64_t> handle(Tag<abi::ConsoleWrite>, Caller&, UserSource text);
-Result<std::uint64_t> handle(Tag<abi::ConsoleRead>, Caller&, UserTarget to);
+Result<std::uint64_t> handle(Tag<abi::ConsoleRead>, Caller&, UserTarget to,
+                             std::uint64_t deadline);
 Result<abi::EnvId> handle(Tag<abi::EnvSelf>, Caller&);
 Result<abi::SpaceId> handle(Tag<abi::SpaceSelf>, Caller&);
 Result<abi::SpaceId> handle(Tag<abi::SpaceCreate>, Caller&, std::uint64_t account_pages,
-                            UserSource name);
+                            SpaceForm form, UserSource name);
 Result<void> handle(Tag<abi::SpaceDestroy>, Caller&, UserSpaceId space);
 Result<abi::EnvId> handle(Tag<abi::EnvCreate>, Caller&, SpaceRef space, UserAddr entry,
                           UserAddr stack, std::uint64_t argument);

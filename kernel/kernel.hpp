@@ -19,12 +19,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace quarry {
 
 inline constexpr std::size_t max_spaces = 4096;
-inline constexpr std::size_t max_environments = 4096;
+inline constexpr std::size_t max_environments = abi::env_view_slots;
 
 // Not errors that a program sees.
 inline constexpr auto busy = Error{0xfe};      // begin again
@@ -56,10 +57,11 @@ class Kernel {
 
     // Spaces: kernel/family.cpp.
     // A space that shares `creator`'s account, or has `account_pages` of it as its own.
-    Result<abi::SpaceId> create_space(Space& creator, std::uint64_t account_pages,
+    Result<abi::SpaceId> create_space(Space& creator, std::uint64_t account_pages, SpaceForm form,
                                       std::string_view name);
     // The first space, whose account nobody limits but the machine.
-    Result<Space*> create_root_space(std::uint64_t limit_pages, std::string_view name);
+    Result<Space*> create_root_space(std::uint64_t limit_pages, SpaceForm form,
+                                     std::string_view name);
     // Ends its environments and does one step of giving everything back: true when it is gone.
     // `caller` has the right over it.
     Result<bool> destroy_space_step(Space const& caller, abi::SpaceId id);
@@ -68,7 +70,8 @@ class Kernel {
 
     // Environments: kernel/family.cpp and kernel/lifecycle.cpp. `environment` locked.
     Result<Environment*> create_environment(Space& space, UserAddr entry, UserAddr stack,
-                                            std::uint64_t argument);
+                                            std::uint64_t argument,
+                                            Environment const* creator = nullptr);
     // Its control page, mapped at its place; out_of_frames, out_of_account.
     Result<void> give_control_page(Environment& environment);
     void start(Environment& environment);
@@ -121,6 +124,8 @@ class Kernel {
     static bool push_upcall(Environment& environment, std::uint64_t cause, std::uint64_t error,
                             std::uint64_t address);
     static bool has_upcall_room(Environment const& environment);
+    // Where the frame of an upcall would go; nothing if the stack has no room.
+    static std::optional<std::uint64_t> upcall_frame_address(Environment const& environment);
     // The bits that may interrupt it now.
     static std::uint64_t deliverable(Environment const& environment);
 
@@ -147,7 +152,9 @@ class Kernel {
     static constexpr std::uint64_t slice_nanoseconds = 10'000'000;
 
   private:
-    Result<Space*> make_space(AccountIndex account, Space* creator, std::string_view name);
+    Result<Space*> make_space(AccountIndex account, Space* creator, SpaceForm form,
+                              std::string_view name);
+    void free_space(Space& space);
     void end_space(Space& space, bool keep_memory) REQUIRES(family_);
     void end_space_of_last(abi::SpaceId id, bool keep_memory);
     Result<EnvironmentTable::Found> find_live(Space const& caller, abi::SpaceId id);
@@ -166,6 +173,7 @@ class Kernel {
     bool run_one(Processor& self, std::uint64_t id);
     std::uint64_t next_id(Processor& self);
     void idle(Processor& self);
+    void end_machine();
     void kick(unsigned processor);
 
     SpinLock family_{Rank::family};

@@ -1,6 +1,7 @@
 // How environments start, stop and end.
 #include "kernel/diagnostics.hpp"
 #include "kernel/dispatch.hpp"
+#include "kernel/jos.hpp"
 #include "kernel/kernel.hpp"
 #include "machine/machine.hpp"
 
@@ -65,6 +66,11 @@ void Kernel::finish_end(Environment& environment, HeldLock lock) {
     auto const bits = environment.notify_bits;
     auto& space = environment.space();
     auto const space_id = space.id;
+    bool const is_jos = space.form().is_jos();
+    if (is_jos) {
+        auto const* const by = this_processor().current;
+        jos::report_free(by != nullptr ? by : &environment, environment);
+    }
     machine::release_vector_area(environment);
     if (environment.control != nullptr) {
         environment.control = nullptr;
@@ -81,7 +87,7 @@ void Kernel::finish_end(Environment& environment, HeldLock lock) {
         post_to(notify, bits);
     }
     if (space.running.fetch_sub(1) == 1) {
-        end_space_of_last(space_id, how.cause != abi::EndCause::exited);
+        end_space_of_last(space_id, how.cause != abi::EndCause::exited && !is_jos);
     }
     if (is_root) {
         machine::power_off(how);
@@ -100,7 +106,11 @@ Result<void> Kernel::end_and_finish(EnvironmentTable::Found found, abi::EnvStatu
 
 void Kernel::end_by_fault(Fault const& fault) {
     auto& environment = *this_processor().current;
-    report_fault(*this, environment, fault);
+    if (environment.space().form().is_jos()) {
+        jos::report_fault(environment, fault);
+    } else {
+        report_fault(*this, environment, fault);
+    }
     abi::EnvStatus how{};
     how.cause = abi::EndCause::fault;
     how.fault_vector = fault.vector;

@@ -21,6 +21,12 @@ PagePerms perms_of(ElfSegment const& segment) {
                               : PagePerms::of(abi::permission::read);
 }
 
+// JOS knows no execute permission: what is not writable is executable, and what is may be.
+PagePerms jos_perms_of(ElfSegment const& segment) {
+    return segment.writable ? PagePerms::of(abi::permission::write | abi::permission::may_execute)
+                            : PagePerms::of(abi::permission::execute);
+}
+
 Result<void> alloc_pages(Space& space, UserPage first, std::uint64_t pages, PagePerms perms) {
     for (std::uint64_t done = 0; done < pages; done += abi::max_range_pages) {
         auto const count = std::min<std::uint64_t>(pages - done, abi::max_range_pages);
@@ -45,7 +51,8 @@ void write_pages(Space& space, UserPage page, std::size_t offset, Bytes bytes) {
 
 Result<void> load(Space& space, ElfImage const& image) {
     for (auto const& segment : image.segments()) {
-        TRY(alloc_pages(space, segment.first, segment.pages, perms_of(segment)));
+        auto const perms = image.is_jos() ? jos_perms_of(segment) : perms_of(segment);
+        TRY(alloc_pages(space, segment.first, segment.pages, perms));
         write_pages(space, segment.first, segment.offset_in_page, segment.bytes);
     }
     return {};
@@ -69,9 +76,9 @@ Result<void> map_archive(Memory& memory, Space& space, BootArchive archive) {
     return {};
 }
 
-// The arguments, each ended by NUL, at the top of the stack's last page, below them the Start
-// record.
-Result<UserAddr> write_start(Space& space, std::string_view command_line, Bytes archive) {
+// The arguments, each ended by NUL, at the end of the stack, below them the Start record.
+Result<UserAddr> write_start(Space& space, std::uint64_t stack_end, std::string_view command_line,
+                             abi::Start start) {
     if (command_line.size() > abi::max_argument_bytes) {
         return Error::bad_argument;
     }
@@ -86,11 +93,11 @@ Result<UserAddr> write_start(Space& space, std::string_view command_line, Bytes 
     if (bytes != 0 && text[bytes - 1] != '\0') {
         ++bytes;
     }
-    auto const last_page = UserPage::containing(UserAddr{abi::stack_top - page_bytes});
-    std::size_t const text_at = page_bytes - abi::max_argument_bytes - 8;
-    std::size_t const start_at = text_at - sizeof(abi::Start) - 8;
-    abi::Start const start{last_page.start().raw() + text_at, bytes,
-                           archive.empty() ? 0 : abi::archive_base, archive.size()};
+    auto const last_page = UserPage::containing(UserAddr{stack_end - page_bytes});
+    std::size_t const text_at = page_bytes - (bytes + 15) / 16 * 16;
+    std::size_t const start_at = text_at - sizeof(abi::Start);
+    start.arguments = last_page.start().raw() + text_at;
+    start.argument_bytes = bytes;
     write_pages(space, last_page, text_at, std::as_bytes(std::span(text).first(bytes)));
     write_pages(space, last_page, start_at, std::as_bytes(std::span(&start, 1)));
     return UserAddr{last_page.start().raw() + start_at};
@@ -108,16 +115,23 @@ Result<void> load_first_program(Kernel& kernel, BootArchive archive,
     auto const image = TRY(ElfImage::parse(*program));
     // The archive's frames are charged too, though they are not among the allocator's.
     auto const limit = kernel.memory.frames.total_frames() + pages_for(archive.bytes.size());
-    auto& space = *TRY(kernel.create_root_space(limit, name));
+    auto const form = image.is_jos() ? SpaceForm::jos() : SpaceForm::native();
+    auto& space = *TRY(kernel.create_root_space(limit, form, name));
     kernel.archive = archive.bytes;
     TRY(load(space, image));
-    TRY(map_archive(kernel.memory, space, archive));
-    auto const stack =
-        UserPage::containing(UserAddr{abi::stack_top - abi::stack_pages * page_bytes});
-    TRY(alloc_pages(space, stack, abi::stack_pages, stack_perms));
-    auto const start = TRY(write_start(space, command_line, archive.bytes));
-    auto* const environment = TRY(kernel.create_environment(
-        space, image.entry(), UserAddr{start.raw() & ~std::uint64_t{15}}, start.raw()));
+    abi::Start start{};
+    if (!image.is_jos()) {
+        TRY(map_archive(kernel.memory, space, archive));
+        start.archive = abi::archive_base;
+        start.archive_bytes = archive.bytes.size();
+    }
+    auto const stack_end = image.is_jos() ? abi::jos_stack_top : abi::stack_top;
+    auto const stack_pages = image.is_jos() ? abi::jos_stack_pages : abi::stack_pages;
+    auto const stack = UserPage::containing(UserAddr{stack_end - stack_pages * page_bytes});
+    TRY(alloc_pages(space, stack, stack_pages, stack_perms));
+    auto const record = TRY(write_start(space, stack_end, command_line, start));
+    auto* const environment =
+        TRY(kernel.create_environment(space, image.entry(), record, record.raw()));
     kernel.start(*environment);
     return {};
 }

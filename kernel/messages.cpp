@@ -1,6 +1,7 @@
 // Messages between environments: call, send, receive, reply. A message goes from registers to
 // registers when both sides are there; whoever comes first waits as saved state. Nothing is
 // buffered, so nobody can fill the kernel with messages.
+#include "kernel/decode.hpp"
 #include "kernel/dispatch.hpp"
 #include "kernel/kernel.hpp"
 #include "machine/machine.hpp"
@@ -38,12 +39,12 @@ Result<std::uint64_t> transfer_pages(Environment& from, Environment& to) {
         return Error::ended;
     }
     auto const source =
-        TRY(parse_page_span(offer.send.address, offer.send.pages, giver.user_top()));
+        TRY(parse_span_of(giver, offer.send.address, offer.send.pages));
     auto const perms = TRY(PagePerms::parse(offer.permissions.bits));
     if (offer.send.pages > window.pages) {
         return Error::bad_range;
     }
-    auto const target = TRY(parse_page_span(window.address, offer.send.pages, taker.user_top()));
+    auto const target = TRY(parse_span_of(taker, window.address, offer.send.pages));
     TRY(page_map(giver.mapped(), source, taker.mapped(), target.first, perms, IfAbsent::no));
     return offer.send.pages;
 }

@@ -327,6 +327,9 @@ bool clear_table(Mapped space, PhysPage table, unsigned level, std::size_t& budg
             return false;
         }
         PageTables::exchange(space.memory, {&entry, level, table}, Pte{});
+        if (old.is_kernels()) {
+            continue;
+        }
         if (old.is_leaf(level)) {
             auto const cost = Mappings::drop(space.memory, old.user_frame(), space.account);
             space.memory.accounts.uncharge(space.account, cost);

@@ -20,6 +20,7 @@ struct Mapped {
     AccountIndex account;
     bool here;             // this processor
     std::uint64_t others;  // other processors, as a set
+    bool self_mapped;      // its tables can be read through the TLB too
 };
 
 enum class IfAbsent : bool { no, yes };

@@ -46,6 +46,9 @@ class Retired {
         if (space_.here) {
             machine::invalidate(page);
         }
+        if (space_.self_mapped) {
+            everything_ = true;  // the table was itself a page that the program could read
+        }
         space_.tables.forget_runs();
         tables_[table_count_++] = static_cast<std::uint32_t>(frame.number());
     }
@@ -53,8 +56,12 @@ class Retired {
   private:
     void complete() {
         auto& memory = space_.memory;
+        if (everything_ && space_.here) {
+            machine::invalidate_all();
+        }
         if (stale_ && space_.others != 0) {
-            shoot_down(space_.others, space_.tables.root(), span_);
+            shoot_down(space_.others, space_.tables.root(),
+                       everything_ ? PageSpan{span_.first, max_single_invalidations + 1} : span_);
         }
         for (std::size_t i = 0; i < mapping_count_; ++i) {
             cost_ +=
@@ -71,6 +78,7 @@ class Retired {
     Mapped space_;
     PageSpan span_;
     bool stale_ = false;
+    bool everything_ = false;
     std::uint64_t cost_ = 0;
     std::size_t mapping_count_ = 0;
     std::size_t table_count_ = 0;

@@ -81,6 +81,7 @@ void Kernel::put_off(Processor& self) {
     environment.on = Environment::nowhere;
     environment.last_on = self.index;
     if (environment.state == abi::EnvState::runnable) {
+        environment.state.run_no_more();
         enqueue(environment);
     } else if (environment.ended()) {
         finish_end(environment, std::move(lock));
@@ -123,6 +124,7 @@ bool Kernel::run_one(Processor& self, std::uint64_t id) {
         return false;
     }
     environment.on = self.index;
+    environment.state.run_on(self.index);
     self.current = &environment;
     found.lock.release();
     use_space(self, environment.space());
@@ -145,6 +147,21 @@ bool Kernel::run_one(Processor& self, std::uint64_t id) {
     return true;
 }
 
+// Nothing will ever run again. A machine that began with a JOS program ends so, when its last
+// environment has.
+void Kernel::end_machine() {
+    if (root_ == nullptr) {
+        print("No runnable environments in the system!\n");
+        bool any = false;
+        environments.each([&](Environment const&) { any = true; });
+        if (!any) {
+            machine::power_off({.cause = abi::EndCause::exited});
+            return;
+        }
+    }
+    machine::power_off_idle();
+}
+
 void Kernel::idle(Processor& self) {
     use_no_space(self);
     if (reclaim_step()) {
@@ -161,7 +178,7 @@ void Kernel::idle(Processor& self) {
     auto const all = ~std::uint64_t{0} >> (64 - processor_count.load());
     if (!work) {
         if (!sleepers && idle_.load() == all && ended_count_.load() == 0) {
-            machine::power_off_idle();
+            end_machine();
             self.stopped = true;
         } else {
             set_timer();

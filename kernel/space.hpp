@@ -2,6 +2,7 @@
 // DESIGN.md, "Contracts: Who may do what".
 #pragma once
 
+#include "abi/view.hpp"
 #include "base/address.hpp"
 #include "base/intrusive_list.hpp"
 #include "kernel/frames.hpp"
@@ -17,10 +18,55 @@ namespace quarry {
 
 class Environment;
 
+// What kind of space it is, fixed when it is made: its options, parsed.
+class SpaceForm {
+  public:
+    constexpr SpaceForm() = default;
+    // bad_argument for unknown bits.
+    static constexpr Result<SpaceForm> parse(std::uint64_t bits) {
+        constexpr auto known =
+            abi::space_option::views | abi::space_option::self_map | abi::space_option::jos;
+        if ((bits & ~known.bits) != 0) {
+            return Error::bad_argument;
+        }
+        return SpaceForm{(bits & abi::space_option::jos.bits) != 0 ? known.bits : bits};
+    }
+    static constexpr SpaceForm native() {
+        return SpaceForm{(abi::space_option::views | abi::space_option::self_map).bits};
+    }
+    static constexpr SpaceForm jos() { return *parse(abi::space_option::jos.bits); }
+
+    constexpr bool has_views() const { return (bits_ & abi::space_option::views.bits) != 0; }
+    constexpr bool has_self_map() const { return (bits_ & abi::space_option::self_map.bits) != 0; }
+    constexpr bool is_jos() const { return (bits_ & abi::space_option::jos.bits) != 0; }
+    constexpr abi::SelfMap self_map() const {
+        return is_jos() ? abi::jos_self_map : abi::native_self_map;
+    }
+    constexpr UserAddr user_top() const {
+        return UserAddr{is_jos()         ? abi::jos_user_top
+                        : has_self_map() ? abi::self_map_user_top
+                                         : abi::native_user_top};
+    }
+
+  private:
+    constexpr explicit SpaceForm(std::uint64_t bits) : bits_(bits) {}
+    std::uint64_t bits_ = 0;
+};
+
+// Where a JOS space's own pages cannot be: one table's worth around the probe page.
+inline constexpr PageSpan jos_probe_region{
+    UserPage::containing(UserAddr{abi::jos_probe_low & ~(huge_bytes - 1)}), huge_pages};
+
 class Space {
   public:
-    Space(Memory& memory, PhysPage root, PhysPage own_frame, AccountIndex account)
-        : memory_(memory), root_(root), own_frame_(own_frame), account_(account) {}
+    Space(Memory& memory, PhysPage root, PhysPage own_frame, AccountIndex account,
+          SpaceForm form)
+        : memory_(memory),
+          root_(root),
+          own_frame_(own_frame),
+          account_(account),
+          form_(form),
+          user_top_(form.user_top()) {}
     Space(Space const&) = delete;
     Space& operator=(Space const&) = delete;
 
@@ -37,12 +83,14 @@ class Space {
     Mapped mapped() {
         auto const here = processor_bit();
         auto const active_on = active.load();
-        return {memory_, tables(), account_, (active_on & here) != 0, active_on & ~here};
+        return {memory_, tables(), account_, (active_on & here) != 0, active_on & ~here,
+                form_.has_self_map()};
     }
     PageTables tables() { return PageTables{root_, leaf_caches_}; }
     PhysPage root() const { return root_; }
     PhysPage own_frame() const { return own_frame_; }
     AccountIndex account() const { return account_; }
+    SpaceForm form() const { return form_; }
     UserAddr user_top() const { return user_top_; }
 
     // What diagnostics call the program; set by the loader or by space_create.
@@ -62,7 +110,8 @@ class Space {
     PhysPage root_;
     PhysPage own_frame_;
     AccountIndex account_;
-    UserAddr user_top_{abi::native_user_top};
+    SpaceForm form_;
+    UserAddr user_top_;
     LeafCaches leaf_caches_;
     std::array<char, max_name> name_{};
     std::size_t name_length_ = 0;

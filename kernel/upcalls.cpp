@@ -7,10 +7,9 @@
 #include "machine/machine.hpp"
 
 namespace quarry {
-namespace {
 
 // Where the frame goes: DESIGN.md, "Upcalls". Nothing if the stack has no room.
-std::optional<std::uint64_t> frame_address(Environment const& environment) {
+std::optional<std::uint64_t> Kernel::upcall_frame_address(Environment const& environment) {
     auto const& upcall = environment.upcall;
     auto const rsp = environment.saved.rsp;
     bool const within = rsp - upcall.stack < upcall.stack_bytes;
@@ -22,28 +21,26 @@ std::optional<std::uint64_t> frame_address(Environment const& environment) {
     return (top - sizeof(abi::UpcallFrame)) & ~std::uint64_t{15};
 }
 
-}  // namespace
-
 bool Kernel::has_upcall_room(Environment const& environment) {
-    return frame_address(environment).has_value();
+    return upcall_frame_address(environment).has_value();
 }
 
 bool Kernel::push_upcall(Environment& environment, std::uint64_t cause, std::uint64_t error,
                          std::uint64_t address) {
     auto& saved = environment.saved;
-    auto const at = frame_address(environment);
+    auto const at = upcall_frame_address(environment);
     abi::UpcallFrame const frame{address,  cause,        error,     saved.rip,
                                  saved.cs, saved.rflags, saved.rsp, saved.ss};
     if (!at || !machine::copy_out(UserAddr{*at}, std::as_bytes(std::span(&frame, 1)))) {
         return false;
     }
-    saved.enter_upcall(environment.upcall.entry, *at);
+    saved.enter_upcall(environment.upcall_entry(), *at);
     return true;
 }
 
 bool Kernel::take_interrupt(Environment& environment) {
     auto const bits = deliverable(environment);
-    if (bits == 0 || environment.upcall.entry == 0) {
+    if (bits == 0 || environment.upcall_entry() == 0) {
         return true;
     }
     auto& mask = environment.control->mask;

@@ -47,6 +47,7 @@ class UserBytes {
         }
         return UserBytes{UserAddr{address}, bytes};
     }
+    UserAddr address() const { return address_; }
     std::size_t size() const { return bytes_; }
 
   protected:

@@ -36,6 +36,13 @@ alignas(page_bytes) constinit Table fixed_directory;
 alignas(page_bytes) constinit Table fixed_table;
 alignas(page_bytes) constinit Table direct_pdpt;
 
+// What programs may read: abi/view.hpp; and the page that JOS's programs probe the kernel at.
+alignas(page_bytes) constinit Table views_directory;
+alignas(page_bytes) constinit Table env_view_table;
+alignas(page_bytes) constinit Table page_view_table;
+alignas(page_bytes) constinit Table probe_table_entries;
+alignas(page_bytes) constinit std::array<std::byte, page_bytes> probe_page{};
+
 // Stacks are used through the fixed region, where each has an unmapped page below. The first
 // processor's memory is here.
 constexpr std::size_t stack_pages = 8;
@@ -130,6 +137,36 @@ void map_first_stacks() {
     (void)map_stacks(0, [&]() -> Result<PhysPage> { return std::exchange(frame, frame.plus(1)); });
 }
 
+constexpr std::uint64_t readable_by_programs = Pte::present | Pte::user | Pte::no_execute;
+
+void map_env_views() {
+    static_assert(sizeof(env_view_array) <= huge_bytes);
+    auto const first = image_frame(&env_view_array);
+    for (std::size_t i = 0; i < sizeof(env_view_array) / page_bytes; ++i) {
+        env_view_table[i] = entry(first.plus(i), readable_by_programs);
+    }
+    views_directory[0] = entry(image_frame(&env_view_table), Pte::present | Pte::user);
+    auto const supervisors = Pte::present | Pte::no_execute;
+    probe_table_entries[abi::jos_probe_low / page_bytes % machine::entries_per_table] =
+        entry(image_frame(&probe_page), supervisors);
+    probe_table_entries[abi::jos_probe_high / page_bytes % machine::entries_per_table] =
+        entry(image_frame(&probe_page), supervisors);
+}
+
+// The frames' metadata, of which whole 2 MiB begin at such a boundary.
+void map_page_views(PhysPage metadata, std::uint64_t bytes) {
+    std::size_t const whole = bytes / huge_bytes;
+    for (std::size_t i = 0; i < whole; ++i) {
+        views_directory[1 + i] =
+            entry(metadata.plus(i * huge_pages), readable_by_programs | Pte::page_size);
+    }
+    auto const rest = pages_for(bytes % huge_bytes);
+    for (std::size_t i = 0; i < rest; ++i) {
+        page_view_table[i] = entry(metadata.plus(whole * huge_pages + i), readable_by_programs);
+    }
+    views_directory[1 + whole] = entry(image_frame(&page_view_table), Pte::present | Pte::user);
+}
+
 // The stretch of memory below 1 GiB that early tables are cut from, from the end down.
 struct EarlyMemory {
     std::uint64_t top = 0;
@@ -188,6 +225,7 @@ void build_kernel_space(BootInfo const& info) {
     map_image();
     map_first_stacks();
     map_direct(info);
+    map_env_views();
     kernel_pml4[0] = Pte{};
     kernel_pml4[256] = entry(image_frame(&direct_pdpt), Pte::present | Pte::writable);
     kernel_pml4[511] = entry(image_frame(&high_pdpt), Pte::present | Pte::writable);
@@ -226,9 +264,15 @@ void hand_over_memory(BootInfo const& info, FrameAllocator& frames) {
         Hole{info.archive.start.raw() / page_bytes, pages_for(info.archive.end())}};
     std::ranges::sort(holes, [](Hole const& a, Hole const& b) { return a.first < b.first; });
     auto const add = [&](std::uint64_t first, std::uint64_t end) {
-        if (metadata.number() == 0 && end > first && end - first > metadata_pages) {
-            metadata = PhysPage::numbered(first);
-            first += metadata_pages;
+        // Large metadata begins where a 2 MiB page can, for its view.
+        auto const step = metadata_pages < huge_pages ? 1 : huge_pages;
+        auto const aligned = (first + step - 1) / step * step;
+        if (metadata.number() == 0 && end > aligned && end - aligned > metadata_pages) {
+            metadata = PhysPage::numbered(aligned);
+            if (aligned > first && count < regions.size()) {
+                regions[count++] = {PhysPage::numbered(first), aligned - first};
+            }
+            first = aligned + metadata_pages;
         }
         if (end > first && count < regions.size()) {
             regions[count++] = {PhysPage::numbered(first), end - first};
@@ -245,6 +289,7 @@ void hand_over_memory(BootInfo const& info, FrameAllocator& frames) {
         }
         add(first, end);
     }
+    map_page_views(metadata, end_frame * sizeof(FrameMeta));
     frames.initialise(std::span(regions).first(count),
                       machine::physical_bytes(metadata.start(), metadata_pages * page_bytes),
                       end_frame);
@@ -300,6 +345,9 @@ void prepare_root(PhysPage root) {
     auto const half = entries_per_table / 2;
     std::ranges::copy(std::span(kernel_pml4).subspan(half), table(root).subspan(half).begin());
 }
+
+PhysPage views_table() { return x86::image_frame(&x86::views_directory); }
+PhysPage probe_table() { return x86::image_frame(&x86::probe_table_entries); }
 
 void activate(PhysPage root) {
     if (x86::read_cr3() != root.start().raw()) {

@@ -14,7 +14,7 @@ constexpr std::uint64_t user_address = abi::program_base;
 
 // A user page mapped where programs live, in a space that is active.
 void map_a_user_page(PagePerms perms) {
-    auto const space = the_kernel.create_root_space(16, "self-test");
+    auto const space = the_kernel.create_root_space(16, SpaceForm{}, "self-test");
     if (!space || !page_alloc((*space)->mapped(), {UserPage::containing(UserAddr{user_address}), 1},
                               perms, FrameSize::page, IfAbsent::yes)) {
         panic("self-test: no page");

@@ -6,6 +6,7 @@
 #include "arch/x86_64/panic.hpp"
 #include "arch/x86_64/processor.hpp"
 #include "arch/x86_64/vector_state.hpp"
+#include "kernel/jos.hpp"
 #include "kernel/kernel.hpp"
 
 #include <array>
@@ -96,6 +97,12 @@ void handle_fault(Environment& environment, machine::SavedState& saved) {
                 .name = exception_name(vector),
                 .detail = is_page_fault ? page_fault_detail(saved.error)
                                         : std::string_view{"in user mode"}};
+    if (environment.space().form().is_jos()) {
+        if (!jos::take_fault(environment, fault)) {
+            the_kernel.end_by_fault(fault);
+        }
+        return;
+    }
     // #DB comes on a stack of its own, so its upcall is made here.
     bool const has_upcall = environment.upcall.entry != 0;
     if (has_upcall && vector == vector_debug &&

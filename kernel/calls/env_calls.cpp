@@ -1,5 +1,6 @@
 // Ids, environments, exit, yield, clock.
 #include "kernel/handlers.hpp"
+#include "kernel/jos.hpp"
 #include "machine/machine.hpp"
 
 namespace quarry {
@@ -24,7 +25,8 @@ Result<abi::EnvId> handle(Tag<abi::EnvSelf>, Caller& caller) { return caller.env
 Result<abi::EnvId> handle(Tag<abi::EnvCreate>, Caller& caller, SpaceRef space, UserAddr entry,
                           UserAddr stack, std::uint64_t argument) {
     auto* const environment =
-        TRY(caller.kernel.create_environment(space.space(), entry, stack, argument));
+        TRY(caller.kernel.create_environment(space.space(), entry, stack, argument,
+                                                   &caller.environment));
     return environment->id;
 }
 
@@ -64,6 +66,13 @@ Result<void> handle(Tag<abi::EnvDestroy>, Caller& caller, EnvRef env) {
         }
         return caller.kernel.reap(id);
     }
+    if (target.space().form().is_jos()) {
+        if (&target == &caller.environment) {
+            jos::report_exit(target);
+        } else {
+            jos::report_destroy(caller.environment, target);
+        }
+    }
     abi::EnvStatus how{};
     how.cause = abi::EndCause::destroyed;
     if (runs_elsewhere(caller, target)) {
@@ -101,6 +110,9 @@ Result<void> handle(Tag<abi::EnvNotify>, Caller&, EnvRef env, EnvRef to, std::ui
 }
 
 Result<void> handle(Tag<abi::Exit>, Caller& caller, std::uint64_t status) {
+    if (caller.space.form().is_jos()) {
+        jos::report_exit(caller.environment);
+    }
     auto const lock = HeldLock::take(*caller.environment.lock);
     abi::EnvStatus how{};
     how.cause = abi::EndCause::exited;

@@ -22,14 +22,14 @@ Result<void> handle(Tag<abi::PageAlloc>, Caller&, SpaceRef space, PageSpan span,
 Result<void> handle(Tag<abi::PageMap>, Caller&, SpaceRef from, PageSpan source, SpaceRef to,
                     UserPage at, PageMode mode) {
     TRY(accepts_mappings(to.space()));
-    TRY(parse_page_span(at.start().raw(), source.count, to.space().user_top()));
+    TRY(parse_span_of(to.space(), at.start().raw(), source.count));
     return page_map(from.mapped(), source, to.mapped(), at, mode.perms, mode.if_absent);
 }
 
 Result<void> handle(Tag<abi::PageMove>, Caller&, SpaceRef from, PageSpan source, SpaceRef to,
                     UserPage at, PageMode mode) {
     TRY(accepts_mappings(to.space()));
-    TRY(parse_page_span(at.start().raw(), source.count, to.space().user_top()));
+    TRY(parse_span_of(to.space(), at.start().raw(), source.count));
     return page_move(from.mapped(), source, to.mapped(), at, mode.perms, mode.if_absent);
 }
 

@@ -8,10 +8,10 @@ namespace quarry {
 Result<abi::SpaceId> handle(Tag<abi::SpaceSelf>, Caller& caller) { return caller.space.id; }
 
 Result<abi::SpaceId> handle(Tag<abi::SpaceCreate>, Caller& caller, std::uint64_t account_pages,
-                            UserSource name) {
+                            SpaceForm form, UserSource name) {
     std::array<std::byte, Space::max_name> text{};
     auto const length = TRY(name.copy_to(text));
-    return caller.kernel.create_space(caller.space, account_pages,
+    return caller.kernel.create_space(caller.space, account_pages, form,
                                       as_text(Bytes{text}.first(length)));
 }
 

@@ -52,6 +52,9 @@ Result<std::uint64_t> handle(Tag<abi::EnvSetUpcall>, Caller& caller, EnvRef env,
         TRY(caller.kernel.give_control_page(target));
     }
     target.upcall = wanted;
+    if (target.space().form().is_jos()) {
+        target.jos_upcall = std::exchange(target.upcall.entry, 0);
+    }
     return control_page_of(target).start().raw();
 }
 

@@ -15,6 +15,9 @@ using abi::own_space;
 
 namespace rt {
 
+// What a native program's space has: the views, and its tables to read, which fork needs.
+inline constexpr auto space_options = abi::space_option::views | abi::space_option::self_map;
+
 // SYSCALL keeps rbx, rbp, rsp, r12 to r15; every other register comes back with a value of the
 // kernel's choosing that means nothing, but rax. Only the registers of the call's arguments are
 // loaded.

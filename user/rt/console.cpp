@@ -16,7 +16,7 @@ void write_text(std::string_view text) {
 
 Result<std::size_t> read_keys(std::span<char> to) {
     for (;;) {
-        auto const count = console_read({to.data(), to.size()});
+        auto const count = console_read({to.data(), to.size()}, 0);
         if (count || count.error() != Error::again) {
             return count;
         }

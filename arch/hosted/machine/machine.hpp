@@ -67,6 +67,9 @@ inline Pte& entry_of(Pte* table, std::uint64_t page_number) {
 void zero_frames(PhysPage first, std::size_t frames);
 
 inline void prepare_root(PhysPage) {}
+// There are no views here: frame 0, which is never walked.
+inline PhysPage views_table() { return PhysPage{}; }
+inline PhysPage probe_table() { return PhysPage{}; }
 void activate(PhysPage root);
 inline void activate_kernel_space() { activate(PhysPage{}); }
 void invalidate(UserPage page);

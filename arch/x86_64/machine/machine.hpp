@@ -55,6 +55,9 @@ inline void zero_frames(PhysPage first, std::size_t frames) {
 }
 // Gives a new root table the kernel's half.
 void prepare_root(PhysPage root);
+// The table (level 1) of the views, and the one (level 0) with the probe page.
+PhysPage views_table();
+PhysPage probe_table();
 void activate(PhysPage root);
 void activate_kernel_space();
 // Of the active space, on this processor.

@@ -29,6 +29,7 @@ class Pte {
     static constexpr std::uint64_t address_mask = 0x000f'ffff'ffff'f000;
     static constexpr std::uint64_t may_write = 1ull << 52;
     static constexpr std::uint64_t may_execute = 1ull << 53;
+    static constexpr std::uint64_t kernels_own = 1ull << 54;
     static constexpr std::uint64_t held = 1ull << 55;
     static constexpr std::uint64_t no_execute = 1ull << 63;
 
@@ -39,6 +40,11 @@ class Pte {
     }
     static constexpr Pte leaf(UserFrame frame, PagePerms perms, bool huge) {
         return Pte{frame.page().start().raw() | bits_of(perms) | (huge ? page_size : 0)};
+    }
+    // A table that is not the space's to change: shared by all spaces, or its own root once more.
+    // The program may read what is below, where the entries there let it.
+    static constexpr Pte kernels_table(PhysPage table) {
+        return Pte{table.start().raw() | present | user | no_execute | kernels_own};
     }
     // What `perms` are as bits of an entry.
     static constexpr std::uint64_t bits_of(PagePerms perms) {
@@ -65,8 +71,9 @@ class Pte {
         return !is_empty() && (level == 0 || is_huge());
     }
     constexpr bool is_table(unsigned level) const {
-        return !is_empty() && level != 0 && !is_huge();
+        return !is_empty() && level != 0 && (raw_ & (page_size | kernels_own)) == 0;
     }
+    constexpr bool is_kernels() const { return (raw_ & kernels_own) != 0; }
     constexpr PhysPage frame() const { return PhysPage::containing(PhysAddr{raw_ & address_mask}); }
 
     // Of a leaf.

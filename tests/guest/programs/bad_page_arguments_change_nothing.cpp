@@ -25,7 +25,7 @@ int main() {
     check_error(page_alloc(own_space, {free_area, 100}, {write, abi::page_option::huge}),
                 Error::bad_range, "a huge page of another size");
     check_error(page_protect(own_space, {free_area, 1}, read), Error::not_mapped, "nothing there");
-    check_error(space_create(~std::uint64_t{0}, {}), Error::out_of_account,
+    check_error(space_create(~std::uint64_t{0}, abi::space_option::none, {}), Error::out_of_account,
                 "too much to split off");
     check_error(env_create(own_space, {~std::uint64_t{0}}, {0}, 0), Error::bad_address,
                 "a kernel entry");

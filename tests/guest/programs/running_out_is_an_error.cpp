@@ -6,7 +6,7 @@ int main() {
     using namespace quarry;
     using namespace quarry::test;
     auto const before = used_pages();
-    auto const child = space_create(50, {"poor", 4});
+    auto const child = space_create(50, abi::space_option::none, {"poor", 4});
     check(child.has_value(), "space_create");
     check_error(page_alloc(*child, {free_area, 100}, abi::permission::write), Error::out_of_account,
                 "more than the account has");

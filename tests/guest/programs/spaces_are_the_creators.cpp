@@ -5,7 +5,7 @@ int main() {
     using namespace quarry;
     using namespace quarry::test;
     auto const before = used_pages();
-    auto const child = space_create(0, {"child", 5});
+    auto const child = space_create(0, abi::space_option::none, {"child", 5});
     check(child.has_value(), "space_create");
     check(page_alloc(*child, {free_area, 100}, abi::permission::write).has_value(),
           "pages in the child");

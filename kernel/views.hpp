@@ -1,0 +1,67 @@
+// The array of environments that programs may read (abi/view.hpp), and the state of an environment,
+// which is written there too.
+#pragma once
+
+#include "abi/view.hpp"
+#include "base/relaxed.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace quarry {
+
+// By slot. Whole pages of it are mapped, so nothing else shares them.
+extern constinit std::array<abi::EnvView, abi::env_view_slots> env_view_array;
+static_assert(sizeof(env_view_array) % abi::page_bytes == 0);
+
+// Programs read while the kernel writes.
+template <typename T>
+void show(T& field, T value) {
+    std::atomic_ref<T>{field}.store(value, std::memory_order_relaxed);
+}
+
+// An environment's state: changed under its lock, read without it as a hint, shown to programs.
+class ShownState {
+  public:
+    explicit ShownState(abi::EnvState state) : state_(state) {}
+    ShownState(ShownState const&) = delete;
+    ShownState& operator=(ShownState const&) = delete;
+
+    // NOLINTNEXTLINE(google-explicit-constructor): stands for the state itself
+    operator abi::EnvState() const { return state_; }
+    abi::EnvState operator=(abi::EnvState state) {  // NOLINT(misc-unconventional-assign-operator)
+        state_ = state;
+        if (view_ != nullptr) {
+            show(view_->status, status_of(state));
+        }
+        return state;
+    }
+    // From here on programs see it.
+    void appear(abi::EnvView& view) {
+        view_ = &view;
+        *this = state_;
+    }
+    void run_on(unsigned processor) {
+        show(view_->processor, processor);
+        show(view_->status, abi::ViewStatus::running);
+    }
+    void run_no_more() { *this = state_; }
+
+  private:
+    static constexpr abi::ViewStatus status_of(abi::EnvState state) {
+        switch (state) {
+            case abi::EnvState::runnable:
+                return abi::ViewStatus::runnable;
+            case abi::EnvState::ended:
+                return abi::ViewStatus::ended;
+            default:
+                return abi::ViewStatus::not_runnable;
+        }
+    }
+    Relaxed<abi::EnvState> state_;
+    abi::EnvView* view_ = nullptr;
+};
+
+}  // namespace quarry

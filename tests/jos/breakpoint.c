@@ -1,0 +1,10 @@
+// console:   trap 0x00000003 Breakpoint
+// console:   eip  0x008.....
+// console: Welcome to the Quarry kernel monitor
+// keys: continue
+#include <inc/lib.h>
+
+void umain(int argc, char **argv) {
+    asm volatile("int $3");
+    cprintf("and on it goes\n");
+}

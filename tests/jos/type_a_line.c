@@ -1,0 +1,5 @@
+// keys: quarry
+// console: you typed 'quarry'
+#include <inc/lib.h>
+
+void umain(int argc, char **argv) { cprintf("you typed '%s'\n", readline("type: ")); }
