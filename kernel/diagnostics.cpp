@@ -52,8 +52,21 @@ void report_fault(Kernel& kernel, Environment& environment, Fault const& fault) 
     auto const& space = environment.space();
     print("\n[{} {:x}] ended: {} ({}), address 0x{:x}, rip 0x{:x}\n", space.name(),
           environment.id.value, fault.name, fault.detail, fault.address, environment.saved.rip);
-    auto const program = Archive{kernel.archive}.find(space.name());
+    print_backtrace(kernel, environment);
+}
+
+void print_backtrace(Kernel& kernel, Environment const& environment) {
+    auto const program = Archive{kernel.archive}.find(environment.space().name());
     print_calls(program.value_or(Bytes{}), environment);
+}
+
+void print_registers(Environment const& environment) {
+    auto const& r = environment.saved;
+    print("  rax {:016x}  rbx {:016x}  rcx {:016x}  rdx {:016x}\n", r.rax, r.rbx, r.rcx, r.rdx);
+    print("  rsi {:016x}  rdi {:016x}  rbp {:016x}  rsp {:016x}\n", r.rsi, r.rdi, r.rbp, r.rsp);
+    print("  r8  {:016x}  r9  {:016x}  r10 {:016x}  r11 {:016x}\n", r.r8, r.r9, r.r10, r.r11);
+    print("  r12 {:016x}  r13 {:016x}  r14 {:016x}  r15 {:016x}\n", r.r12, r.r13, r.r14, r.r15);
+    print("  rip {:016x}  rflags {:x}\n", r.rip, r.rflags);
 }
 
 }  // namespace quarry

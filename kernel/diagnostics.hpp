@@ -9,4 +9,8 @@ namespace quarry {
 // where the boot archive has the program.
 void report_fault(Kernel& kernel, Environment& environment, Fault const& fault);
 
+// The calls of an environment that does not run, innermost first; and its registers.
+void print_backtrace(Kernel& kernel, Environment const& environment);
+void print_registers(Environment const& environment);
+
 }  // namespace quarry

@@ -3,6 +3,7 @@
 #include "kernel/calls/page_shortcuts.hpp"
 #include "kernel/handlers.hpp"
 #include "kernel/jos.hpp"
+#include "kernel/trace.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -104,22 +105,42 @@ std::uint64_t enter(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint
     return encode(outcome);
 }
 
+template <typename Call>
+std::uint64_t traced(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d,
+                     std::uint64_t e, std::uint64_t f) {
+    auto& self = *this_processor().current;
+    std::array<std::uint64_t, abi::argument_registers> const words{a, b, c, d, e, f};
+    tracing::print_call<Call>(self, words);
+    if constexpr (can_switch<Call>) {
+        // Another environment's calls may come before its result.
+        tracing::write("...\n");
+        self.traces_result = true;
+    }
+    auto const result = enter<Call>(a, b, c, d, e, f);
+    if constexpr (can_switch<Call>) {
+        self.traces_result = false;
+        tracing::write("[{} {:x}] ... {}", self.space().name(), self.id.value, Call::name);
+    }
+    tracing::print_result(result);
+    return result;
+}
+
 std::uint64_t no_such_call(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
                            std::uint64_t, std::uint64_t) {
     return encode_error(Error::bad_call);
 }
 
 // With `as_entered`, what entry code calls first; else what does the whole call.
-constexpr CallTable make_table(bool as_entered) {
+constexpr CallTable make_table(bool as_entered, bool is_traced = false) {
     CallTable table{};
     table.fill(&no_such_call);
     abi::AllCalls::each([&]<typename Call>() {
-        if (as_entered && shortcut<Call> != nullptr) {
+        if (as_entered && !is_traced && shortcut<Call> != nullptr) {
             table[Call::index] = shortcut<Call>;
         } else if (as_entered && can_switch<Call> && machine::saves_in_thunks) {
             table[Call::index] = &quarry_save_and_call;
         } else {
-            table[Call::index] = &enter<Call>;
+            table[Call::index] = is_traced ? &traced<Call> : &enter<Call>;
         }
     });
     return table;
@@ -129,5 +150,14 @@ constexpr CallTable make_table(bool as_entered) {
 
 extern "C" constinit CallTable const quarry_call_table = make_table(true);
 extern "C" constinit CallTable const quarry_full_table = make_table(false);
+
+void set_tracing(bool on) {
+    static constexpr std::array tables{make_table(true), make_table(false), make_table(true, true),
+                                       make_table(false, true)};
+    for (std::size_t i = 0; i < abi::call_table_slots; ++i) {
+        machine::patch(&quarry_call_table[i], tables[on ? 2 : 0][i]);
+        machine::patch(&quarry_full_table[i], tables[on ? 3 : 1][i]);
+    }
+}
 
 }  // namespace quarry

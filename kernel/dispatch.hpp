@@ -21,6 +21,9 @@ extern "C" CallTable const quarry_full_table;
 extern "C" std::uint64_t quarry_save_and_call(std::uint64_t, std::uint64_t, std::uint64_t,
                                               std::uint64_t, std::uint64_t, std::uint64_t);
 
+// Whether each call is written to the trace (kernel/trace.hpp). The tables then name other entries.
+void set_tracing(bool on);
+
 // What rax holds for an error.
 constexpr std::uint64_t encode_error(abi::Error error) {
     return ~std::uint64_t{0} - static_cast<std::uint64_t>(error) + 1;

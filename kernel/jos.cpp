@@ -1,5 +1,6 @@
 #include "kernel/jos.hpp"
 
+#include "kernel/monitor/monitor.hpp"
 #include "kernel/user_memory.hpp"
 
 #include <algorithm>
@@ -186,6 +187,12 @@ std::uint64_t bad_upcall_address(Environment const& environment) {
 
 bool take_fault(Environment& environment, Fault const& fault) {
     constexpr std::uint64_t page_fault = 14;
+    constexpr std::uint64_t breakpoint = 3;
+    if (fault.vector == breakpoint) {
+        report_fault(environment, fault);
+        run_monitor(the_kernel, &environment, "breakpoint");
+        return true;
+    }
     if (fault.vector != page_fault) {
         return false;
     }

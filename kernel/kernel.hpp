@@ -53,6 +53,7 @@ class Kernel {
     EnvironmentTable environments;
     Console console;
     WordWaiters word_waiters;
+    bool breakpoints_enter_monitor = false;  // of native programs without an upcall
     Bytes archive;  // the boot archive, for loading and symbols
 
     // Spaces: kernel/family.cpp.

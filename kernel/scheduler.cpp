@@ -1,6 +1,7 @@
 // Who runs where. Each processor has a queue; one with nothing to do takes from the others, and one
 // that makes an environment runnable wakes one that idles.
 #include "kernel/kernel.hpp"
+#include "kernel/trace.hpp"
 #include "machine/machine.hpp"
 
 #include <bit>
@@ -133,6 +134,11 @@ bool Kernel::run_one(Processor& self, std::uint64_t id) {
     }
     if (!self.ready.empty() && self.timer_at == TimerQueue::never) {
         set_timer();
+    }
+    if (environment.traces_result) [[unlikely]] {
+        environment.traces_result = false;
+        tracing::write("[{} {:x}] ...", environment.space().name(), environment.id.value);
+        tracing::print_result(environment.saved.result());
     }
     if (environment.pending.load(std::memory_order_relaxed) != 0 && !take_interrupt(environment)) {
         auto const lock = HeldLock::take(*environment.lock);

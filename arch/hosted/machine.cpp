@@ -138,6 +138,16 @@ bool copy_out(UserAddr to, std::span<std::byte const> from) {
 }
 
 void console_write(std::string_view text) { host().console += text; }
+std::optional<char> wait_for_key() {
+    auto& keys = host().keys;
+    if (keys.empty()) {
+        return std::nullopt;
+    }
+    auto const key = keys.front();
+    keys.erase(0, 1);
+    return key;
+}
+void trace_write(std::string_view text) { host().console += text; }
 std::uint64_t clock_nanoseconds() {
     static std::uint64_t now = 0;
     return ++now;

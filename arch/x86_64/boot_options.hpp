@@ -20,15 +20,24 @@ class BootOptions {
             if (option.starts_with(self_test)) {
                 self_test_ = option.substr(self_test.size());
             }
+            trace_ = trace_ || option == "--trace";
+            monitor_ = monitor_ || option == "--monitor";
             program_.remove_prefix(option.size());
         }
     }
     constexpr std::string_view program() const { return program_; }
     constexpr std::string_view self_test() const { return self_test_; }
 
+    // System calls are traced from the start.
+    constexpr bool trace() const { return trace_; }
+    // Breakpoints of native programs enter the monitor.
+    constexpr bool monitor() const { return monitor_; }
+
   private:
     std::string_view program_;
     std::string_view self_test_;
+    bool trace_ = false;
+    bool monitor_ = false;
 };
 
 }  // namespace quarry::x86

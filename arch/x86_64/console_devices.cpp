@@ -3,6 +3,7 @@
 #include "arch/x86_64/screen.hpp"
 #include "arch/x86_64/serial.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/monitor/monitor.hpp"
 
 namespace quarry::x86 {
 
@@ -15,7 +16,11 @@ void enable_keys() { console_port.enable_receive_interrupt(); }
 
 void receive_keys() {
     while (auto const key = console_port.read()) {
-        the_kernel.key_pressed(*key);
+        if (*key == monitor_key) {
+            run_monitor(the_kernel, this_processor().current, "Ctrl-]");
+        } else {
+            the_kernel.key_pressed(*key);
+        }
     }
 }
 
@@ -36,5 +41,17 @@ void console_write(std::string_view text) {
     x86::console_port.write(text);
     x86::screen_write(text);
 }
+
+std::optional<char> wait_for_key() {
+    for (;;) {
+        if (auto const key = x86::console_port.read()) {
+            return key;
+        }
+        spin_pause();
+    }
+}
+
+// Beside the records of how programs ended, marked so that the two can be told apart.
+void trace_write(std::string_view text) { x86::record_port.write(text); }
 
 }  // namespace quarry::machine

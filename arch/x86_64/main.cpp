@@ -12,6 +12,7 @@
 #include "arch/x86_64/start_processors.hpp"
 #include "arch/x86_64/traps.hpp"
 #include "arch/x86_64/vector_state.hpp"
+#include "kernel/dispatch.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/loader.hpp"
 
@@ -37,6 +38,8 @@ constinit BootInfo boot_info;
     enable_keys();
     BootOptions const options{boot_info.command_line()};
     run_self_test(options.self_test());
+    set_tracing(options.trace());
+    the_kernel.breakpoints_enter_monitor = options.monitor();
     auto const archive = boot_info.archive;
     auto const loaded = load_first_program(the_kernel,
                                            {machine::physical_bytes(archive.start, archive.bytes),

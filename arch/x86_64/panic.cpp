@@ -7,6 +7,7 @@
 #include "arch/x86_64/traps.hpp"
 #include "kernel/console.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/monitor/monitor.hpp"
 
 #include <array>
 
@@ -95,6 +96,9 @@ void begin(std::string_view cause) {
 
 [[noreturn]] void end() {
     print("  This is a bug in the kernel: no program should be able to cause it.\n");
+#ifdef QUARRY_CHECK_LOCKS
+    run_monitor(the_kernel, this_processor().current, "panic");
+#endif
     stop_machine(StopCode::panic);
 }
 

@@ -8,6 +8,7 @@
 #include "arch/x86_64/vector_state.hpp"
 #include "kernel/jos.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/monitor/monitor.hpp"
 
 #include <array>
 
@@ -88,9 +89,25 @@ void handle_interrupt(std::uint64_t vector) {
     }
 }
 
+// Whether the monitor takes it: the step it waits for, or a breakpoint.
+bool is_monitors(Environment& environment, std::uint64_t vector) {
+    if (vector == vector_debug && environment.stepping) {
+        environment.stepping = false;
+        environment.saved.set_single_step(false);
+        print("stepped to 0x{:x}\n", environment.saved.rip);
+        return true;
+    }
+    return vector == vector_breakpoint && the_kernel.breakpoints_enter_monitor &&
+           !environment.space().form().is_jos();
+}
+
 // A fault of the running environment that entry code did not hand to its upcall.
 void handle_fault(Environment& environment, machine::SavedState& saved) {
     auto const vector = saved.vector;
+    if (is_monitors(environment, vector)) {
+        run_monitor(the_kernel, &environment, exception_name(vector));
+        return;
+    }
     bool const is_page_fault = vector == vector_page_fault;
     Fault fault{.vector = vector,
                 .address = is_page_fault ? read_cr2() : 0,

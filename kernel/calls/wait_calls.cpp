@@ -8,9 +8,12 @@ namespace quarry {
 namespace {
 
 // Stack and entries must be in the program's part of the address space; none at all is allowed.
-Result<void> check(abi::Upcall const& upcall, UserAddr top) {
+// A JOS program may name any entry; it hears of a bad one when it is to be used.
+Result<void> check(abi::Upcall const& upcall, Space const& space) {
+    auto const top = space.user_top();
+    auto const entry_end = space.form().is_jos() ? abi::canonical_limit : top.raw();
     auto const end = UserAddr{upcall.stack}.checked_add(upcall.stack_bytes);
-    if (upcall.entry >= top.raw() || upcall.foreign_entry >= top.raw() || !end || *end > top) {
+    if (upcall.entry >= entry_end || upcall.foreign_entry >= top.raw() || !end || *end > top) {
         return Error::bad_address;
     }
     if (upcall.stack % 16 != 0 || upcall.stack_bytes % 16 != 0) {
@@ -42,7 +45,7 @@ Result<WordKey> key_of(Caller& caller, UserWord const& word, std::uint64_t scope
 Result<std::uint64_t> handle(Tag<abi::EnvSetUpcall>, Caller& caller, EnvRef env,
                              UserIn<abi::Upcall> upcall) {
     auto const wanted = TRY(upcall.read());
-    TRY(check(wanted, env.environment().space().user_top()));
+    TRY(check(wanted, env.environment().space()));
     TRY(env.live());
     auto& target = env.environment();
     if (target.on != Environment::nowhere && &target != &caller.environment) {

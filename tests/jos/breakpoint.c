@@ -1,6 +1,7 @@
 // console:   trap 0x00000003 Breakpoint
 // console:   eip  0x008.....
-// console: Welcome to the Quarry kernel monitor
+// console: Welcome to the JOS kernel monitor!
+// console: and on it goes
 // keys: continue
 #include <inc/lib.h>
 

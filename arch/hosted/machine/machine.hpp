@@ -30,6 +30,7 @@ struct Host {
     std::span<std::byte> arena;  // frame 0 begins here
     PhysPage active;             // root table in use
     std::string console;
+    std::string keys;  // that wait_for_key() takes
     std::optional<abi::EnvStatus> powered_off;
     bool idle_forever = false;
     Environment* entered = nullptr;
@@ -84,7 +85,14 @@ inline constexpr bool saves_in_thunks = false;
 bool copy_in(std::span<std::byte> to, UserAddr from);
 bool copy_out(UserAddr to, std::span<std::byte const> from);
 
+// Constants stay what they are.
+template <typename T>
+void patch(T const*, T) {}
 void console_write(std::string_view text);
+// The next key, polled; nothing if none can come.
+std::optional<char> wait_for_key();
+// Text of the trace of system calls.
+void trace_write(std::string_view text);
 std::uint64_t clock_nanoseconds();
 bool wait_for_interrupt();
 void power_off(abi::EnvStatus how);

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -46,6 +47,12 @@ inline std::span<Pte> entries_of(Pte* table) { return {table, entries_per_table}
 inline Pte& entry_of(Pte* table, std::uint64_t page_number) {
     return table[page_number % entries_per_table];
 }
+// Changes a constant of the kernel's through the direct map.
+template <typename T>
+void patch(T const* constant, T value) {
+    auto const address = __builtin_bit_cast(std::uint64_t, constant);
+    __atomic_store_n(object_at<T>(PhysAddr{address - KERNEL_BASE}), value, __ATOMIC_RELAXED);
+}
 #pragma clang unsafe_buffer_usage end
 
 inline void zero_frames(PhysPage first, std::size_t frames) {
@@ -80,6 +87,10 @@ bool copy_in(std::span<std::byte> to, UserAddr from);
 bool copy_out(UserAddr to, std::span<std::byte const> from);
 
 void console_write(std::string_view text);
+// The next key, polled; nothing if none can come.
+std::optional<char> wait_for_key();
+// Text of the trace of system calls.
+void trace_write(std::string_view text);
 std::uint64_t clock_nanoseconds();
 // Waits for an interrupt and handles it. False where none can come (hosted).
 bool wait_for_interrupt();

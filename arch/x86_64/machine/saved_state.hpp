@@ -53,6 +53,10 @@ struct alignas(16) SavedState {
         ss = user_data_selector;
         return {};
     }
+    void set_single_step(bool on) {
+        constexpr std::uint64_t trap_flag = 0x100;
+        rflags = on ? rflags | trap_flag : rflags & ~trap_flag;
+    }
     void set_result(std::uint64_t value) { rax = value; }
     std::uint64_t result() const { return rax; }
     // A message that came: see abi::IpcCall.
