@@ -5,12 +5,14 @@ SHELL = /bin/bash
 export QUARRY_PRESET = $(PRESET)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run grade gdb iso debug release format lint bench bench-kernel soak clean
+.PHONY: help setup build run replay grade gdb iso debug release format lint bench bench-kernel soak clean
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
+	@echo "    TRACE=1: system calls to build/<preset>/trace.txt; MONITOR=1: breakpoints enter the monitor; CPUS=n"
 	@echo "make grade [ONLY=name] [V=1]                   build and run every test"
 	@echo "make gdb [PROGRAM=name ARGS='…']               QEMU stopped, gdb attached, helpers loaded"
+	@echo "make replay [PROGRAM=name ARGS='…']            records a run; then gdb, forwards and backwards"
 	@echo "make iso                                       an image that boots by BIOS and by UEFI"
 	@echo "make bench                                     what things cost, in guest instructions"
 	@echo "make bench-kernel                              only the kernel's mechanisms, beside others'"
@@ -35,7 +37,10 @@ build: $(BUILD)/build.ninja
 	[ $${PIPESTATUS[0]} -eq 0 ] || { echo "The build failed; the first error is above." >&2; exit 1; }
 
 run: setup build
-	@tools/run.py $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)") $(if $(FILE),--file "$(FILE)") $(if $(MACHINE),--machine "$(MACHINE)")
+	@tools/run.py $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)") $(if $(FILE),--file "$(FILE)") $(if $(MACHINE),--machine "$(MACHINE)") $(if $(TRACE),--trace) $(if $(MONITOR),--monitor) $(if $(CPUS),--processors "$(CPUS)")
+
+replay: setup build
+	@tools/replay.sh $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)") $(if $(FILE),--file "$(FILE)")
 
 grade: setup $(BUILD)/build.ninja
 	@tools/grade.py $(if $(ONLY),--only "$(ONLY)") $(if $(V),--verbose)

@@ -12,8 +12,8 @@ enum class ViewStatus : std::uint32_t { free, ended, runnable, running, not_runn
 
 // One slot of the table of environments.
 struct EnvView {
-    std::uint64_t id;         // EnvId; 0 while the slot is free
-    std::uint64_t space;      // SpaceId
+    std::uint64_t id;     // EnvId; 0 while the slot is free
+    std::uint64_t space;  // SpaceId
     ViewStatus status;
     std::uint32_t processor;  // that runs it, or did last
     std::int32_t jos_id;      // the id as JOS's programs see it

@@ -2,12 +2,25 @@
 
 #include "base/cpio.hpp"
 #include "kernel/symbols.hpp"
-#include "kernel/user_memory.hpp"
+#include "machine/machine.hpp"
 
 namespace quarry {
 namespace {
 
 constexpr unsigned max_calls = 16;
+
+// A value in any space's memory, found through its tables; it lies in one page.
+template <typename T>
+std::optional<T> read_memory(Space& space, std::uint64_t address) {
+    if (address >= space.user_top().raw() || address % page_bytes > page_bytes - sizeof(T)) {
+        return std::nullopt;
+    }
+    auto const memory = memory_at(space, UserPage::containing(UserAddr{address}));
+    if (memory.empty()) {
+        return std::nullopt;
+    }
+    return read_at<T>(memory, address % page_bytes);
+}
 
 void print_place(Bytes program, std::uint64_t address) {
     auto const symbol = find_symbol(program, address);
@@ -28,12 +41,7 @@ void print_calls(Bytes program, Environment const& environment) {
     print_place(program, environment.saved.rip);
     auto frame = environment.saved.rbp;
     for (unsigned i = 0; i < max_calls && frame % 8 == 0; ++i) {
-        auto const bytes =
-            UserBytes::parse(frame, sizeof(CallRecord), environment.space().user_top());
-        if (!bytes) {
-            return;
-        }
-        auto const record = UserIn<CallRecord>{*bytes}.read();
+        auto const record = read_memory<CallRecord>(environment.space(), frame);
         if (!record || record->return_address == 0) {
             return;
         }
@@ -47,6 +55,15 @@ void print_calls(Bytes program, Environment const& environment) {
 }
 
 }  // namespace
+
+Bytes memory_at(Space& space, UserPage page) {
+    auto const slot = space.tables().find(page);
+    if (!slot.is_mapping()) {
+        return {};
+    }
+    auto const offset = slot.level == 0 ? 0 : page.number() % huge_pages;
+    return machine::frame_bytes(slot.read().frame().plus(offset));
+}
 
 void report_fault(Kernel& kernel, Environment& environment, Fault const& fault) {
     auto const& space = environment.space();

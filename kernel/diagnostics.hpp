@@ -9,6 +9,9 @@ namespace quarry {
 // where the boot archive has the program.
 void report_fault(Kernel& kernel, Environment& environment, Fault const& fault);
 
+// A page of any space; empty if nothing is mapped there.
+Bytes memory_at(Space& space, UserPage page);
+
 // The calls of an environment that does not run, innermost first; and its registers.
 void print_backtrace(Kernel& kernel, Environment const& environment);
 void print_registers(Environment const& environment);

@@ -80,8 +80,8 @@ class Environment {
     IntrusiveList<Environment, &Environment::queue> end_waiters;  // wait for its end
 
     // Debugging
-    bool stepping = false;           // the monitor waits for its next instruction
-    bool traces_result = false;      // its call's result is still to be printed
+    bool stepping = false;       // the monitor waits for its next instruction
+    bool traces_result = false;  // its call's result is still to be printed
 
     // Interrupts
     std::atomic<std::uint64_t> pending = 0;  // bits posted and not yet taken

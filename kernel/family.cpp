@@ -75,8 +75,7 @@ Result<Space*> Kernel::make_space(AccountIndex account, Space* creator, SpaceFor
         return root.error();
     }
     auto* const space =
-        std::construct_at(machine::object_at<Space>(frame), memory, *root, frame, account,
-                          form);
+        std::construct_at(machine::object_at<Space>(frame), memory, *root, frame, account, form);
     space->set_name(name);
     space->creator_id = creator != nullptr ? creator->id.value : 0;
     if (auto const furnished = furnish(memory, *space); !furnished) {

@@ -10,8 +10,7 @@ template <typename Call>
 struct Tag {};
 
 Result<std::uint64_t> handle(Tag<abi::ConsoleWrite>, Caller&, UserSource text);
-Result<std::uint64_t> handle(Tag<abi::ConsoleRead>, Caller&, UserTarget to,
-                             std::uint64_t deadline);
+Result<std::uint64_t> handle(Tag<abi::ConsoleRead>, Caller&, UserTarget to, std::uint64_t deadline);
 Result<abi::EnvId> handle(Tag<abi::EnvSelf>, Caller&);
 Result<abi::SpaceId> handle(Tag<abi::SpaceSelf>, Caller&);
 Result<abi::SpaceId> handle(Tag<abi::SpaceCreate>, Caller&, std::uint64_t account_pages,

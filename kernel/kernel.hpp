@@ -54,7 +54,7 @@ class Kernel {
     Console console;
     WordWaiters word_waiters;
     bool breakpoints_enter_monitor = false;  // of native programs without an upcall
-    Bytes archive;  // the boot archive, for loading and symbols
+    Bytes archive;                           // the boot archive, for loading and symbols
 
     // Spaces: kernel/family.cpp.
     // A space that shares `creator`'s account, or has `account_pages` of it as its own.

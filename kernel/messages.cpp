@@ -38,8 +38,7 @@ Result<std::uint64_t> transfer_pages(Environment& from, Environment& to) {
     if (giver.ended || taker.ended) {
         return Error::ended;
     }
-    auto const source =
-        TRY(parse_span_of(giver, offer.send.address, offer.send.pages));
+    auto const source = TRY(parse_span_of(giver, offer.send.address, offer.send.pages));
     auto const perms = TRY(PagePerms::parse(offer.permissions.bits));
     if (offer.send.pages > window.pages) {
         return Error::bad_range;

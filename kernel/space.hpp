@@ -59,8 +59,7 @@ inline constexpr PageSpan jos_probe_region{
 
 class Space {
   public:
-    Space(Memory& memory, PhysPage root, PhysPage own_frame, AccountIndex account,
-          SpaceForm form)
+    Space(Memory& memory, PhysPage root, PhysPage own_frame, AccountIndex account, SpaceForm form)
         : memory_(memory),
           root_(root),
           own_frame_(own_frame),
@@ -83,8 +82,9 @@ class Space {
     Mapped mapped() {
         auto const here = processor_bit();
         auto const active_on = active.load();
-        return {memory_, tables(), account_, (active_on & here) != 0, active_on & ~here,
-                form_.has_self_map()};
+        return {memory_,           tables(),
+                account_,          (active_on & here) != 0,
+                active_on & ~here, form_.has_self_map()};
     }
     PageTables tables() { return PageTables{root_, leaf_caches_}; }
     PhysPage root() const { return root_; }

@@ -11,10 +11,10 @@ import time
 from xml.etree import ElementTree
 
 import quarry_qemu as qemu
-from grading import compile_fail, guest, hosted, image, source
+from grading import compile_fail, guest, hosted, image, jos, source
 from grading.common import Job, Outcome, folder
 
-POINTS = {"hosted": 30, "compile-fail": 10, "guest": 40, "machine": 15, "source": 5}
+POINTS = {"hosted": 30, "compile-fail": 10, "guest": 30, "jos": 10, "machine": 15, "source": 5}
 
 
 def colour(text: str, code: str) -> str:
@@ -97,7 +97,7 @@ def main() -> int:
         if not build():
             return 1
         jobs: list[Job] = []
-        for module in (hosted, image, guest, compile_fail, source):
+        for module in (hosted, image, guest, jos, compile_fail, source):
             jobs += module.jobs(arguments.only)
         if not jobs:
             print(f"No test's name contains '{arguments.only}'.")

@@ -20,6 +20,7 @@ ARROWS = {
     "arch/x86_64": ["abi", "base", "kernel", "machine", "arch/x86_64"],
     "arch/hosted": ["abi", "base", "kernel", "machine", "arch/x86_64/machine"],
     "user/rt": ["abi", "base", "heap", "user/rt"],
+    "user/jos": ["abi", "base", "heap", "user/rt", "user/jos"],
     "programs": ["abi", "base", "heap", "user/rt", "programs"],
     "tests/host": ["abi", "base", "heap", "kernel", "machine", "tests/host"],
     "tests/guest": ["abi", "base", "heap", "user/rt", "tests/guest"],

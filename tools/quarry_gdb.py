@@ -67,7 +67,7 @@ def print_environments() -> None:
         saved = env["saved"]
         mark = str(current.get(int(env.address), " "))
         print(f"{mark} env {int(env['id']['value']):x}  {name_of(env['space_']):<24} "
-              f"{STATES[plain(env['state'])]:<9} rip {int(saved['rip']):#x} rsp {int(saved['rsp']):#x}")
+              f"{STATES[plain(env['state']['state_'])]:<9} rip {int(saved['rip']):#x} rsp {int(saved['rsp']):#x}")
 
 
 def print_frames() -> None:

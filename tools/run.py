@@ -36,6 +36,14 @@ def main() -> int:
                         help=f"a file handed in as `input` (default for wordcount: {DEFAULT_TEXT})")
     parser.add_argument("--machine", default="pc", help="QEMU's machine: pc, q35 or microvm")
     parser.add_argument("--memory", type=int, default=None, help="MiB (default: from the files)")
+    parser.add_argument("--trace", action="store_true",
+                        help="system calls, as they are made, to build/<preset>/trace.txt")
+    parser.add_argument("--monitor", action="store_true",
+                        help="breakpoints of programs enter the kernel monitor (Ctrl-] always does)")
+    parser.add_argument("--processors", type=int, default=1, help="how many (default: 1)")
+    parser.add_argument("--record", type=pathlib.Path, metavar="FILE",
+                        help="record the run for --replay")
+    parser.add_argument("--replay", type=pathlib.Path, metavar="FILE", help="run a record again")
     parser.add_argument("--gdb", metavar="SOCKET", help="stop at the first instruction for gdb")
     arguments = parser.parse_args()
 
@@ -45,34 +53,72 @@ def main() -> int:
     if file is not None and not file.is_file():
         print(f"run: cannot read '{file}': give FILE= a path to an existing file", file=sys.stderr)
         return 2
-    programs = sorted(p.name for p in (qemu.build_directory() / "archive").iterdir())
-    is_test = (qemu.build_directory() / "archive-tests" / arguments.program).exists()
-    if is_test:
-        programs.append(arguments.program)
-    if arguments.program not in programs:
-        print(f"run: there is no program '{arguments.program}'. Programs: {', '.join(programs)}",
-              file=sys.stderr)
-        return 127
     with tempfile.TemporaryDirectory() as folder:
+        name, files = find_program(arguments.program)
+        if name is None:
+            return 127
+        if file is not None:
+            files["input"] = file
         archive = pathlib.Path(folder) / "archive.cpio"
-        qemu.make_archive(archive, programs, {"input": file} if file else {})
-        words = [arguments.program] + (arguments.args or "").split()
-        boot = ["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append", " ".join(words)]
+        programs = [each for each in known_programs(name) if each not in files]
+        qemu.make_archive(archive, programs, files)
+        words = [name] + (arguments.args or "").split()
+        options = [f"--{option}" for option in ("trace", "monitor") if getattr(arguments, option)]
+        boot = ["-kernel", str(qemu.kernel()), "-initrd", str(archive),
+                "-append", " ".join(options + words)]
         memory = arguments.memory or qemu.memory_for(archive)
         if memory > 3072 and arguments.machine == "microvm":
             print("run: this input needs machine pc or q35", file=sys.stderr)
             return 2
         print(f"Booting Quarry in QEMU ({arguments.machine}, {memory} MiB): "
-              f"{' '.join(words)}   [Ctrl-C ends it]", flush=True)
+              f"{' '.join(words)}   [Ctrl-C ends it, Ctrl-] is the kernel monitor]", flush=True)
         return interact(arguments, boot, memory, folder)
+
+
+def known_programs(name: str) -> list[str]:
+    """What goes into every archive, and a test program if that is asked for."""
+    programs = sorted(p.name for p in (qemu.build_directory() / "archive").iterdir())
+    is_test = "/" not in name and (qemu.build_directory() / "archive-tests" / name).exists()
+    return programs + [name] if is_test else programs
+
+
+def find_program(name: str) -> tuple[str | None, dict[str, pathlib.Path]]:
+    """Its name in the archive and, if it is a file of the user's (tools/jos-cc makes such), the file."""
+    if name in known_programs(name):
+        return name, {}
+    path = pathlib.Path(name)
+    if path.is_file():
+        return path.name, {path.name: path}
+    print(f"run: there is no program '{name}'. Programs: {', '.join(known_programs(name))}; "
+          "or give the path of one", file=sys.stderr)
+    return None, {}
+
+
+def replay_options(arguments: argparse.Namespace) -> list[str]:
+    """QEMU's own recording of all that comes from outside: with it a run repeats to the instruction."""
+    for mode in ("record", "replay"):
+        path = getattr(arguments, mode)
+        if path is None:
+            continue
+        # Going backwards starts from a snapshot, which lies in a disk that the guest does not see.
+        disk = path.with_suffix(".qcow2")
+        if mode == "record":
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "1G"], check=True)
+        return ["-icount", f"shift=0,sleep=off,rr={mode},rrfile={path},rrsnapshot=start",
+                "-drive", f"file={disk},if=none,id=snapshots"]
+    return []
 
 
 def interact(arguments: argparse.Namespace, boot: list[str], memory: int, folder: str) -> int:
     """Runs with the terminal's own input and output."""
     qemu.check_qemu()
     record = os.path.join(folder, "record")
+    if arguments.trace:
+        record = str(qemu.build_directory() / "trace.txt")
+        print(f"System calls go to {record}", flush=True)
     command = (qemu.base_command(arguments.machine, memory)
                + qemu.serial_ports(arguments.machine, record) + boot
+               + ["-smp", str(arguments.processors)] + replay_options(arguments)
                + (["-S", "-gdb", f"unix:{arguments.gdb},server=on,wait=off"] if arguments.gdb
                   else []))
     try:

@@ -15,6 +15,10 @@ void initialise_serial_console() {
 void enable_keys() { console_port.enable_receive_interrupt(); }
 
 void receive_keys() {
+    auto const* const current = this_processor().current;
+    if (current != nullptr && current->stepping) {
+        return;  // the monitor's, which is about to ask for them
+    }
     while (auto const key = console_port.read()) {
         if (*key == monitor_key) {
             run_monitor(the_kernel, this_processor().current, "Ctrl-]");

@@ -153,18 +153,19 @@ void map_env_views() {
         entry(image_frame(&probe_page), supervisors);
 }
 
-// The frames' metadata, of which whole 2 MiB begin at such a boundary.
-void map_page_views(PhysPage metadata, std::uint64_t bytes) {
-    std::size_t const whole = bytes / huge_bytes;
+// The frames' metadata: in whole 2 MiB, or less than that.
+void map_page_views(PhysPage metadata, std::uint64_t count) {
+    auto const whole = count / huge_pages;
     for (std::size_t i = 0; i < whole; ++i) {
         views_directory[1 + i] =
             entry(metadata.plus(i * huge_pages), readable_by_programs | Pte::page_size);
     }
-    auto const rest = pages_for(bytes % huge_bytes);
-    for (std::size_t i = 0; i < rest; ++i) {
-        page_view_table[i] = entry(metadata.plus(whole * huge_pages + i), readable_by_programs);
+    if (whole == 0) {
+        for (std::size_t i = 0; i < count; ++i) {
+            page_view_table[i] = entry(metadata.plus(i), readable_by_programs);
+        }
+        views_directory[1] = entry(image_frame(&page_view_table), Pte::present | Pte::user);
     }
-    views_directory[1 + whole] = entry(image_frame(&page_view_table), Pte::present | Pte::user);
 }
 
 // The stretch of memory below 1 GiB that early tables are cut from, from the end down.
@@ -249,7 +250,9 @@ void hand_over_memory(BootInfo const& info, FrameAllocator& frames) {
         end_frame = std::max(end_frame, range.end() / page_bytes);
     }
     auto const metadata_bytes = FrameAllocator::metadata_bytes(end_frame);
-    auto const metadata_pages = pages_for(metadata_bytes);
+    // Large metadata begins and ends where 2 MiB pages do, so that its view needs few entries.
+    auto const step = metadata_bytes < huge_bytes ? std::uint64_t{1} : huge_pages;
+    auto const metadata_pages = (pages_for(metadata_bytes) + step - 1) / step * step;
     PhysPage metadata;
 
     // What is left of each range when the kernel, early tables and the archive are taken out.
@@ -264,8 +267,6 @@ void hand_over_memory(BootInfo const& info, FrameAllocator& frames) {
         Hole{info.archive.start.raw() / page_bytes, pages_for(info.archive.end())}};
     std::ranges::sort(holes, [](Hole const& a, Hole const& b) { return a.first < b.first; });
     auto const add = [&](std::uint64_t first, std::uint64_t end) {
-        // Large metadata begins where a 2 MiB page can, for its view.
-        auto const step = metadata_pages < huge_pages ? 1 : huge_pages;
         auto const aligned = (first + step - 1) / step * step;
         if (metadata.number() == 0 && end > aligned && end - aligned > metadata_pages) {
             metadata = PhysPage::numbered(aligned);
@@ -289,7 +290,7 @@ void hand_over_memory(BootInfo const& info, FrameAllocator& frames) {
         }
         add(first, end);
     }
-    map_page_views(metadata, end_frame * sizeof(FrameMeta));
+    map_page_views(metadata, metadata_pages);
     frames.initialise(std::span(regions).first(count),
                       machine::physical_bytes(metadata.start(), metadata_pages * page_bytes),
                       end_frame);

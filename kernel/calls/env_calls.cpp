@@ -24,9 +24,8 @@ Result<abi::EnvId> handle(Tag<abi::EnvSelf>, Caller& caller) { return caller.env
 
 Result<abi::EnvId> handle(Tag<abi::EnvCreate>, Caller& caller, SpaceRef space, UserAddr entry,
                           UserAddr stack, std::uint64_t argument) {
-    auto* const environment =
-        TRY(caller.kernel.create_environment(space.space(), entry, stack, argument,
-                                                   &caller.environment));
+    auto* const environment = TRY(caller.kernel.create_environment(space.space(), entry, stack,
+                                                                   argument, &caller.environment));
     return environment->id;
 }
 

@@ -69,8 +69,7 @@ Result<Next> spaces(Context& context, Words const&) {
         auto const status = context.kernel.memory.accounts.status(space.account());
         print("  {:x}  {}{}, {} environments, account {}: {} of {} pages{}\n", space.id.value,
               space.name(), space.form().is_jos() ? " (JOS)" : "", space.running.load(),
-              space.account(), status.used_pages, status.limit_pages,
-              space.ended ? ", ended" : "");
+              space.account(), status.used_pages, status.limit_pages, space.ended ? ", ended" : "");
     });
     return Next::prompt;
 }
@@ -96,7 +95,11 @@ Result<Next> frames(Context& context, Words const&) {
 }
 
 Result<Next> backtrace(Context& context, Words const& words) {
-    auto const own = context.current != nullptr ? context.current->id.value : std::uint64_t{0};
+    auto own = context.current != nullptr ? context.current->id.value : std::uint64_t{0};
+    if (own == 0) {
+        context.kernel.environments.each(
+            [&](Environment& each) { own = own == 0 ? each.id.value : own; });
+    }
     auto* const environment = context.kernel.environments.peek(TRY(words.number(1, own)));
     if (environment == nullptr) {
         return Error::not_found;
@@ -184,16 +187,13 @@ Result<Next> dump(Context& context, Words const& words) {
     auto const found = TRY(space_of(context, words, 3));
     for (auto at = first; at < first + bytes; at += row) {
         auto const page = UserPage::containing(UserAddr{at});
-        auto const slot = found.object->tables().find(page);
-        if (!slot.is_mapping()) {
+        auto const memory = memory_at(*found.object, page);
+        if (memory.empty()) {
             return Error::not_mapped;
         }
-        auto const offset_pages = slot.level == 0 ? 0 : page.number() % huge_pages;
-        auto const memory =
-            machine::frame_bytes(slot.read().frame().plus(offset_pages)).subspan(at % page_bytes);
         print("  {:012x} ", at);
         for (std::size_t i = 0; i < row; ++i) {
-            print(" {:02x}", static_cast<std::uint64_t>(memory[i]));
+            print(" {:02x}", static_cast<std::uint64_t>(memory[at % page_bytes + i]));
         }
         print("\n");
     }

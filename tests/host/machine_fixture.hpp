@@ -39,8 +39,8 @@ class TestMachine {
     // The first space with one running environment in it, which becomes the caller.
     Environment& boot(std::uint64_t limit_pages = 0) {
         auto* const space = *the_kernel.create_root_space(
-            limit_pages != 0 ? limit_pages : the_kernel.memory.frames.total_frames(),
-            SpaceForm{}, "root");
+            limit_pages != 0 ? limit_pages : the_kernel.memory.frames.total_frames(), SpaceForm{},
+            "root");
         auto* const environment =
             *the_kernel.create_environment(*space, UserAddr{0x400000}, UserAddr{0x7000}, 0);
         environment->state = abi::EnvState::runnable;

@@ -141,6 +141,58 @@ def keys_reach_a_program() -> None:
     expect(result, qemu.POWERED_OFF, r"you typed: Quarry")
 
 
+def monitor_shows_the_machine() -> None:
+    """Ctrl-] enters the monitor while a program waits for keys; its commands print what there is."""
+    commands = ["help", "spaces", "envs", "frames", "backtrace", "mappings", "walk 400000",
+                "dump 400000 20", "protect 404000 r", "mappings", "nonsense", "walk", "trace on", "continue",
+                "Quarry", "q"]
+    result = boot("monitor", "echo_keys", programs=["echo_keys"],
+                  keys=b"\x1d" + "\n".join(commands).encode())
+    expect(result, qemu.POWERED_OFF, r"kernel monitor! \(Ctrl-\]\)", r"backtrace +\[environment\]",
+           r"10000  echo_keys, 1 environments", r"10000 \[00001000\] .* of echo_keys, rip", r"\d+ of \d+ frames are free",
+           r"main\+0x", r"000000400000 to 0000004\d+000 +\d+ pages  r-x",
+           r"PT +\[  0\] = [0-9a-f]{16}  r-x may execute, frame [0-9a-f]+, 1 references",
+           r"000000400000  31 ed 48", r"000000404000 to 000000405000 +1 pages  r-- ",
+           r"Unknown command 'nonsense'", r"walk: bad_argument. Usage: walk address", r"you typed: Quarry")
+    if not re.search(r"^\[echo_keys 10000\] console_write\(text: [0-9a-f]+\[\d+\]\) = ", result.record,
+                     re.MULTILINE):
+        raise Failed(f"no trace:\n{last_lines(result.record)}")
+
+
+def monitor_steps_a_program() -> None:
+    """With --monitor a breakpoint enters the monitor, which steps one instruction at a time."""
+    result = boot("monitor_step", "--monitor breakpoint_ends_the_program",
+                  programs=["breakpoint_ends_the_program"], keys=b"step\nstep\npoweroff\n")
+    expect(result, qemu.POWERED_OFF, r"kernel monitor! \(breakpoint\)", r"(?s)stepped to 0x4.*stepped to 0x4")
+
+
+def trace_names_calls_and_arguments() -> None:
+    """With --trace every call is a line: who, its name, its typed arguments, its result."""
+    result = boot("trace", "--trace suite pages_move_without_copying",
+                  programs=["suite", "pages_move_without_copying"])
+    expect(result, qemu.POWERED_OFF, r"kept 0")
+    for pattern in (r"^\[suite 10000\] space_create\(account_pages: 0, options: 3, name: ", r"\.\.\. = ",
+                    r"page_move\(from_space: own, from: [0-9a-f]+ \+ \d+, to_space: own, to: [0-9a-f]+, m",
+                    r"env_start\(env: [0-9a-f]+\)\.\.\.$", r"^exit 0"):
+        if not re.search(pattern, result.record, re.MULTILINE):
+            raise Failed(f"expected in the trace: {pattern}\ngot:\n{last_lines(result.record)}")
+
+
+def replay_goes_backwards() -> None:
+    """make replay: the recorded run again under gdb, one instruction on and one back."""
+    with tempfile.TemporaryDirectory() as folder:
+        commands = pathlib.Path(folder) / "commands"
+        commands.write_text("hbreak quarry_user_trap\ncontinue\nprint $rip\nstepi\nprint $rip\n"
+                            "reverse-stepi\nprint $rip\nkill\n", encoding="ascii")
+        result = subprocess.run(
+            [str(qemu.ROOT / "tools" / "replay.sh"), "--program", "null_write_ends_the_program"],
+            check=False, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+            env=os.environ | {"GDB_COMMANDS": str(commands)})
+    places = re.findall(r"^\$\d = .* (0x[0-9a-f]+) <", result.stdout, re.MULTILINE)
+    if len(places) != 3 or places[0] != places[2] or places[0] == places[1]:
+        raise Failed(f"expected to be back where it began\n{last_lines(result.stdout + result.stderr)}")
+
+
 def gdb_helpers_print_the_kernel() -> None:
     """make gdb: attached before the first instruction, and the helpers know spaces, frames and tables."""
     with tempfile.TemporaryDirectory() as folder:
@@ -189,6 +241,8 @@ def jobs(only: str) -> list[Job]:
     for name in SELF_TESTS:
         named[f"kernel_fault_{name.replace('-', '_')}_panics"] = self_test(name)
     for test in (wordcount_equals_the_shells, exit_status_travels, keys_reach_a_program,
+                 monitor_shows_the_machine,
+                 monitor_steps_a_program, trace_names_calls_and_arguments, replay_goes_backwards,
                  gdb_helpers_print_the_kernel, boot_work_does_not_grow_with_memory,
                  costs_are_as_recorded):
         named[test.__name__] = single("machine", test.__name__, test)

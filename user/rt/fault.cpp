@@ -40,16 +40,19 @@ void set_interrupt_handler(InterruptHandler handler) {
     prepare_main();
 }
 
-Result<void> prepare_upcalls(std::size_t pages) {
-    // One place for each environment, by its slot; a page is left free below as a guard.
-    auto const slot = env_self()->value & 0xffff;
+// With a page left free below as a guard.
+abi::PageRange upcall_stack_of(abi::EnvId env) {
+    constexpr std::uint64_t pages = 8;
+    auto const slot = env.value & 0xffff;
     auto const base = abi::upcall_stacks_base + slot * abi::upcall_stack_stride;
-    if (pages < 2 || (pages + 1) * abi::page_bytes > abi::upcall_stack_stride) {
-        return Error::bad_argument;
-    }
-    TRY(page_alloc(own_space, {base + abi::page_bytes, pages}, abi::permission::write));
-    return prepare_upcalls_of(
-        own_env, {reinterpret_cast<std::byte*>(base + abi::page_bytes), pages * abi::page_bytes});
+    return {base + abi::page_bytes, pages};
+}
+
+Result<void> prepare_upcalls() {
+    auto const stack = upcall_stack_of(*env_self());
+    TRY(page_alloc(own_space, stack, abi::permission::write));
+    return prepare_upcalls_of(own_env, {reinterpret_cast<std::byte*>(stack.address),
+                                        stack.pages * abi::page_bytes});
 }
 
 extern "C" void quarry_upcall_entry();

@@ -60,10 +60,13 @@ void set_fault_handler(FaultHandler handler);
 void set_interrupt_handler(InterruptHandler handler);
 
 // Gives the caller's environment an upcall stack of its own; the first call of the two above does
-// it for the caller. `pages` at least 2.
-Result<void> prepare_upcalls(std::size_t pages = 8);
+// it for the caller.
+Result<void> prepare_upcalls();
 // The same for another environment of this space, on memory that the caller provides.
 Result<void> prepare_upcalls_of(abi::EnvId env, std::span<std::byte> stack);
+
+// Where an environment's upcall stack lies when the library allocates it: one place for each slot.
+abi::PageRange upcall_stack_of(abi::EnvId env);
 
 // Interrupt bits of the caller: those of the mask wait until it is lifted.
 std::uint64_t set_interrupt_mask(std::uint64_t mask);

@@ -113,7 +113,8 @@ Result<Child> spawn(std::string_view program, std::string_view arguments,
         return Error::not_found;
     }
     auto const image = TRY(ElfImage::parse(*file));
-    auto const space = TRY(space_create(account_pages, rt::space_options, {program.data(), program.size()}));
+    auto const space =
+        TRY(space_create(account_pages, rt::space_options, {program.data(), program.size()}));
     Child child{space, {}};  // destroys the space if anything below fails
     TRY(load(space, image));
     TRY(share_archive(space));

@@ -5,6 +5,7 @@
 #include "user/rt/call.hpp"
 #include "user/rt/program.hpp"
 
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -27,6 +28,7 @@ class Child {
 
   private:
     friend Result<Child> spawn(std::string_view, std::string_view, std::uint64_t);
+    friend Result<std::optional<Child>> fork();
     Child(abi::SpaceId space, abi::EnvId env) : space_(space), env_(env) {}
     abi::SpaceId space_;
     abi::EnvId env_;

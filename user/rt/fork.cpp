@@ -1,0 +1,137 @@
+#include "user/rt/fork.hpp"
+
+#include "abi/view.hpp"
+#include "user/rt/fault.hpp"
+#include "user/rt/program.hpp"
+#include "user/rt/walk.hpp"
+
+#include <cstring>
+
+// Fills the frame with what the caller must find again and returns 0; what runs later from that frame
+// returns 1 from here (fork.S).
+extern "C" [[gnu::returns_twice]] int quarry_fork_point(quarry::abi::Frame* frame);
+extern "C" void quarry_cow_entry();
+
+namespace quarry {
+namespace {
+
+constexpr std::uint64_t upcall_area_end = abi::upcall_stacks_base + (std::uint64_t{1} << 36);
+
+bool is_upcall_memory(std::uint64_t address) {
+    return address >= abi::upcall_stacks_base && address < upcall_area_end;
+}
+
+// Gives the child the pages of a run of equal entries, and takes the parent's right to write those
+// that part at the next write.
+Result<void> share(abi::SpaceId child, walk::Run const& run) {
+    constexpr auto no_bits = abi::permission::none;
+    auto permissions = run.permissions();
+    auto const tag = permissions.bits & abi::permission::tag_mask;
+    bool const parts = (permissions.bits & abi::permission::may_write.bits) != 0 &&
+                       (tag & shared_page.bits) == 0;
+    if (parts) {
+        auto const kept = abi::permission::read.bits | abi::permission::may_execute.bits | tag;
+        permissions = abi::Permissions{permissions.bits & kept} | copy_on_write | no_bits;
+    }
+    for (std::uint64_t done = 0; done < run.pages; done += abi::max_range_pages) {
+        auto const count = std::min<std::uint64_t>(run.pages - done, abi::max_range_pages);
+        auto const at = run.address + done * abi::page_bytes;
+        TRY(page_map(own_space, {at, count}, child, {at}, permissions));
+        if (parts) {
+            TRY(page_protect(own_space, {at, count}, permissions));
+        }
+    }
+    return {};
+}
+
+// An upcall stack for the child, and the entry that copies its pages.
+Result<void> prepare_child(abi::SpaceId space, abi::EnvId env) {
+    auto const stack = upcall_stack_of(env);
+    TRY(page_alloc(space, stack, abi::permission::write));
+    abi::Upcall const upcall{reinterpret_cast<std::uint64_t>(&quarry_cow_entry), stack.address,
+                             stack.pages * abi::page_bytes, 0};
+    TRY(env_set_upcall(env, {&upcall}));
+    return {};
+}
+
+// The parent takes faults by the same entry from now on.
+Result<void> prepare_self() {
+    auto const env = *env_self();
+    auto const stack = upcall_stack_of(env);
+    auto const made =
+        page_alloc(own_space, stack, {abi::permission::write, abi::page_option::if_absent});
+    if (!made && made.error() != Error::already_mapped) {
+        return made;
+    }
+    abi::Upcall const upcall{reinterpret_cast<std::uint64_t>(&quarry_cow_entry), stack.address,
+                             stack.pages * abi::page_bytes, 0};
+    TRY(env_set_upcall(own_env, {&upcall}));
+    return {};
+}
+
+Result<void> fill(abi::SpaceId space, abi::EnvId env, abi::Frame const& frame) {
+    TRY(env_set_frame(env, {&frame}));
+    walk::Runs runs{abi::self_map_user_top};
+    while (auto const run = runs.next()) {
+        if (!is_upcall_memory(run->address)) {
+            TRY(share(space, *run));
+        }
+    }
+    TRY(prepare_child(space, env));
+    return env_start(env);
+}
+
+}  // namespace
+
+Result<std::optional<Child>> fork() {
+    abi::Frame frame;
+    if (is_upcall_memory(reinterpret_cast<std::uint64_t>(&frame))) {
+        return Error::bad_argument;
+    }
+    if (quarry_fork_point(&frame) != 0) {
+        return std::optional<Child>{};
+    }
+    TRY(prepare_self());
+    auto const space = TRY(space_create(0, rt::space_options, {"fork", 4}));
+    Child child{space, {}};  // destroys the space if anything below fails
+    child.env_ = TRY(env_create(space, {frame.rip}, {frame.rsp}, 0));
+    TRY(fill(space, child.env_, frame));
+    return std::optional<Child>{std::move(child)};
+}
+
+}  // namespace quarry
+
+// A write to a page that is to be copied: it is the program's own afterwards. False: some other fault.
+extern "C" bool quarry_copy_page(quarry::abi::UpcallFrame const* frame) {
+    using namespace quarry;
+    constexpr auto own = abi::permission::write;
+    auto const page = frame->address & ~std::uint64_t{abi::page_bytes - 1};
+    if (page >= abi::self_map_user_top) {
+        return false;
+    }
+    auto const entry = walk::entry_of(page);
+    if ((entry & copy_on_write.bits) == 0) {
+        return false;
+    }
+    auto const extra = abi::Permissions{(entry & abi::permission::tag_mask & ~copy_on_write.bits) |
+                                        (walk::permissions_of(entry).bits &
+                                         abi::permission::may_execute.bits)};
+    bool const huge = walk::is_huge(page);
+    auto const size = huge ? abi::huge_bytes : abi::page_bytes;
+    abi::PageRange const there{page & ~(size - 1), size / abi::page_bytes};
+    if (page_protect(own_space, there, {own | extra, abi::page_option::if_sole})) {
+        return true;
+    }
+    // A place for the copy that no other environment of this space uses: beside the upcall stack.
+    auto const scratch = (reinterpret_cast<std::uint64_t>(frame) & ~(abi::upcall_stack_stride - 1)) +
+                         abi::upcall_stack_stride - abi::page_bytes;
+    auto const copy = huge ? abi::PageRange{abi::scratch_base, there.pages}
+                           : abi::PageRange{scratch, 1};
+    auto const options = huge ? abi::page_option::huge : abi::page_option::none;
+    if (!page_alloc(own_space, copy, {own | extra, options})) {
+        return false;
+    }
+    std::memcpy(reinterpret_cast<void*>(copy.address), reinterpret_cast<void const*>(there.address),
+                size);
+    return page_move(own_space, copy, own_space, {there.address}, own | extra).has_value();
+}

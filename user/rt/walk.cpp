@@ -1,0 +1,97 @@
+#include "user/rt/walk.hpp"
+
+namespace quarry::walk {
+namespace {
+
+constexpr std::uint64_t per_table = abi::huge_pages;
+
+// The first entry from `index` on that is not zero; `end` if there is none. One string instruction,
+// because most of a table is empty.
+std::uint64_t first_used(std::uint64_t array, std::uint64_t index, std::uint64_t end) {
+    auto at = array + index * sizeof(Entry);
+    auto left = end - index;
+    bool found = false;
+    asm volatile("test %1, %1\n repe scasq"
+                 : "+D"(at), "+c"(left), "=@ccnz"(found)
+                 : "a"(Entry{0})
+                 : "memory");
+    return found ? (at - array) / sizeof(Entry) - 1 : end;
+}
+
+// The next place from `address` on that a table of this level maps; `shift` is of one entry. The
+// search stays within one table and goes on after it, if there is none.
+struct Level {
+    std::uint64_t array;
+    unsigned shift;
+};
+constexpr Level levels[] = {{abi::native_self_map.root(), 39},
+                            {abi::native_self_map.directories(), 30},
+                            {abi::native_self_map.tables(), 21}};
+
+}  // namespace
+
+bool Runs::find_table() {
+    while (next_table_ < top_) {
+        bool descended = true;
+        for (auto const& [array, shift] : levels) {
+            auto const index = next_table_ >> shift;
+            auto const end = std::min((index / per_table + 1) * per_table, ((top_ - 1) >> shift) + 1);
+            auto const used = first_used(array, index, end);
+            if (used != index) {
+                next_table_ = used << shift;
+            }
+            if (used == end) {
+                descended = false;
+                break;
+            }
+        }
+        if (descended) {
+            table_ = next_table_;
+            next_table_ += abi::huge_bytes;
+            index_ = 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+std::optional<Run> Runs::next_in_table() {
+    auto const first = table_ >> abi::page_shift;
+    auto const array = abi::native_self_map.pages();
+    auto const used = first_used(array, first + index_, first + per_table) - first;
+    if (used == per_table) {
+        index_ = per_table;
+        return std::nullopt;
+    }
+    auto const* const entries = entries_at(array);
+    auto const kind = entries[first + used] & kind_bits;
+    auto end = used + 1;
+    while (end < per_table && (entries[first + end] & kind_bits) == kind) {
+        ++end;
+    }
+    index_ = end;
+    return Run{(first + used) << abi::page_shift, end - used, kind};
+}
+
+std::optional<Run> Runs::next() {
+    for (;;) {
+        if (index_ < per_table) {
+            if (auto const run = next_in_table()) {
+                return run;
+            }
+        }
+        if (!find_table()) {
+            return std::nullopt;
+        }
+        auto const directory = directory_entry(table_);
+        if ((directory & huge) != 0) {
+            index_ = per_table;
+            return Run{table_, per_table, directory & kind_bits};
+        }
+        if ((directory & kernels_own) != 0) {
+            index_ = per_table;
+        }
+    }
+}
+
+}  // namespace quarry::walk

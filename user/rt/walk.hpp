@@ -1,0 +1,74 @@
+// What is mapped in this program, read from its own page tables (the self-map; abi/view.hpp).
+#pragma once
+
+#include "abi/view.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+namespace quarry::walk {
+
+using Entry = std::uint64_t;  // Intel SDM volume 3A, section 4.5; software bits as the kernel has them
+
+inline constexpr Entry present = 1;
+inline constexpr Entry writable = 2;
+inline constexpr Entry huge = 1 << 7;
+inline constexpr Entry may_write = 1ull << 52;
+inline constexpr Entry may_execute = 1ull << 53;
+inline constexpr Entry kernels_own = 1ull << 54;
+inline constexpr Entry held = 1ull << 55;
+inline constexpr Entry no_execute = 1ull << 63;
+// What two entries have in common when the same calls suit both.
+inline constexpr Entry kind_bits = present | writable | huge | may_write | may_execute | held |
+                                   no_execute | abi::permission::tag_mask;
+
+inline volatile Entry const* entries_at(std::uint64_t address) {
+    return reinterpret_cast<Entry const*>(address);
+}
+
+constexpr abi::Permissions permissions_of(Entry entry) {
+    auto bits = entry & (present | writable | abi::permission::tag_mask);
+    bits |= (entry & present) != 0 && (entry & no_execute) == 0 ? 4 : 0;
+    bits |= (entry >> 49) & 0x18;  // may_write and may_execute to bits 3 and 4
+    return {bits};
+}
+
+// The entry of the level 1 table for a page whose upper tables exist.
+inline Entry directory_entry(std::uint64_t address) {
+    return entries_at(abi::native_self_map.tables())[address >> 21];
+}
+inline bool is_huge(std::uint64_t address) { return (directory_entry(address) & huge) != 0; }
+// The entry of a page that was just used, so that its tables exist.
+inline Entry entry_of(std::uint64_t address) {
+    auto const directory = directory_entry(address);
+    return (directory & huge) != 0
+               ? directory
+               : entries_at(abi::native_self_map.pages())[address >> abi::page_shift];
+}
+
+struct Run {
+    std::uint64_t address;
+    std::uint64_t pages;
+    Entry kind;
+    abi::Permissions permissions() const { return permissions_of(kind); }
+};
+
+// The mappings below `top` in ascending order, as runs of equal kind within one table. Pages mapped
+// while it goes on may be missed or seen.
+class Runs {
+  public:
+    explicit Runs(std::uint64_t top) : top_(top) {}
+    std::optional<Run> next();
+
+  private:
+    std::optional<Run> next_in_table();
+    bool find_table();
+
+    std::uint64_t top_;
+    std::uint64_t next_table_ = 0;  // address from which a table is looked for
+    std::uint64_t table_ = 0;       // of the table in hand, the address it maps first
+    std::uint64_t index_ = abi::huge_pages;
+};
+
+}  // namespace quarry::walk
