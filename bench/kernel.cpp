@@ -3,6 +3,7 @@
 #include "bench/marker.hpp"
 #include "user/rt/console.hpp"
 #include "user/rt/fault.hpp"
+#include "user/rt/fork.hpp"
 #include "user/rt/program.hpp"
 #include "user/rt/spawn.hpp"
 
@@ -101,6 +102,8 @@ void pages() {
         expect(
             page_move(own_space, {other_area, batch}, own_space, {area}, abi::permission::write));
     }
+    expect(page_unmap(own_space, {area, batch + 1}));
+    expect(page_unmap(own_space, {other_area + batch * abi::page_bytes, 1}));
 }
 
 constexpr std::uint64_t yield_from_now_on = 1;
@@ -144,6 +147,17 @@ void messages() {
     measure<17>([] { (void)yield_to(partner); });
 }
 
+void forks() {
+    measure<18>([] {
+        auto child = expect(fork());
+        if (!child) {
+            exit_program(0);
+        }
+        (void)child->wait();
+        child->destroy();
+    });
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -156,5 +170,6 @@ int main(int count, char** arguments) {
     traps();
     pages();
     messages();
+    forks();  // last: the other parts have upcalls of their own
     return 0;
 }

@@ -179,11 +179,15 @@ Result<void> page_map(Mapped from, PageSpan source, Mapped to, UserPage at, Page
     if (target.is_one_huge()) {
         make_room(to, target, level, retired);
     }
+    Cursor places{to.tables};
     return each_mapping(from.tables, source, form, [&](std::size_t i, Slot slot) -> Result<void> {
         auto const frame = slot.read().user_frame();
         auto const narrowed = slot.read().perms().narrowed_to(perms);
         Mappings::add(memory, frame, to.account);
-        auto const place = to.tables.make(memory, target.page(i), level, reserve);
+        auto place = places.at(target.page(i));
+        if (place.level != level) {
+            place = to.tables.make(memory, target.page(i), level, reserve);
+        }
         auto const leaf = Pte::leaf(frame, narrowed, size == FrameSize::huge);
         retired.mapping(target.page(i), PageTables::exchange(memory, place, leaf));
         return {};
@@ -310,35 +314,38 @@ namespace {
 
 // Empties a table depth first; false when the budget ran out before it was empty.
 bool clear_table(Mapped space, PhysPage table, unsigned level, std::size_t& budget) {
-    auto entries = machine::table(table);
-    if (level == machine::top_level) {
-        entries = entries.first(machine::entries_per_table / 2);  // the rest is the kernel's
-    }
-    for (auto& entry : entries) {
-        Pte const old = Pte::load(entry);
-        if (old.is_empty()) {
-            continue;
+    std::uint64_t cost = 0;
+    auto const give_back = [&](bool emptied) {
+        if (cost != 0) {
+            space.memory.accounts.uncharge(space.account, cost);
         }
+        return emptied;
+    };
+    auto& live = space.memory.meta(table).live;  // the kernel's half of a root does not count
+    auto const entries = machine::table(table);
+    for (std::size_t i = 0; live != 0; ++i) {
+        i = machine::first_used(entries, i);
+        auto& entry = entries[i];
+        Pte const old = Pte::load(entry);
         if (budget == 0) {
-            return false;
+            return give_back(false);
         }
         --budget;
         if (old.is_table(level) && !clear_table(space, old.frame(), level - 1, budget)) {
-            return false;
+            return give_back(false);
         }
         PageTables::exchange(space.memory, {&entry, level, table}, Pte{});
         if (old.is_kernels()) {
             continue;
         }
         if (old.is_leaf(level)) {
-            auto const cost = Mappings::drop(space.memory, old.user_frame(), space.account);
-            space.memory.accounts.uncharge(space.account, cost);
+            cost += Mappings::drop(space.memory, old.user_frame(), space.account);
         } else {
             space.memory.free_page(old.frame());
-            space.memory.accounts.uncharge(space.account, 1);
+            ++cost;
         }
     }
-    return true;
+    return give_back(true);
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ KERNEL_ROWS = {
     15: ("IPC round trip, two spaces, 4 words", 1, 160, 110, "11,250", "451", "8,337"),
     16: ("the same with vector state", 1, None, None, "", "", ""),
     17: ("directed yield, round trip", 1, 130, 100, "10,059", "–", "3,505"),
+    18: ("fork + exit + wait", 1, 15_000, 8_000, "48,685", "–", "135,183"),
 }
 
 

@@ -1,5 +1,6 @@
 #include "kernel/calls/page_shortcuts.hpp"
 
+#include "kernel/decode.hpp"
 #include "kernel/kernel.hpp"
 #include "machine/machine.hpp"
 
@@ -16,6 +17,7 @@ class OwnSpace {
     explicit OwnSpace(Processor& self)
         : space_(self.current->space()), lock_(HeldLock::try_take(*space_.lock)), self_(self) {}
     bool alone() const { return lock_ && space_.active.load() == self_.bit; }
+    Space& space() const { return space_; }
     AccountIndex account() const { return space_.account(); }
 
     // The table of a page below the user top; null if there is none. `keep`: see PageTables::leaf.
@@ -50,8 +52,75 @@ class OwnSpace {
     Processor& self_;
 };
 
+// Another space that a run may be mapped to at once: one that the caller's space made and shares its
+// account with. Its table is made if need be, and goes again if nothing came into it.
+class Neighbour {
+  public:
+    Neighbour(OwnSpace const& own, std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
+        if (id == 0 || !find(own, id)) {
+            return;
+        }
+        auto const span = parse_span_of(*found_.object, address, pages);
+        if (!span || !span->in_one_region()) {
+            return;
+        }
+        span_ = *span;
+        auto const tables = found_.object->tables();
+        table_ = tables.leaf(span_.first);
+        if (table_ == nullptr && make_table(own.account())) {
+            table_ = tables.leaf(span_.first);
+        }
+    }
+    Neighbour(Neighbour const&) = delete;
+    Neighbour& operator=(Neighbour const&) = delete;
+    ~Neighbour() {
+        if (made_ && the_kernel.memory.meta(table_->table).live == 0) {
+            (void)page_unmap(found_.object->mapped(), span_);
+        }
+    }
+    LeafCache const* table() const { return table_; }
+
+  private:
+    bool find(OwnSpace const& own, std::uint64_t id) {
+        if (id == own.space().id.value) {
+            return false;
+        }
+        found_ = the_kernel.spaces.find(id, true);
+        auto* const space = found_.object;
+        return space != nullptr && space->creator_id == own.space().id.value && !space->ended &&
+               space->account() == own.account();
+    }
+    bool make_table(AccountIndex account) {
+        auto& memory = the_kernel.memory;
+        auto const tables = found_.object->tables();
+        if (tables.find(span_.first).is_mapping()) {
+            return false;  // a huge one
+        }
+        auto const count = tables.missing(span_, 0);
+        auto charge = Charge::make(memory.accounts, account, count);
+        auto reserve = TableReserve::allocate(memory, count);
+        if (!charge || !reserve) {
+            return false;
+        }
+        charge->keep();
+        (void)tables.make(memory, span_.first, 0, *reserve);
+        made_ = true;
+        return true;
+    }
+
+    SpaceTable::Found found_;
+    PageSpan span_;
+    LeafCache const* table_ = nullptr;
+    bool made_ = false;
+};
+
 // The bits of an entry for a mode without options or tag; 0 if it is not a right one.
 std::uint64_t entry_bits(std::uint64_t mode) { return mode < 32 ? Pte::bits_of_mode(mode) : 0; }
+// The same for a mode with a tag.
+std::uint64_t tagged_bits(std::uint64_t mode) {
+    auto const bits = entry_bits(mode & ~abi::permission::tag_mask);
+    return bits != 0 ? bits | (mode & abi::permission::tag_mask) : 0;
+}
 constexpr std::uint64_t may_bits = Pte::may_write | Pte::may_execute;
 
 // The bits that all entries have.
@@ -87,7 +156,7 @@ void undo_map(Memory& memory, Run source, Run target, std::size_t count, Account
 }
 
 bool protect_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, std::uint64_t mode) {
-    auto const bits = entry_bits(mode);
+    auto const bits = tagged_bits(mode);
     if (id != 0 || bits == 0) {
         return false;
     }
@@ -145,8 +214,8 @@ bool alloc_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, std
 
 bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std::uint64_t to_id,
              std::uint64_t to, std::uint64_t mode) {
-    auto const bits = entry_bits(mode);
-    if ((from_id | to_id) != 0 || bits == 0) {
+    auto const bits = tagged_bits(mode);
+    if (from_id != 0 || bits == 0) {
         return false;
     }
     OwnSpace const space(this_processor());
@@ -154,7 +223,8 @@ bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std
         return false;
     }
     auto const* const from_table = space.table(from);
-    auto const* const to_table = space.table(to, from_table);
+    Neighbour const neighbour(space, to_id, to, pages);
+    auto const* const to_table = to_id == 0 ? space.table(to, from_table) : neighbour.table();
     auto const source = OwnSpace::run(from_table, from, pages);
     auto const target = OwnSpace::run(to_table, to, pages);
     if (source.empty() || target.empty()) {

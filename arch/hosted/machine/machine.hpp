@@ -59,6 +59,12 @@ template <typename T>
 T* object_at(PhysPage frame) {
     return reinterpret_cast<T*>(frame_bytes(frame).data());
 }
+inline std::size_t first_used(std::span<Pte> entries, std::size_t index) {
+    while (entries[index].is_empty()) {
+        ++index;
+    }
+    return index;
+}
 inline std::span<Pte> entries_of(Pte* table) { return {table, entries_per_table}; }
 // The entry for a page in its table of level 0.
 inline Pte& entry_of(Pte* table, std::uint64_t page_number) {

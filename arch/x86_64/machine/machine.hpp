@@ -47,6 +47,15 @@ inline std::span<Pte> entries_of(Pte* table) { return {table, entries_per_table}
 inline Pte& entry_of(Pte* table, std::uint64_t page_number) {
     return table[page_number % entries_per_table];
 }
+// The index of the first entry from `index` on that is not empty; there is one. One string
+// instruction, because most of a table is empty.
+inline std::size_t first_used(std::span<Pte> entries, std::size_t index) {
+    auto const* at = entries.data() + index;
+    auto left = entries.size() - index;
+    asm("repe scasq" : "+D"(at), "+c"(left) : "a"(0) : "cc", "memory");
+    return static_cast<std::size_t>(at - entries.data()) - 1;
+}
+
 // Changes a constant of the kernel's through the direct map.
 template <typename T>
 void patch(T const* constant, T value) {
