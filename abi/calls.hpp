@@ -123,7 +123,7 @@ struct EnvNotify
            "When the environment ends, these interrupt bits are posted to the other one."> {};
 
 struct PageAlloc : Call<"page_alloc", 0x10,
-                        Parameters<Parameter<"space", SpaceId>, Parameter<"range", PageRange>,
+                        Parameters<Parameter<"space", PagesSpaceId>, Parameter<"range", PageRange>,
                                    Parameter<"mode", AllocMode>>,
                         void,
                         Errors<Error::not_found, Error::not_allowed, Error::ended,
@@ -137,30 +137,34 @@ struct PageAlloc : Call<"page_alloc", 0x10,
                         "2 MiB frame. Options: if_absent, huge."> {};
 
 struct PageMap : Call<"page_map", 0x11,
-                      Parameters<Parameter<"from_space", SpaceId>, Parameter<"from", PageRange>,
-                                 Parameter<"to_space", SpaceId>, Parameter<"to", PageAddress>,
-                                 Parameter<"mode", MapMode>>,
+                      Parameters<Parameter<"from_space", PagesSpaceId>,
+                                 Parameter<"from", PageRange>, Parameter<"to_space", PagesSpaceId>,
+                                 Parameter<"to", PageAddress>, Parameter<"mode", MapMode>>,
                       void,
-                      Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address,
-                             Error::bad_range, Error::bad_permission, Error::bad_argument,
-                             Error::not_mapped, Error::already_mapped, Error::huge_page,
-                             Error::out_of_frames, Error::out_of_account>,
+                      Errors<Error::not_found, Error::not_allowed, Error::lent, Error::ended,
+                             Error::bad_address, Error::bad_range, Error::bad_permission,
+                             Error::bad_argument, Error::not_mapped, Error::already_mapped,
+                             Error::huge_page, Error::out_of_frames, Error::out_of_account>,
                       "Maps the frames of one range at another place too, replacing what was "
                       "mapped there. Write "
                       "and execute only where the source may; the `may` bits are the source's "
                       "narrowed to those "
-                      "asked. Every page of the source must be mapped. Options: if_absent."> {};
+                      "asked. Every page of the source must be mapped. With lend, only into "
+                      "another space, the new mapping "
+                      "is lent: for that space and all others there is nothing to do with it but "
+                      "unmapping and replacing it. Options: if_absent, lend."> {};
 
 struct PageMove
     : Call<
           "page_move", 0x12,
-          Parameters<Parameter<"from_space", SpaceId>, Parameter<"from", PageRange>,
-                     Parameter<"to_space", SpaceId>, Parameter<"to", PageAddress>,
-                     Parameter<"mode", MapMode>>,
+          Parameters<Parameter<"from_space", PagesSpaceId>, Parameter<"from", PageRange>,
+                     Parameter<"to_space", PagesSpaceId>, Parameter<"to", PageAddress>,
+                     Parameter<"mode", MoveMode>>,
           void,
-          Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address,
-                 Error::bad_range, Error::bad_argument, Error::not_mapped, Error::already_mapped,
-                 Error::huge_page, Error::out_of_frames, Error::out_of_account>,
+          Errors<Error::not_found, Error::not_allowed, Error::lent, Error::ended,
+                 Error::bad_address, Error::bad_range, Error::bad_argument, Error::not_mapped,
+                 Error::already_mapped, Error::huge_page, Error::out_of_frames,
+                 Error::out_of_account>,
           "Moves mappings to another place, replacing what was mapped there; the source range ends "
           "unmapped. `mode` is a mask: each page keeps those of its rights and `may` bits that are "
           "in "
@@ -168,12 +172,12 @@ struct PageMove
 
 struct PageProtect
     : Call<"page_protect", 0x13,
-           Parameters<Parameter<"space", SpaceId>, Parameter<"range", PageRange>,
+           Parameters<Parameter<"space", PagesSpaceId>, Parameter<"range", PageRange>,
                       Parameter<"mode", ProtectMode>>,
            void,
-           Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address,
-                  Error::bad_range, Error::bad_permission, Error::bad_argument, Error::not_mapped,
-                  Error::not_sole, Error::huge_page>,
+           Errors<Error::not_found, Error::not_allowed, Error::lent, Error::ended,
+                  Error::bad_address, Error::bad_range, Error::bad_permission, Error::bad_argument,
+                  Error::not_mapped, Error::not_sole, Error::huge_page>,
            "Changes the rights of mapped pages. A right is added only where its `may` bit is set, "
            "or "
            "with if_sole where the mapping is the frame's only reference (which sets the bit). "
@@ -183,7 +187,7 @@ struct PageProtect
 
 struct PageUnmap
     : Call<"page_unmap", 0x14,
-           Parameters<Parameter<"space", SpaceId>, Parameter<"range", PageRange>>, void,
+           Parameters<Parameter<"space", PagesSpaceId>, Parameter<"range", PageRange>>, void,
            Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address,
                   Error::bad_range, Error::huge_page>,
            "Unmaps the range and gives back the frames that nobody else has. Pages that are not "
@@ -191,14 +195,14 @@ struct PageUnmap
            "are passed over."> {};
 
 struct PageSplit
-    : Call<
-          "page_split", 0x15, Parameters<Parameter<"space", SpaceId>, Parameter<"at", PageAddress>>,
-          void,
-          Errors<Error::not_found, Error::not_allowed, Error::bad_address, Error::not_mapped,
-                 Error::bad_argument, Error::not_sole, Error::out_of_frames, Error::out_of_account>,
-          "Makes a 2 MiB mapping, if it is its frame's only reference, 512 mappings of 4 KiB with "
-          "the "
-          "same rights."> {};
+    : Call<"page_split", 0x15,
+           Parameters<Parameter<"space", PagesSpaceId>, Parameter<"at", PageAddress>>, void,
+           Errors<Error::not_found, Error::not_allowed, Error::lent, Error::bad_address,
+                  Error::not_mapped, Error::bad_argument, Error::not_sole, Error::out_of_frames,
+                  Error::out_of_account>,
+           "Makes a 2 MiB mapping, if it is its frame's only reference, 512 mappings of 4 KiB with "
+           "the "
+           "same rights."> {};
 
 struct Yield : Call<"yield", 0x18, Parameters<>, void, Errors<>,
                     "Lets the other runnable environments go first."> {};
@@ -255,6 +259,31 @@ struct WordWake
            std::uint64_t, Errors<Error::bad_address, Error::bad_argument, Error::not_mapped>,
            "Wakes at most so many of those that wait for the word; returns how many."> {};
 
+struct WindowGrant
+    : Call<"window_grant", 0x25,
+           Parameters<Parameter<"space", SpaceId>, Parameter<"range", WindowRange>,
+                      Parameter<"holder", PeerSpaceId>>,
+           void,
+           Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address,
+                  Error::bad_range, Error::bad_argument, Error::out_of_slots>,
+           "Lets another space make page calls in this range of `space`, until window_revoke. What "
+           "it "
+           "maps there is charged to `space`. A space has room for 32 windows."> {};
+
+struct WindowRevoke
+    : Call<
+          "window_revoke", 0x26,
+          Parameters<Parameter<"space", SpaceId>, Parameter<"holder", PeerSpaceId>>, void,
+          Errors<Error::not_found, Error::not_allowed>,
+          "Takes back every window of `space` that the holder has. Its page calls there have ended "
+          "when this returns; what it mapped stays."> {};
+
+struct SpaceNextChild
+    : Call<"space_next_child", 0x27, Parameters<Parameter<"after", PeerSpaceId>>, SpaceId,
+           Errors<Error::not_found>,
+           "Names the spaces that the caller's space has the right over, those it inherited "
+           "included: the one with the least id above `after`. not_found: there is no more."> {};
+
 struct IpcCall
     : Call<"ipc_call", 0x21,
            Parameters<Parameter<"to", PeerId>, Parameter<"word0", std::uint64_t>,
@@ -265,7 +294,7 @@ struct IpcCall
            Errors<Error::not_found, Error::ended, Error::bad_argument, Error::bad_buffer,
                   Error::timed_out, Error::interrupted, Error::bad_address, Error::bad_range,
                   Error::bad_permission, Error::not_mapped, Error::huge_page, Error::out_of_frames,
-                  Error::out_of_account>,
+                  Error::out_of_account, Error::lent>,
            "Sends a message and waits for the receiver's reply. If the receiver waits for one it "
            "runs at once. Of the caller's registers only RSP is kept; the reply comes in "
            "registers: sender in RDI, words in RSI, RDX, R10, R8, pages in R9. Errors of the "
@@ -281,7 +310,7 @@ struct IpcSend
            Errors<Error::not_found, Error::ended, Error::bad_argument, Error::bad_buffer,
                   Error::timed_out, Error::interrupted, Error::bad_address, Error::bad_range,
                   Error::bad_permission, Error::not_mapped, Error::huge_page, Error::out_of_frames,
-                  Error::out_of_account>,
+                  Error::out_of_account, Error::lent>,
            "Sends a message; returns when the receiver has it. A deadline in the past means: only "
            "if it waits now."> {};
 
@@ -301,7 +330,7 @@ struct IpcReplyReceive
            Errors<Error::not_found, Error::not_waiting, Error::ended, Error::bad_argument,
                   Error::bad_buffer, Error::timed_out, Error::interrupted, Error::bad_address,
                   Error::bad_range, Error::bad_permission, Error::not_mapped, Error::huge_page,
-                  Error::out_of_frames, Error::out_of_account>,
+                  Error::out_of_frames, Error::out_of_account, Error::lent>,
            "Answers an environment that is in ipc_call to the caller, never waiting for it, then "
            "takes the next message as ipc_receive does. With an error nothing was received."> {};
 
@@ -318,7 +347,7 @@ using AllCalls =
           EnvSetFrame, EnvStart, EnvStop, EnvDestroy, EnvGetStatus, Exit, PageAlloc, PageMap,
           PageMove, PageProtect, PageUnmap, PageSplit, Yield, Clock, AccountGetStatus, EnvWait,
           EnvSetUpcall, EnvNotify, EnvInterrupt, InterruptWait, Sleep, YieldTo, WordWait, WordWake,
-          IpcCall, IpcSend, IpcReceive, IpcReplyReceive>;
+          IpcCall, IpcSend, IpcReceive, IpcReplyReceive, WindowGrant, WindowRevoke, SpaceNextChild>;
 
 inline constexpr std::uint64_t call_table_slots = 0x40;
 

@@ -33,9 +33,10 @@ enum class Error : std::uint8_t {
     interrupted = 21,     // interrupt bits came first, or the caller was stopped
     not_waiting = 22,     // it does not wait for the caller's reply
     changed = 23,         // the memory word is not what the caller expected
+    lent = 24,            // the mapping is lent: its holder may only unmap it
 };
 
-inline constexpr std::uint8_t error_count = 24;
+inline constexpr std::uint8_t error_count = 25;
 
 // The error's name as the documentation spells it; "unknown" for a value outside the list.
 constexpr std::string_view name_of(Error error) {
@@ -44,7 +45,7 @@ constexpr std::string_view name_of(Error error) {
         "bad_permission", "bad_buffer",     "bad_image",    "not_found",   "not_allowed",
         "not_mapped",     "already_mapped", "not_sole",     "huge_page",   "out_of_frames",
         "out_of_account", "out_of_slots",   "not_stopped",  "ended",       "again",
-        "timed_out",      "interrupted",    "not_waiting",  "changed",
+        "timed_out",      "interrupted",    "not_waiting",  "changed",     "lent",
     };
     auto const index = static_cast<std::uint8_t>(error);
     return index < error_count ? names[index] : std::string_view{"unknown"};

@@ -21,6 +21,23 @@ struct EnvId {
 inline constexpr SpaceId own_space{};
 inline constexpr EnvId own_env{};
 
+// A space whose pages the caller may act on: its own, one it created, or within a window that it
+// holds.
+struct PagesSpaceId {
+    std::uint64_t value = 0;
+    PagesSpaceId() = default;
+    // NOLINTNEXTLINE(google-explicit-constructor): an id is an id
+    constexpr PagesSpaceId(SpaceId id) : value(id.value) {}
+};
+
+// Any space whose id the caller knows, whether or not it has a right over it.
+struct PeerSpaceId {
+    std::uint64_t value = 0;
+    PeerSpaceId() = default;
+    // NOLINTNEXTLINE(google-explicit-constructor): an id is an id
+    constexpr PeerSpaceId(SpaceId id) : value(id.value) {}
+};
+
 // A space that the call may bring to its end.
 struct EndingSpaceId {
     std::uint64_t value = 0;
@@ -39,6 +56,12 @@ struct PeerId {
 
 // `pages` pages from `address` on; two registers.
 struct PageRange {
+    std::uint64_t address = 0;
+    std::uint64_t pages = 0;
+};
+
+// The same, of any size: what a window is of. Two registers.
+struct WindowRange {
     std::uint64_t address = 0;
     std::uint64_t pages = 0;
 };
@@ -132,6 +155,7 @@ inline constexpr PageOptions none{0};
 inline constexpr PageOptions if_absent{1};  // fail with already_mapped instead of replacing
 inline constexpr PageOptions if_sole{2};    // page_protect: add rights if nobody else has the frame
 inline constexpr PageOptions huge{4};       // page_alloc: one 2 MiB frame
+inline constexpr PageOptions lend{8};       // page_map: the space may only unmap what it gets
 }  // namespace page_option
 
 // Permissions and options share a register: a page call has six. `Allowed` are the options that the
@@ -146,7 +170,8 @@ struct PageMode {
         : bits(permissions.bits | options.bits << 32) {}
 };
 using AllocMode = PageMode<page_option::if_absent.bits | page_option::huge.bits>;
-using MapMode = PageMode<page_option::if_absent.bits>;
+using MapMode = PageMode<page_option::if_absent.bits | page_option::lend.bits>;
+using MoveMode = PageMode<page_option::if_absent.bits>;
 using ProtectMode = PageMode<page_option::if_sole.bits>;
 
 // An environment's general registers, as env_set_frame takes them. CS and SS are forced; of

@@ -53,6 +53,15 @@ class IntrusiveList {
         }
     }
 
+    // `now` takes the place of `element`, which leaves.
+    void replace(T& element, T& now) {
+        auto& link = element.*Link;
+        (link.previous != nullptr ? (link.previous->*Link).next : first_) = &now;
+        (link.next != nullptr ? (link.next->*Link).previous : last_) = &now;
+        now.*Link = link;
+        link.linked = false;
+    }
+
     void remove(T& element) {
         auto& link = element.*Link;
         (link.previous != nullptr ? (link.previous->*Link).next : first_) = link.next;

@@ -28,6 +28,17 @@ struct Caller {
     }
 };
 
+// Page calls refuse what is not the program's to map: above its user top, or where a JOS space has
+// its probe page.
+inline Result<PageSpan> parse_span_of(Space const& space, std::uint64_t address,
+                                      std::uint64_t pages) {
+    auto const span = TRY(parse_page_span(address, pages, space.user_top()));
+    if (space.form().is_jos() && span.overlaps(jos_probe_region)) {
+        return Error::bad_address;
+    }
+    return span;
+}
+
 // A space the caller may act on, locked: its own, or one that its space created. Two that are one
 // space share a lock.
 class SpaceRef {
@@ -35,6 +46,25 @@ class SpaceRef {
     // `other` is the space a call names before this one: its lock is held already, so that the
     // second one is only tried.
     static Result<SpaceRef> parse(Caller const& caller, std::uint64_t id, Space* other) {
+        auto ref = TRY(find(caller, id, other));
+        if (!ref.is_callers(caller)) {
+            return Error::not_allowed;
+        }
+        return ref;
+    }
+    Space& space() const { return *space_; }
+    Mapped mapped() const { return space_->mapped(); }
+
+    // Whether the caller has the right over all of it.
+    bool is_callers(Caller const& caller) const {
+        return space_ == &caller.space || space_->creator_id == caller.space.id.value;
+    }
+
+  protected:
+    SpaceRef(Space& space, HeldLock lock) : space_(&space), lock_(std::move(lock)) {}
+
+    // Any space, locked. `other` as above.
+    static Result<SpaceRef> find(Caller const& caller, std::uint64_t id, Space* other) {
         if (id == 0 || id == caller.space.id.value) {
             if (other == &caller.space) {
                 return SpaceRef{caller.space, HeldLock{}};
@@ -56,22 +86,40 @@ class SpaceRef {
         if (found.object == nullptr) {
             return Error::not_found;
         }
-        if (found.object->creator_id != caller.space.id.value) {
-            return Error::not_allowed;
-        }
         return SpaceRef{*found.object, std::move(found.lock)};
     }
-    Space& space() const { return *space_; }
-    Mapped mapped() const { return space_->mapped(); }
 
   private:
-    SpaceRef(Space& space, HeldLock lock) : space_(&space), lock_(std::move(lock)) {}
     Space* space_;
     HeldLock lock_;
 };
 
-// A space by name alone: for the one call that cannot have it locked, because it frees the lock's
-// subject.
+// A space whose pages the caller may act on, locked: all of them, or those in its windows.
+class PagesRef : public SpaceRef {
+  public:
+    static Result<PagesRef> parse(Caller const& caller, std::uint64_t id, Space* other) {
+        auto ref = TRY(find(caller, id, other));
+        auto const holder = ref.is_callers(caller) ? everything : caller.space.id.value;
+        if (holder != everything && !ref.space().windows.has_any(holder)) {
+            return Error::not_allowed;
+        }
+        return PagesRef{std::move(ref), holder};
+    }
+    Result<PageSpan> span(std::uint64_t address, std::uint64_t pages) const {
+        auto const span = TRY(parse_span_of(space(), address, pages));
+        if (holder_ != everything && !space().windows.allow(holder_, span)) {
+            return Error::not_allowed;
+        }
+        return span;
+    }
+
+  private:
+    static constexpr std::uint64_t everything = 0;
+    PagesRef(SpaceRef ref, std::uint64_t holder) : SpaceRef(std::move(ref)), holder_(holder) {}
+    std::uint64_t holder_;  // of windows
+};
+
+// A space by name alone: for calls that cannot have it locked or have no right over it.
 struct UserSpaceId {
     abi::SpaceId id;
 };
@@ -143,15 +191,18 @@ class EnvRef : public PeerRef {
     explicit EnvRef(PeerRef ref) : PeerRef(std::move(ref)) {}
 };
 
-// Page calls refuse what is not the program's to map: above its user top, or where a JOS space has
-// its probe page.
-inline Result<PageSpan> parse_span_of(Space const& space, std::uint64_t address,
-                                      std::uint64_t pages) {
-    auto const span = TRY(parse_page_span(address, pages, space.user_top()));
-    if (space.form().is_jos() && span.overlaps(jos_probe_region)) {
+// A window may be larger than what one call takes.
+inline Result<PageSpan> parse_window_of(Space const& space, std::uint64_t address,
+                                        std::uint64_t pages) {
+    auto const first = TRY(parse_user_page(address, space.user_top()));
+    if (pages == 0) {
+        return Error::bad_range;
+    }
+    auto const most = (space.user_top().raw() >> page_shift) - first.number();
+    if (pages > most) {
         return Error::bad_address;
     }
-    return span;
+    return PageSpan{first, pages};
 }
 
 // Permissions and options of a page call, parsed.
@@ -160,6 +211,7 @@ struct PageMode {
     IfAbsent if_absent;
     IfSole if_sole;
     FrameSize size;
+    Lend lend;
 
     static Result<PageMode> parse(std::uint64_t word, std::uint64_t allowed_options) {
         abi::PageOptions const options{word >> 32};
@@ -169,7 +221,8 @@ struct PageMode {
         auto const perms = TRY(PagePerms::parse(word & 0xffff'ffff));
         return PageMode{perms, IfAbsent{options.has(abi::page_option::if_absent)},
                         IfSole{options.has(abi::page_option::if_sole)},
-                        options.has(abi::page_option::huge) ? FrameSize::huge : FrameSize::page};
+                        options.has(abi::page_option::huge) ? FrameSize::huge : FrameSize::page,
+                        Lend{options.has(abi::page_option::lend)}};
     }
 };
 
@@ -177,10 +230,18 @@ struct PageMode {
 class Decoder {
   public:
     Decoder(Caller const& caller, std::span<std::uint64_t const, abi::argument_registers> words)
-        : caller_(caller), words_(words), space_(&caller.space) {}
+        : caller_(caller), words_(words) {}
 
-    template <typename Wire>
-    auto next();
+    // The next parameter. A range of pages is of the space named before it: `last`.
+    template <typename Wire, typename Last>
+    auto next(Last const& last) {
+        auto* const wire = static_cast<Wire*>(nullptr);
+        if constexpr (requires { parse(wire, last); }) {
+            return parse(wire, last);
+        } else {
+            return parse(wire);
+        }
+    }
 
   private:
     std::uint64_t word() { return words_[used_++]; }
@@ -189,16 +250,20 @@ class Decoder {
     Caller const& caller_;
     std::span<std::uint64_t const, abi::argument_registers> words_;
     std::size_t used_ = 0;
-    Space* space_;  // whose pages a range is of
     Space* locked_space_ = nullptr;
     Environment* locked_environment_ = nullptr;
 
     Result<SpaceRef> parse(abi::SpaceId*) {
         auto ref = TRY(SpaceRef::parse(caller_, word(), locked_space_));
         locked_space_ = &ref.space();
-        space_ = &ref.space();
         return ref;
     }
+    Result<PagesRef> parse(abi::PagesSpaceId*) {
+        auto ref = TRY(PagesRef::parse(caller_, word(), locked_space_));
+        locked_space_ = &ref.space();
+        return ref;
+    }
+    Result<UserSpaceId> parse(abi::PeerSpaceId*) { return UserSpaceId{{word()}}; }
     Result<UserSpaceId> parse(abi::EndingSpaceId*) { return UserSpaceId{{word()}}; }
     // Environments are locked after spaces; a second one is only tried, and shares the lock if it
     // is the first one again.
@@ -213,12 +278,16 @@ class Decoder {
         return ref;
     }
     Result<std::uint64_t> parse(std::uint64_t*) { return word(); }
-    Result<PageSpan> parse(abi::PageRange*) {
+    Result<PageSpan> parse(abi::PageRange*, PagesRef const& space) {
         auto const address = word();
-        return parse_span_of(*space_, address, word());
+        return space.span(address, word());
     }
-    Result<UserPage> parse(abi::PageAddress*) {
-        return TRY(parse_span_of(*space_, word(), 1)).first;
+    Result<UserPage> parse(abi::PageAddress*, PagesRef const& space) {
+        return TRY(space.span(word(), 1)).first;
+    }
+    Result<PageSpan> parse(abi::WindowRange*, SpaceRef const& space) {
+        auto const address = word();
+        return parse_window_of(space.space(), address, word());
     }
     Result<SpaceForm> parse(abi::SpaceOptions*) { return SpaceForm::parse(word()); }
     Result<UserAddr> parse(abi::UserAddress*) {
@@ -255,10 +324,5 @@ class Decoder {
         return UserOut<T>{TRY(UserBytes::parse(word(), sizeof(T), own_top()))};
     }
 };
-
-template <typename Wire>
-auto Decoder::next() {
-    return parse(static_cast<Wire*>(nullptr));
-}
 
 }  // namespace quarry

@@ -1,5 +1,6 @@
 #include "kernel/dispatch.hpp"
 
+#include "kernel/calls/ipc_shortcuts.hpp"
 #include "kernel/calls/page_shortcuts.hpp"
 #include "kernel/handlers.hpp"
 #include "kernel/jos.hpp"
@@ -41,6 +42,12 @@ std::uint64_t encode(Result<T> const& result) {
     }
 }
 
+constexpr int last_of() { return 0; }
+template <typename... Values>
+auto const& last_of(Values const&... values) {
+    return std::get<sizeof...(Values) - 1>(std::tie(values...));
+}
+
 // Parses parameter after parameter, then calls the handler with all of them.
 template <typename Call, typename... Wires, typename... Parsed>
 Result<typename Call::Value> decode_and_handle(Caller& caller, Decoder& decoder,
@@ -49,7 +56,7 @@ Result<typename Call::Value> decode_and_handle(Caller& caller, Decoder& decoder,
         return handle(Tag<Call>{}, caller, std::move(parsed)...);
     } else {
         using Wire = std::tuple_element_t<sizeof...(Parsed), std::tuple<Wires...>>;
-        auto value = TRY(decoder.next<Wire>());
+        auto value = TRY(decoder.next<Wire>(last_of(parsed...)));
         return decode_and_handle<Call>(caller, decoder, static_cast<std::tuple<Wires...>*>(nullptr),
                                        parsed..., value);
     }

@@ -9,8 +9,8 @@
 
 namespace quarry {
 
-using CallEntry = std::uint64_t (*)(std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
-                                    std::uint64_t, std::uint64_t);
+using Word = std::uint64_t;
+using CallEntry = Word (*)(Word, Word, Word, Word, Word, Word);
 using CallTable = std::array<CallEntry, abi::call_table_slots>;
 
 // What entry code calls. A call that may switch to another environment goes through
@@ -18,8 +18,11 @@ using CallTable = std::array<CallEntry, abi::call_table_slots>;
 // shortcuts go on to the second table.
 extern "C" CallTable const quarry_call_table;
 extern "C" CallTable const quarry_full_table;
-extern "C" std::uint64_t quarry_save_and_call(std::uint64_t, std::uint64_t, std::uint64_t,
-                                              std::uint64_t, std::uint64_t, std::uint64_t);
+extern "C" Word quarry_save_and_call(Word, Word, Word, Word, Word, Word);
+
+// The short way of a call, if it has one; it is tried first.
+template <typename Call>
+inline constexpr CallEntry shortcut = nullptr;
 
 // Whether each call is written to the trace (kernel/trace.hpp). The tables then name other entries.
 void set_tracing(bool on);

@@ -27,7 +27,7 @@ enum class Wait : std::uint8_t {
     end,         // another environment's `end_waiters`
     off,         // another environment's `end_waiters`, until that is off its processor
     to_send,     // a receiver's `senders`
-    for_reply,   // the callee's `callers`
+    for_reply,   // nowhere: the replier finds it by id
     to_receive,  // nowhere: a sender finds it by id
 };
 
@@ -35,8 +35,7 @@ enum class Wait : std::uint8_t {
 struct Letter {
     std::array<std::uint64_t, 4> words{};
     bool wants_reply = false;
-    bool has_options = false;
-    abi::IpcOptions options{};  // if has_options
+    abi::IpcOptions options{};  // if the environment has_options
 };
 
 class Environment {
@@ -59,12 +58,12 @@ class Environment {
     static constexpr unsigned nowhere = ~0u;
     Relaxed<unsigned> on = nowhere;         // processor that runs it, or still holds its registers
     Relaxed<unsigned> queued_on = nowhere;  // whose run queue it is in; guarded by that queue
-    unsigned last_on = 0;                   // processor it ran on last
     abi::EnvStatus end{};                   // how it ended
 
     // Blocking
     Wait wait = Wait::none;
     bool interruptible = false;            // pending bits end the wait
+    bool has_options = false;              // its letter's count
     std::uint64_t wait_for = 0;            // the other one's id, or bits
     std::uint64_t deadline = 0;            // nanoseconds; 0: none
     Relaxed<unsigned> timer_on = nowhere;  // whose deadlines it is in; guarded by those
@@ -74,9 +73,16 @@ class Environment {
     ListLink<Environment> timer;  // in a processor's deadlines
 
     // Messages
+    // Who may go straight to it, past the scheduler (kernel/calls/ipc_shortcuts.cpp): only while it
+    // waits with nothing to restore or to see to but what that way does. Set when it has let go of
+    // its processor, cleared with whatever ends the wait.
+    static constexpr std::uint64_t nobody = 0;
+    static constexpr std::uint64_t anyone = 1;       // it receives
+    static constexpr std::uint64_t its_yielder = 2;  // it has yielded, and waits in a run queue
+    Relaxed<std::uint64_t> ready_for = nobody;       // one of these, or the id of whom it called
+    bool was_called = false;                         // somebody waits for its reply, or did once
     Letter letter;
     IntrusiveList<Environment, &Environment::queue> senders;      // want to send to this one
-    IntrusiveList<Environment, &Environment::queue> callers;      // wait for its reply
     IntrusiveList<Environment, &Environment::queue> end_waiters;  // wait for its end
 
     // Debugging
@@ -94,6 +100,11 @@ class Environment {
     Space& space() const { return space_; }
     PhysPage own_frame() const { return own_frame_; }
     bool ended() const { return state == abi::EnvState::ended; }
+    // Whether going on is nothing more than the registers that a call keeps.
+    bool is_light() const {
+        return pending.load(std::memory_order_relaxed) == 0 && saved.vector_area == nullptr &&
+               !traces_result;
+    }
 
     Environment* next_in_space = nullptr;  // all of the space's, ended too; under the family lock
 

@@ -206,6 +206,21 @@ Result<bool> Kernel::destroy_space_step(Space const& caller, abi::SpaceId id) {
     return true;
 }
 
+Result<abi::SpaceId> Kernel::next_child(Space const& caller, abi::SpaceId after) {
+    LockGuard const guard(family_);
+    std::optional<abi::SpaceId> next;
+    for (auto* child = caller.children.first(); child != nullptr;
+         child = caller.children.after(*child)) {
+        if (child->id.value > after.value && (!next || child->id.value < next->value)) {
+            next = child->id;
+        }
+    }
+    if (!next) {
+        return Error::not_found;
+    }
+    return *next;
+}
+
 // One step; false while anything is left, or a processor has not let go of the space yet.
 bool Kernel::torn_down(Space& space) {
     if ((space.active.load() & ~processor_bit()) != 0) {

@@ -16,6 +16,10 @@ Result<abi::SpaceId> handle(Tag<abi::SpaceSelf>, Caller&);
 Result<abi::SpaceId> handle(Tag<abi::SpaceCreate>, Caller&, std::uint64_t account_pages,
                             SpaceForm form, UserSource name);
 Result<void> handle(Tag<abi::SpaceDestroy>, Caller&, UserSpaceId space);
+Result<void> handle(Tag<abi::WindowGrant>, Caller&, SpaceRef space, PageSpan range,
+                    UserSpaceId holder);
+Result<void> handle(Tag<abi::WindowRevoke>, Caller&, SpaceRef space, UserSpaceId holder);
+Result<abi::SpaceId> handle(Tag<abi::SpaceNextChild>, Caller&, UserSpaceId after);
 Result<abi::EnvId> handle(Tag<abi::EnvCreate>, Caller&, SpaceRef space, UserAddr entry,
                           UserAddr stack, std::uint64_t argument);
 Result<void> handle(Tag<abi::EnvSetFrame>, Caller&, EnvRef env, UserIn<abi::Frame> frame);
@@ -24,14 +28,14 @@ Result<void> handle(Tag<abi::EnvStop>, Caller&, EnvRef env);
 Result<void> handle(Tag<abi::EnvDestroy>, Caller&, EnvRef env);
 Result<void> handle(Tag<abi::EnvGetStatus>, Caller&, EnvRef env, UserOut<abi::EnvStatus> to);
 Result<void> handle(Tag<abi::Exit>, Caller&, std::uint64_t status);
-Result<void> handle(Tag<abi::PageAlloc>, Caller&, SpaceRef space, PageSpan span, PageMode mode);
-Result<void> handle(Tag<abi::PageMap>, Caller&, SpaceRef from, PageSpan source, SpaceRef to,
+Result<void> handle(Tag<abi::PageAlloc>, Caller&, PagesRef space, PageSpan span, PageMode mode);
+Result<void> handle(Tag<abi::PageMap>, Caller&, PagesRef from, PageSpan source, PagesRef to,
                     UserPage at, PageMode mode);
-Result<void> handle(Tag<abi::PageMove>, Caller&, SpaceRef from, PageSpan source, SpaceRef to,
+Result<void> handle(Tag<abi::PageMove>, Caller&, PagesRef from, PageSpan source, PagesRef to,
                     UserPage at, PageMode mode);
-Result<void> handle(Tag<abi::PageProtect>, Caller&, SpaceRef space, PageSpan span, PageMode mode);
-Result<void> handle(Tag<abi::PageUnmap>, Caller&, SpaceRef space, PageSpan span);
-Result<void> handle(Tag<abi::PageSplit>, Caller&, SpaceRef space, UserPage at);
+Result<void> handle(Tag<abi::PageProtect>, Caller&, PagesRef space, PageSpan span, PageMode mode);
+Result<void> handle(Tag<abi::PageUnmap>, Caller&, PagesRef space, PageSpan span);
+Result<void> handle(Tag<abi::PageSplit>, Caller&, PagesRef space, UserPage at);
 Result<void> handle(Tag<abi::Yield>, Caller&);
 Result<std::uint64_t> handle(Tag<abi::Clock>, Caller&);
 Result<void> handle(Tag<abi::AccountGetStatus>, Caller&, SpaceRef space,

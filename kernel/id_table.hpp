@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,7 +20,7 @@ constexpr std::uint64_t slot_of_id(std::uint64_t id) { return id & ((1u << id_sl
 template <typename T, std::size_t Capacity, Rank LockRank>
 class IdTable {
   public:
-    static_assert(Capacity <= 1u << id_slot_bits);
+    static_assert(Capacity <= 1u << id_slot_bits && std::has_single_bit(Capacity));
 
     constexpr IdTable() = default;
 
@@ -36,12 +37,14 @@ class IdTable {
         } else {
             used_.store(slot + 1, std::memory_order_release);
         }
-        return (slots_[slot].generation.load(std::memory_order_relaxed) + 1) << id_slot_bits | slot;
+        auto const generation = slots_[slot].generations + 1;
+        slots_[slot].generations = generation;
+        return generation << id_slot_bits | slot;
     }
     void publish(std::uint64_t id, T& object) {
-        auto& entry = slots_[slot_of_id(id)];
+        auto& entry = entry_of(id);
         entry.object.store(&object, std::memory_order_relaxed);
-        entry.generation.store(id >> id_slot_bits, std::memory_order_release);
+        entry.id.store(id, std::memory_order_release);
     }
     // Both in one: for objects that do not know their ids.
     Result<std::uint64_t> insert(T& object) EXCLUDES(free_lock_) {
@@ -58,14 +61,10 @@ class IdTable {
         bool busy = false;
     };
     Found find(std::uint64_t id, bool try_only = false) {
-        auto const slot = slot_of_id(id);
-        if (slot >= used_.load(std::memory_order_acquire)) {
-            return {};
-        }
-        auto& entry = slots_[slot];
+        auto& entry = entry_of(id);
         // First without the lock: the caller may hold it for the slot's present object, and a try
         // would then never succeed.
-        if (entry.generation.load(std::memory_order_acquire) != id >> id_slot_bits) {
+        if (entry.id.load(std::memory_order_acquire) != id) {
             return {};
         }
         auto lock = try_only ? HeldLock::try_take(entry.lock) : HeldLock::take(entry.lock);
@@ -73,8 +72,7 @@ class IdTable {
             return {nullptr, {}, true};
         }
         auto* const object = entry.object.load(std::memory_order_relaxed);
-        if (object == nullptr ||
-            entry.generation.load(std::memory_order_acquire) != id >> id_slot_bits) {
+        if (object == nullptr || entry.id.load(std::memory_order_acquire) != id) {
             return {};
         }
         return {object, std::move(lock), false};
@@ -82,24 +80,36 @@ class IdTable {
 
     // Without the lock: for tests, diagnostics, and objects the caller keeps alive.
     T* peek(std::uint64_t id) const {
-        auto const slot = slot_of_id(id);
-        if (slot >= used_.load(std::memory_order_acquire) ||
-            slots_[slot].generation.load(std::memory_order_acquire) != id >> id_slot_bits) {
-            return nullptr;
-        }
-        return slots_[slot].object.load(std::memory_order_relaxed);
+        auto const& entry = slots_[id % Capacity];
+        return entry.id.load(std::memory_order_acquire) == id
+                   ? entry.object.load(std::memory_order_relaxed)
+                   : nullptr;
     }
 
-    SpinLock& lock_of(std::uint64_t id) { return slots_[slot_of_id(id)].lock; }
+    // For the short way to an object: the slot where it is, if anywhere. Under the slot's lock, it is
+    // there while the slot holds its id.
+    struct alignas(64) Slot {
+        SpinLock lock{LockRank};
+        std::uint32_t next_free = none;
+        std::atomic<T*> object = nullptr;
+        std::atomic<std::uint64_t> id = 0;
+        std::uint64_t generations = 0;  // how many ids the slot has had
+    };
+    // Any id has a slot to look into; the slot holds the whole id, so that no other one passes.
+    Slot& entry_of(std::uint64_t id) { return slots_[id % Capacity]; }
+
+    SpinLock& lock_of(std::uint64_t id) { return entry_of(id).lock; }
 
     // The id means nothing from here on; the slot is not used again before release(). Under the
     // object's lock.
     void retire(std::uint64_t id) {
-        slots_[slot_of_id(id)].object.store(nullptr, std::memory_order_relaxed);
+        auto& entry = entry_of(id);
+        entry.object.store(nullptr, std::memory_order_relaxed);
+        entry.id.store(id % Capacity ^ 1, std::memory_order_relaxed);  // nobody looks for it here
     }
     void release(std::uint64_t id) EXCLUDES(free_lock_) {
         LockGuard const guard(free_lock_);
-        slots_[slot_of_id(id)].next_free = first_free_;
+        entry_of(id).next_free = first_free_;
         first_free_ = static_cast<std::uint32_t>(slot_of_id(id));
     }
 
@@ -114,14 +124,19 @@ class IdTable {
         }
     }
 
+    // The same for ids alone; an object may have come or gone when the visitor looks it up.
+    template <typename Visitor>
+    void each_id(Visitor visitor) const {
+        auto const used = used_.load(std::memory_order_acquire);
+        for (std::size_t slot = 0; slot < used; ++slot) {
+            if (slots_[slot].object.load(std::memory_order_relaxed) != nullptr) {
+                visitor(slots_[slot].id.load(std::memory_order_relaxed));
+            }
+        }
+    }
+
   private:
     static constexpr std::uint32_t none = ~std::uint32_t{0};
-    struct alignas(64) Slot {
-        SpinLock lock{LockRank};
-        std::atomic<T*> object = nullptr;
-        std::atomic<std::uint64_t> generation = 0;
-        std::uint32_t next_free = none;
-    };
 
     std::array<Slot, Capacity> slots_{};
     std::atomic<std::size_t> used_ = 0;  // slots from here on were never taken

@@ -66,6 +66,8 @@ class Kernel {
     // Ends its environments and does one step of giving everything back: true when it is gone.
     // `caller` has the right over it.
     Result<bool> destroy_space_step(Space const& caller, abi::SpaceId id);
+    // The child of the caller's space with the least id above this one; not_found.
+    Result<abi::SpaceId> next_child(Space const& caller, abi::SpaceId after);
     // One bounded step of giving back the memory of spaces that ended. False: nothing is waiting.
     bool reclaim_step();
 
@@ -103,6 +105,7 @@ class Kernel {
     void end_wait(Environment& environment, std::uint64_t result, bool run_next = false);
     // Wakes those who wait for a target that has ended or is off its processor. Unlocked.
     void wake_all(abi::EnvId target, Wait wait, Error result);
+    void wake_callers(abi::EnvId target);  // the same for those that wait for its reply
     void expire_deadlines();
     void key_pressed(char key);
     // Posts interrupt bits.

@@ -26,6 +26,7 @@ Result<void> Kernel::give_control_page(Environment& environment) {
 
 void Kernel::start(Environment& environment) {
     environment.state = abi::EnvState::runnable;
+    environment.ready_for = Environment::nobody;  // its registers may be new
     if (environment.on == Environment::nowhere) {
         enqueue(environment);
     }
@@ -41,6 +42,7 @@ Result<void> Kernel::stop(Environment& environment) {
         processors[environment.queued_on]->ready.remove(environment, environment.queued_on);
     }
     environment.state = abi::EnvState::stopped;
+    environment.ready_for = Environment::nobody;
     if (environment.on != Environment::nowhere && environment.on != this_processor().index) {
         kick(environment.on);
     }
@@ -77,11 +79,14 @@ void Kernel::finish_end(Environment& environment, HeldLock lock) {
         FrameRef::drop(memory, UserFrame{environment.control_frame});
     }
     bool const is_root = &environment == root_;
-    bool const awaited = !environment.end_waiters.empty() || !environment.senders.empty() ||
-                         !environment.callers.empty();
+    bool const awaited = !environment.end_waiters.empty() || !environment.senders.empty();
+    bool const was_called = environment.was_called;
     lock.release();
     if (awaited) {
         wake_all(id, Wait::end, Error::ended);
+    }
+    if (was_called) {
+        wake_callers(id);
     }
     if (notify.value != 0) {
         post_to(notify, bits);

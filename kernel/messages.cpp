@@ -12,7 +12,7 @@ namespace {
 constexpr abi::IpcOptions no_options{};
 
 abi::IpcOptions const& options_of(Environment const& environment) {
-    return environment.letter.has_options ? environment.letter.options : no_options;
+    return environment.has_options ? environment.letter.options : no_options;
 }
 
 bool accepts(Environment const& receiver, Environment const& sender) {
@@ -53,7 +53,7 @@ Result<std::uint64_t> transfer_pages(Environment& from, Environment& to) {
 // The message itself. An error is the sender's; the receiver goes on waiting.
 Result<void> Kernel::deliver(Environment& from, Environment& to) {
     std::uint64_t pages = 0;
-    if (from.letter.has_options && to.letter.has_options) [[unlikely]] {
+    if (from.has_options && to.has_options) [[unlikely]] {
         pages = TRY(transfer_pages(from, to));
     }
     to.saved.set_message(from.id.value, from.letter.words, pages);
@@ -98,7 +98,7 @@ Result<void> Kernel::send(Environment& caller, Environment& to) {
     if (!blocked) {
         return blocked.error();  // the message has gone; its answer finds nobody
     }
-    to.callers.push_back(caller);
+    to.was_called = true;
     return deferred;
 }
 
@@ -119,7 +119,7 @@ Result<void> Kernel::receive(Environment& caller) {
             caller.senders.remove(*sender);
             if (delivered && sender->letter.wants_reply) {
                 sender->wait = Wait::for_reply;  // its deadline goes on
-                caller.callers.push_back(*sender);
+                caller.was_called = true;
                 return deferred;
             }
             cancel_deadline(*sender);
@@ -159,7 +159,6 @@ Result<void> Kernel::reply(Environment& caller, Environment& to) {
         return Error::not_waiting;
     }
     TRY(deliver(caller, to));
-    caller.callers.remove(to);
     cancel_deadline(to);
     end_wait(to, 0, true);
     return {};

@@ -94,7 +94,8 @@ void make_room(Mapped space, PageSpan span, unsigned level, Retired& retired) {
     }
 }
 
-// Visits each mapping of a source span: 512 pages, or one huge one. Stops at the first error.
+// Visits each mapping of a source span: 512 pages, or one huge one; none may be lent. Stops at the
+// first error.
 template <typename Visitor>
 Result<void> each_mapping(PageTables tables, PageSpan span, Form form, Visitor visitor) {
     Cursor cursor{tables};
@@ -103,6 +104,9 @@ Result<void> each_mapping(PageTables tables, PageSpan span, Form form, Visitor v
         auto const slot = cursor.at(span.page(i));
         if (!slot.is_mapping()) {
             return Error::not_mapped;
+        }
+        if (slot.read().is_lent()) {
+            return Error::lent;
         }
         TRY(visitor(i, slot));
     }
@@ -144,7 +148,7 @@ Result<void> page_alloc(Mapped space, PageSpan span, PagePerms perms, FrameSize 
 }
 
 Result<void> page_map(Mapped from, PageSpan source, Mapped to, UserPage at, PagePerms perms,
-                      IfAbsent if_absent) {
+                      IfAbsent if_absent, Lend lend) {
     PageSpan const target{at, source.count};
     bool const same_space = from.tables.root() == to.tables.root();
     if (same_space && source.overlaps(target) && source.first != at) {
@@ -188,7 +192,7 @@ Result<void> page_map(Mapped from, PageSpan source, Mapped to, UserPage at, Page
         if (place.level != level) {
             place = to.tables.make(memory, target.page(i), level, reserve);
         }
-        auto const leaf = Pte::leaf(frame, narrowed, size == FrameSize::huge);
+        auto const leaf = Pte::leaf(frame, narrowed, size == FrameSize::huge, lend == Lend::yes);
         retired.mapping(target.page(i), PageTables::exchange(memory, place, leaf));
         return {};
     });
@@ -289,6 +293,9 @@ Result<void> page_split(Mapped space, UserPage at) {
     auto& memory = space.memory;
     auto const old = slot.read();
     auto const first = old.frame();
+    if (old.is_lent()) {
+        return Error::lent;
+    }
     if (!Mappings::is_sole(memory, old.user_frame())) {
         return Error::not_sole;
     }

@@ -25,11 +25,12 @@ struct Mapped {
 
 enum class IfAbsent : bool { no, yes };
 enum class IfSole : bool { no, yes };
+enum class Lend : bool { no, yes };
 
-// Spans are whole pages below the space's user top, 1 to 512 of them.
+// A lent mapping can be unmapped and replaced, nothing else. Spans are whole pages below the space's user top, 1 to 512 of them.
 Result<void> page_alloc(Mapped space, PageSpan span, PagePerms perms, FrameSize size, IfAbsent);
 Result<void> page_map(Mapped from, PageSpan source, Mapped to, UserPage at, PagePerms perms,
-                      IfAbsent);
+                      IfAbsent, Lend = Lend::no);
 Result<void> page_move(Mapped from, PageSpan source, Mapped to, UserPage at, PagePerms mask,
                        IfAbsent);
 Result<void> page_protect(Mapped space, PageSpan span, PagePerms perms, IfSole);

@@ -16,6 +16,9 @@ struct PageSpan {
     constexpr bool in_one_region() const {
         return first.number() / huge_pages == page(count - 1).number() / huge_pages;
     }
+    constexpr bool contains(PageSpan other) const {
+        return first <= other.first && other.first.plus(other.count) <= first.plus(count);
+    }
     constexpr bool overlaps(PageSpan other) const {
         return first < other.first.plus(other.count) && other.first < first.plus(count);
     }

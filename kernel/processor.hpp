@@ -15,6 +15,7 @@
 namespace quarry {
 
 class Environment;
+class Space;
 
 inline constexpr std::size_t max_processors = 64;
 
@@ -22,12 +23,11 @@ struct alignas(64) Processor {
     machine::ProcessorState machine;  // first: entry code finds it
     Environment* current = nullptr;
     unsigned index = 0;
-    std::uint64_t bit = 1;              // itself as a set
-    bool yield = false;                 // the current one lets others go first
-    bool stopped = false;               // in tests: nothing will run any more
-    std::uint64_t handoff = 0;          // who runs next, by id; 0: whoever is first in the queue
-    PhysPage active_root;               // whose translations the processor may hold
-    ProcessorSet* active_in = nullptr;  // that space's set of processors
+    std::uint64_t bit = 1;          // itself as a set
+    bool yield = false;             // the current one lets others go first
+    bool stopped = false;           // in tests: nothing will run any more
+    std::uint64_t handoff = 0;      // who runs next, by id; 0: whoever is first in the queue
+    Space* active_space = nullptr;  // whose translations the processor may hold
 
     ChargeInHand charge;
     FrameCache frames;

@@ -36,6 +36,17 @@ class RunQueue {
         count_.store(count_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
         return environment->id.value;
     }
+    // Puts one in another's place; false if that one is not in.
+    bool replace(Environment& out, Environment& in, unsigned processor) EXCLUDES(lock_) {
+        LockGuard const guard(lock_);
+        if (out.queued_on != processor) {
+            return false;
+        }
+        out.queued_on = Environment::nowhere;
+        in.queued_on = processor;
+        queue_.replace(out, in);
+        return true;
+    }
     // Takes it out; false if it is no longer in.
     bool remove(Environment& environment, unsigned processor) EXCLUDES(lock_) {
         LockGuard const guard(lock_);

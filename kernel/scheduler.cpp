@@ -5,17 +5,26 @@
 #include "machine/machine.hpp"
 
 #include <bit>
+#include <utility>
 
 namespace quarry {
 namespace {
 
 void use_no_space(Processor& self) {
     machine::activate_kernel_space();
-    self.active_root = {};
-    if (self.active_in != nullptr) {
-        self.active_in->leave(self.bit);
-        self.active_in = nullptr;
+    if (auto* const before = std::exchange(self.active_space, nullptr); before != nullptr) {
+        before->active.leave(self.bit);
     }
+}
+
+// Who may go straight to one that has just blocked.
+std::uint64_t short_way_to(Environment const& environment) {
+    bool const only_waits = environment.is_light() && !environment.has_options;
+    if (only_waits && environment.wait == Wait::to_receive) {
+        return Environment::anyone;
+    }
+    return only_waits && environment.wait == Wait::for_reply ? environment.wait_for
+                                                             : Environment::nobody;
 }
 
 }  // namespace
@@ -23,19 +32,17 @@ void use_no_space(Processor& self) {
 // A page call that runs now may not see that this processor begins to use the space, so its end is
 // waited for: what it unmaps cannot be in this TLB yet.
 void Kernel::use_space(Processor& self, Space& space) {
-    if (self.active_root == space.root()) {
+    if (self.active_space == &space) {
         return;
     }
     space.active.enter(self.bit);
     while (space.lock->is_taken()) [[unlikely]] {
         machine::spin_pause();
     }
-    auto* const before = self.active_in;
-    self.active_root = space.root();
-    self.active_in = &space.active;
+    auto* const before = std::exchange(self.active_space, &space);
     machine::activate(space.root());
     if (before != nullptr) {
-        before->leave(self.bit);
+        before->active.leave(self.bit);
     }
 }
 
@@ -80,10 +87,11 @@ void Kernel::put_off(Processor& self) {
     machine::leave(environment);
     self.current = nullptr;
     environment.on = Environment::nowhere;
-    environment.last_on = self.index;
     if (environment.state == abi::EnvState::runnable) {
         environment.state.run_no_more();
         enqueue(environment);
+    } else if (environment.state == abi::EnvState::blocked) {
+        environment.ready_for = short_way_to(environment);
     } else if (environment.ended()) {
         finish_end(environment, std::move(lock));
     } else if (environment.state == abi::EnvState::stopped) {
@@ -125,6 +133,7 @@ bool Kernel::run_one(Processor& self, std::uint64_t id) {
         return false;
     }
     environment.on = self.index;
+    environment.ready_for = Environment::nobody;
     environment.state.run_on(self.index);
     self.current = &environment;
     found.lock.release();

@@ -1,6 +1,7 @@
 #include "kernel/shootdown.hpp"
 
 #include "kernel/processor.hpp"
+#include "kernel/space.hpp"
 #include "machine/machine.hpp"
 
 #include <bit>
@@ -45,7 +46,7 @@ void serve_mailbox() {
     for (auto askers = self.mailbox.asked_by.exchange(0); askers != 0; askers &= askers - 1) {
         auto& request =
             processors[static_cast<unsigned>(std::countr_zero(askers))]->mailbox.request;
-        if (request.root == self.active_root) {
+        if (self.active_space != nullptr && request.root == self.active_space->root()) {
             forget(request.span);
         }
         request.unanswered.fetch_sub(1, std::memory_order_release);

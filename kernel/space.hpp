@@ -8,6 +8,7 @@
 #include "kernel/frames.hpp"
 #include "kernel/page_ops.hpp"
 #include "kernel/processor_set.hpp"
+#include "kernel/windows.hpp"
 
 #include <array>
 #include <atomic>
@@ -77,6 +78,8 @@ class Space {
     std::atomic<unsigned> running = 0;          // environments that have not ended
     // Processors that may hold its translations. See activate() in scheduler.cpp.
     alignas(64) ProcessorSet active;
+
+    Windows windows;
 
     // Under the space's lock.
     Mapped mapped() {

@@ -27,13 +27,14 @@ void print_result(std::uint64_t word);
 template <typename Wire>
 void print_argument(std::string_view name, std::span<std::uint64_t const> words) {
     write("{}: ", name);
-    if constexpr (std::same_as<Wire, abi::PageRange>) {
+    if constexpr (std::same_as<Wire, abi::PageRange> || std::same_as<Wire, abi::WindowRange>) {
         write("{:x} + {}", words[0], words[1]);
     } else if constexpr (std::same_as<Wire, abi::InBuffer> || std::same_as<Wire, abi::OutBuffer>) {
         write("{:x}[{}]", words[0], words[1]);
     } else if constexpr (requires { Wire::allowed_options; }) {
         print_rights(words[0]);
-    } else if constexpr (std::same_as<Wire, abi::SpaceId> || std::same_as<Wire, abi::EnvId>) {
+    } else if constexpr (std::same_as<Wire, abi::SpaceId> ||
+                         std::same_as<Wire, abi::PagesSpaceId> || std::same_as<Wire, abi::EnvId>) {
         if (words[0] == 0) {
             write("own");
         } else {

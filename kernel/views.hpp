@@ -33,9 +33,7 @@ class ShownState {
     operator abi::EnvState() const { return state_; }
     abi::EnvState operator=(abi::EnvState state) {  // NOLINT(misc-unconventional-assign-operator)
         state_ = state;
-        if (view_ != nullptr) {
-            show(view_->status, status_of(state));
-        }
+        show(view_->status, status_of(state));
         return state;
     }
     // From here on programs see it.
@@ -44,10 +42,16 @@ class ShownState {
         *this = state_;
     }
     void run_on(unsigned processor) {
-        show(view_->processor, processor);
-        show(view_->status, abi::ViewStatus::running);
+        auto* const view = view_;
+        show(view->processor, processor);
+        show(view->status, abi::ViewStatus::running);
     }
     void run_no_more() { *this = state_; }
+    // Both at once: it was blocked and runs from here on.
+    void resume_on(unsigned processor) {
+        state_ = abi::EnvState::runnable;
+        run_on(processor);
+    }
 
   private:
     static constexpr abi::ViewStatus status_of(abi::EnvState state) {
@@ -61,7 +65,8 @@ class ShownState {
         }
     }
     Relaxed<abi::EnvState> state_;
-    abi::EnvView* view_ = nullptr;
+    static constinit inline abi::EnvView not_shown_{};  // of one that is being made
+    abi::EnvView* view_ = &not_shown_;
 };
 
 }  // namespace quarry

@@ -57,6 +57,7 @@ Result<void> Kernel::leave_wait(Environment& environment) {
         case Wait::none:
         case Wait::time:
         case Wait::bits:
+        case Wait::for_reply:
             break;
         case Wait::keys:
             console.remove_reader(environment);
@@ -71,8 +72,7 @@ Result<void> Kernel::leave_wait(Environment& environment) {
             [[fallthrough]];
         case Wait::end:
         case Wait::off:
-        case Wait::to_send:
-        case Wait::for_reply: {
+        case Wait::to_send: {
             // It is in a list of the other one's, under that one's lock.
             auto other = environments.find(environment.wait_for, true);
             if (other.busy) {
@@ -89,18 +89,12 @@ Result<void> Kernel::leave_wait(Environment& environment) {
 }
 
 EnvironmentQueue& Kernel::list_of(Environment& other, Wait wait) {
-    switch (wait) {
-        case Wait::to_send:
-            return other.senders;
-        case Wait::for_reply:
-            return other.callers;
-        default:
-            return other.end_waiters;
-    }
+    return wait == Wait::to_send ? other.senders : other.end_waiters;
 }
 
 void Kernel::end_wait(Environment& environment, std::uint64_t result, bool run_next) {
     environment.wait = Wait::none;
+    environment.ready_for = Environment::nobody;
     environment.saved.set_result(result);
     environment.state = abi::EnvState::runnable;
     if (environment.on != Environment::nowhere) {
@@ -126,9 +120,6 @@ void Kernel::wake_all(abi::EnvId target, Wait wait, Error result) {
         if (wait == Wait::end && waiter == nullptr) {
             waiter = environment.senders.first();
         }
-        if (wait == Wait::end && waiter == nullptr) {
-            waiter = environment.callers.first();
-        }
         if (wait == Wait::off) {
             while (waiter != nullptr && waiter->wait != Wait::off) {
                 waiter = environment.end_waiters.after(*waiter);
@@ -149,6 +140,15 @@ void Kernel::wake_all(abi::EnvId target, Wait wait, Error result) {
         bool const awaited = waiter->wait == Wait::end || waiter->wait == Wait::off;
         end_wait(*waiter, awaited ? 0 : word);
     }
+}
+
+// Who waits for a reply is in no list: the rare end of one that was called looks at everybody.
+void Kernel::wake_callers(abi::EnvId target) {
+    environments.each_id([&](std::uint64_t id) {
+        interrupt_wait_of(id, Error::ended, [&](Environment const& environment) {
+            return environment.wait == Wait::for_reply && environment.wait_for == target.value;
+        });
+    });
 }
 
 template <typename Condition>
@@ -201,6 +201,7 @@ Result<void> Kernel::post(Environment& environment, std::uint64_t bits) {
         }
     }
     environment.pending.fetch_or(bits);
+    environment.ready_for = Environment::nobody;
     if (environment.control != nullptr) {
         __atomic_fetch_or(&environment.control->pending, bits, __ATOMIC_RELAXED);
     }

@@ -15,6 +15,12 @@ constexpr char const* type_name<SpaceId> = "space";
 template <>
 constexpr char const* type_name<EnvId> = "environment";
 template <>
+constexpr char const* type_name<PagesSpaceId> = "space (or one that the caller has a window of)";
+template <>
+constexpr char const* type_name<PeerSpaceId> = "any space";
+template <>
+constexpr char const* type_name<WindowRange> = "pages (address, count), any number";
+template <>
 constexpr char const* type_name<PageRange> = "pages (address, count)";
 template <>
 constexpr char const* type_name<PageAddress> = "page address";

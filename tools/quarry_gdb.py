@@ -16,7 +16,7 @@ def kernel() -> gdb.Value:
 def objects(table: gdb.Value) -> list[gdb.Value]:
     """What an IdTable holds."""
     slots = table["slots_"]["__elems_"]
-    kind = slots.type.target().fields()[1].type.template_argument(0)  # of std::atomic<T*>
+    kind = slots[0]["object"].type.strip_typedefs().template_argument(0)  # of std::atomic<T*>
     found = (plain(slots[i]["object"]) for i in range(plain(table["used_"])))
     return [gdb.Value(address).cast(kind).dereference() for address in found if address != 0]
 
@@ -67,7 +67,8 @@ def print_environments() -> None:
         saved = env["saved"]
         mark = str(current.get(int(env.address), " "))
         print(f"{mark} env {int(env['id']['value']):x}  {name_of(env['space_']):<24} "
-              f"{STATES[plain(env['state']['state_'])]:<9} rip {int(saved['rip']):#x} rsp {int(saved['rsp']):#x}")
+              f"{STATES[plain(env['state']['state_'])]:<9} "
+              f"rip {int(saved['rip']):#x} rsp {int(saved['rsp']):#x}")
 
 
 def print_frames() -> None:

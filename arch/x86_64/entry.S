@@ -1,6 +1,6 @@
 // Every way into the kernel from user mode, and the way back.
 //
-// While an environment runs, TSS.RSP0 and the processor's frame_end both point to the end of its
+// While an environment runs, TSS.RSP0 points to the end of its
 // SavedState.ss, so an exception or interrupt pushes straight into the environment's saved
 // registers. Then the kernel stack is taken; it holds nothing between entries.
 
@@ -79,22 +79,68 @@ syscall_return:
     swapgs
     sysretq
 
+// Where the caller goes on, for a call that keeps only RSP, and RBP so that backtraces hold. R11: the
+// environment, R10 is used.
+.macro save_return_place
+    mov %gs:PROCESSOR_CURRENT, %r11
+    mov %rbp, SAVED_RBP(%r11)
+    mov 16(%rsp), %r10
+    mov %r10, SAVED_RIP(%r11)
+    mov 8(%rsp), %r10
+    mov %r10, SAVED_RFLAGS(%r11)
+    mov %gs:PROCESSOR_USER_RSP, %r10
+    mov %r10, SAVED_RSP(%r11)
+.endm
+
 // The call may switch to another environment: what the caller keeps goes into its SavedState.
 .global quarry_save_and_call
 quarry_save_and_call:
-    mov %gs:PROCESSOR_FRAME_END, %r11
-    mov %rbx, 104-SAVED_END(%r11)
-    mov %rbp, 64-SAVED_END(%r11)
-    mov %r12, 24-SAVED_END(%r11)
-    mov %r13, 16-SAVED_END(%r11)
-    mov %r14, 8-SAVED_END(%r11)
-    mov %r15, 0-SAVED_END(%r11)
-    mov 16(%rsp), %r10
-    mov %r10, SAVED_RIP-SAVED_END(%r11)
-    mov 8(%rsp), %r10
-    mov %r10, SAVED_RFLAGS-SAVED_END(%r11)
-    mov %gs:PROCESSOR_USER_RSP, %r10
-    mov %r10, SAVED_RSP-SAVED_END(%r11)
+    save_return_place
+    mov %rbx, 104(%r11)
+    mov %r12, 24(%r11)
+    mov %r13, 16(%r11)
+    mov %r14, 8(%r11)
+    mov %r15, 0(%r11)
+    jmp *quarry_full_table(,%rax,8)
+
+// Calls that may go straight to another environment (kernel/calls/ipc_shortcuts.cpp). The arguments
+// stay where they are: in the shortcuts' calling convention they come after four others, and every
+// register may be changed.
+.macro switching_call name, shortcut
+.global \name
+\name:
+    save_return_place
+    jmp \shortcut
+.endm
+switching_call quarry_ipc_call, quarry_ipc_call_shortcut
+switching_call quarry_ipc_reply, quarry_ipc_reply_shortcut
+switching_call quarry_yield_to, quarry_yield_to_shortcut
+
+// Goes on in the environment in R12, which made such a call: a result of 0, the sender in RDI and the
+// message in the other registers of IpcCall; what carries nothing is zero, R9 and R13 to R15 already.
+.global quarry_switch_to
+quarry_switch_to:
+    mov %rcx, %r10
+    mov SAVED_RIP(%r12), %rcx       // of a syscall below the user top: canonical
+    mov SAVED_RFLAGS(%r12), %r11
+    mov SAVED_RSP(%r12), %rsp
+    mov SAVED_RBP(%r12), %rbp
+    xor %eax, %eax
+    xor %ebx, %ebx
+    xor %r12d, %r12d
+    swapgs
+    sysretq
+
+// The call whose index is in R12 goes the general way. What the shortcut left in registers that
+// C++ keeps would reach the program.
+.global quarry_decline
+quarry_decline:
+    mov %r12, %rax
+    xor %ebx, %ebx
+    xor %r12d, %r12d
+    xor %r13d, %r13d
+    xor %r14d, %r14d
+    xor %r15d, %r15d
     jmp *quarry_full_table(,%rax,8)
 
 not_in_table:
@@ -103,8 +149,8 @@ not_in_table:
     // A foreign call. It goes to the program's own entry with every register as it was: by iretq,
     // since sysretq takes rcx and r11.
     sub $-0x80000000, %rax
-    mov %gs:PROCESSOR_FRAME_END, %rcx
-    mov UPCALL_FOREIGN_ENTRY-SAVED_END(%rcx), %rcx
+    mov %gs:PROCESSOR_CURRENT, %rcx
+    mov UPCALL_FOREIGN_ENTRY(%rcx), %rcx
     test %rcx, %rcx
     jz no_foreign_entry
     push $USER_DATA_SELECTOR

@@ -20,10 +20,11 @@
 
 // Offsets into Processor (processor.hpp) and SavedState, asserted there.
 #define PROCESSOR_USER_RSP 0
-#define PROCESSOR_FRAME_END 8
-#define PROCESSOR_STACK 16
-#define PROCESSOR_SELF 24
+#define PROCESSOR_STACK 8
+#define PROCESSOR_SELF 16
+#define PROCESSOR_CURRENT 200
 // Of Environment, whose first member is SavedState.
+#define SAVED_RBP 64
 #define SAVED_VECTOR 120
 #define SAVED_RIP 136
 #define SAVED_RFLAGS 152

@@ -25,6 +25,7 @@ static_assert(offsetof(machine::SavedState, rsp) == SAVED_RSP);
 static_assert(offsetof(machine::SavedState, fs_base) == SAVED_END);
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Winvalid-offsetof"  // a class, but one without bases
+static_assert(offsetof(Processor, current) == PROCESSOR_CURRENT);
 static_assert(offsetof(Environment, saved) == 0 && offsetof(Environment, upcall) == UPCALL_ENTRY);
 #pragma clang diagnostic pop
 static_assert(offsetof(abi::Upcall, stack) == UPCALL_STACK - UPCALL_ENTRY);

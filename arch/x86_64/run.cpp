@@ -24,7 +24,6 @@ void enter(Environment& environment) {
     auto& saved = environment.saved;
     auto& state = this_processor()->machine;
     auto const end = __builtin_bit_cast(std::uint64_t, &saved.fs_base);  // what follows `ss`
-    state.frame_end = end;
     state.task_state.rsp[0] = end;
     asm volatile("wrfsbase %0\n swapgs\n wrgsbase %1\n swapgs"
                  :

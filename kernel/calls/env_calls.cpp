@@ -128,13 +128,16 @@ Result<void> handle(Tag<abi::Yield>, Caller&) {
     return {};
 }
 
-Result<void> handle(Tag<abi::YieldTo>, Caller&, PeerRef env) {
+Result<void> handle(Tag<abi::YieldTo>, Caller& caller, PeerRef env) {
     auto& target = env.environment();
     auto& self = this_processor();
     self.yield = true;
     if (target.state == abi::EnvState::runnable && target.queued_on != Environment::nowhere &&
         processors[target.queued_on]->ready.remove(target, target.queued_on)) {
         self.handoff = target.id.value;
+    }
+    if (caller.environment.is_light()) {
+        caller.environment.ready_for = Environment::its_yielder;
     }
     return {};
 }

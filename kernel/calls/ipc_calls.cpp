@@ -16,7 +16,7 @@ Result<void> write_letter(Caller& caller, std::array<std::uint64_t, 4> words, bo
     auto& letter = caller.environment.letter;
     letter.words = words;
     letter.wants_reply = wants_reply;
-    letter.has_options = options.given();
+    caller.environment.has_options = options.given();
     if (options.given()) [[unlikely]] {
         letter.options = TRY(options.read());
         if ((letter.options.flags & ~known_flags) != 0) {

@@ -122,6 +122,8 @@ std::uint64_t tagged_bits(std::uint64_t mode) {
     return bits != 0 ? bits | (mode & abi::permission::tag_mask) : 0;
 }
 constexpr std::uint64_t may_bits = Pte::may_write | Pte::may_execute;
+// Of a mapping that anything is done with.
+constexpr std::uint64_t always_needed = Pte::present | Pte::unlent;
 
 // The bits that all entries have.
 std::uint64_t common_bits(Run run) {
@@ -169,7 +171,7 @@ bool protect_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, s
     if (run.empty()) {
         return false;
     }
-    auto const needed = Pte::present | (bits & may_bits);
+    auto const needed = always_needed | (bits & may_bits);
     if ((common_bits(run) & needed) != needed) {
         return false;
     }
@@ -231,7 +233,7 @@ bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std
         return false;
     }
     // All present, with the rights; nothing there, so that no range can overlap the other.
-    auto const needed = Pte::present | (bits & may_bits);
+    auto const needed = always_needed | (bits & may_bits);
     if ((common_bits(source) & needed) != needed || !is_empty(target)) {
         return false;
     }
@@ -280,7 +282,7 @@ bool move_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, st
     auto const source = OwnSpace::run(from_table, from, pages);
     auto const target = OwnSpace::run(to_table, to, pages);
     if (source.empty() || target.empty() || !is_empty(target) ||
-        (common_bits(source) & Pte::present) == 0) {
+        (common_bits(source) & always_needed) != always_needed) {
         return false;
     }
     auto& memory = the_kernel.memory;
@@ -372,7 +374,7 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined };
 
 [[gnu::always_inline]] inline Outcome protect_one(Word address, Word mode) {
     auto const bits = entry_bits(mode);
-    auto const needed = Pte::present | (bits & may_bits);
+    auto const needed = always_needed | (bits & may_bits);
     OwnSpace const space(this_processor());
     if (!space.alone() || bits == 0) {
         return Outcome::declined;
@@ -393,7 +395,7 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined };
 
 [[gnu::always_inline]] inline Outcome map_one(Word from, Word to, Word mode) {
     auto const bits = entry_bits(mode);
-    auto const needed = Pte::present | (bits & may_bits);
+    auto const needed = always_needed | (bits & may_bits);
     OwnSpace const space(this_processor());
     if (!space.alone() || bits == 0) {
         return Outcome::declined;

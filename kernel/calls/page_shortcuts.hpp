@@ -10,15 +10,12 @@
 namespace quarry {
 
 // What the call table holds for these calls.
-using Word = std::uint64_t;
 Word page_alloc_shortcut(Word, Word, Word, Word, Word, Word);
 Word page_map_shortcut(Word, Word, Word, Word, Word, Word);
 Word page_move_shortcut(Word, Word, Word, Word, Word, Word);
 Word page_protect_shortcut(Word, Word, Word, Word, Word, Word);
 Word page_unmap_shortcut(Word, Word, Word, Word, Word, Word);
 
-template <typename Call>
-inline constexpr CallEntry shortcut = nullptr;
 template <>
 inline constexpr CallEntry shortcut<abi::PageAlloc> = &page_alloc_shortcut;
 template <>

@@ -15,6 +15,34 @@ Result<abi::SpaceId> handle(Tag<abi::SpaceCreate>, Caller& caller, std::uint64_t
                                       as_text(Bytes{text}.first(length)));
 }
 
+Result<void> handle(Tag<abi::WindowGrant>, Caller& caller, SpaceRef space, PageSpan range,
+                    UserSpaceId holder) {
+    auto const is_alive = [&](std::uint64_t id) {
+        return caller.kernel.spaces.peek(id) != nullptr;
+    };
+    if (space.space().ended) {
+        return Error::ended;
+    }
+    if (!is_alive(holder.id.value)) {
+        return Error::not_found;
+    }
+    if (holder.id == space.space().id) {
+        return Error::bad_argument;
+    }
+    return space.space().windows.grant(holder.id.value, range, is_alive);
+}
+
+Result<void> handle(Tag<abi::WindowRevoke>, Caller&, SpaceRef space, UserSpaceId holder) {
+    if (holder.id.value == 0 || !space.space().windows.revoke(holder.id.value)) {
+        return Error::not_found;
+    }
+    return {};
+}
+
+Result<abi::SpaceId> handle(Tag<abi::SpaceNextChild>, Caller& caller, UserSpaceId after) {
+    return caller.kernel.next_child(caller.space, after.id);
+}
+
 Result<void> handle(Tag<abi::SpaceDestroy>, Caller& caller, UserSpaceId space) {
     if (space.id.value == 0 || space.id == caller.space.id) {
         return Error::not_allowed;

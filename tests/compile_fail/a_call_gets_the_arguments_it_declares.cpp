@@ -11,7 +11,7 @@ template <typename Call, typename... Args>
     requires takes<Call, Args...>
 void call(Args...) {}
 
-void use(SpaceId space, PageRange range) {
+void use(PagesSpaceId space, PageRange range) {
 #ifdef MISUSE
     call<PageUnmap>(range, space);
 #else

@@ -1,5 +1,5 @@
 // A SpaceRef exists only where the right was looked up.
-// refused: calling a private constructor|no matching conversion
+// refused: calling a (private|protected) constructor|no matching conversion
 #include "kernel/decode.hpp"
 
 using namespace quarry;

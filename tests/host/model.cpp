@@ -158,7 +158,7 @@ Error Model::alloc(ModelSpace& space, std::uint64_t page, std::uint64_t count, P
 }
 
 Error Model::map(ModelSpace& from, std::uint64_t page, std::uint64_t count, ModelSpace& to,
-                 std::uint64_t at, PagePerms perms, bool if_absent, bool ran_out) {
+                 std::uint64_t at, PagePerms perms, bool if_absent, bool lend, bool ran_out) {
     if (&from == &to && page != at && page < at + count && at < page + count) {
         return Error::bad_range;
     }
@@ -172,6 +172,9 @@ Error Model::map(ModelSpace& from, std::uint64_t page, std::uint64_t count, Mode
         auto const it = from.mappings.find(page + i);
         if (it == from.mappings.end()) {
             return Error::not_mapped;
+        }
+        if (it->second.lent) {
+            return Error::lent;
         }
         if (!it->second.perms.allows(perms)) {
             return Error::bad_permission;
@@ -190,7 +193,7 @@ Error Model::map(ModelSpace& from, std::uint64_t page, std::uint64_t count, Mode
         std::vector<ModelMapping> taken;
         for (std::uint64_t i = 0; i < count; i += huge ? 512 : 1) {
             auto const& mapping = from.mappings.find(page + i)->second;
-            taken.push_back({mapping.frame, mapping.perms.narrowed_to(perms)});
+            taken.push_back({mapping.frame, mapping.perms.narrowed_to(perms), lend});
             add(*mapping.frame, to.account.get());
         }
         clear(to, at, count);
@@ -216,6 +219,9 @@ Error Model::move(ModelSpace& from, std::uint64_t page, std::uint64_t count, Mod
         auto const it = from.mappings.find(page + i);
         if (it == from.mappings.end()) {
             return Error::not_mapped;
+        }
+        if (it->second.lent) {
+            return Error::lent;
         }
         price += from.account == to.account ? 0 : cost(*it->second.frame, to.account.get());
     }
@@ -255,6 +261,9 @@ Error Model::protect(ModelSpace& space, std::uint64_t page, std::uint64_t count,
         if (it == space.mappings.end()) {
             return Error::not_mapped;
         }
+        if (it->second.lent) {
+            return Error::lent;
+        }
         auto const now = it->second.perms;
         if (now.allows(perms) && !now.lacks_bit_of(perms)) {
             continue;
@@ -289,6 +298,9 @@ Error Model::split(ModelSpace& space, std::uint64_t page, bool ran_out) {
         return Error::not_mapped;
     }
     auto const whole = it->second;
+    if (whole.lent) {
+        return Error::lent;
+    }
     if (whole.frame->mappers.size() != 1) {
         return Error::not_sole;
     }

@@ -39,6 +39,7 @@ using FramePointer = std::shared_ptr<ModelFrame>;
 struct ModelMapping {
     FramePointer frame;
     PagePerms perms;
+    bool lent = false;
 };
 
 struct ModelSpace {
@@ -57,7 +58,7 @@ class Model {
     Error alloc(ModelSpace&, std::uint64_t page, std::uint64_t count, PagePerms, bool huge,
                 bool if_absent, bool kernel_ran_out);
     Error map(ModelSpace& from, std::uint64_t page, std::uint64_t count, ModelSpace& to,
-              std::uint64_t at, PagePerms, bool if_absent, bool kernel_ran_out);
+              std::uint64_t at, PagePerms, bool if_absent, bool lend, bool kernel_ran_out);
     Error move(ModelSpace& from, std::uint64_t page, std::uint64_t count, ModelSpace& to,
                std::uint64_t at, PagePerms mask, bool if_absent, bool kernel_ran_out);
     Error protect(ModelSpace&, std::uint64_t page, std::uint64_t count, PagePerms, bool if_sole);

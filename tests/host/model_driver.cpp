@@ -1,5 +1,6 @@
 #include "tests/host/model_driver.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -90,6 +91,7 @@ std::string ModelDriver::page_call() {
     auto const bits = random_perms();
     auto const perms = *PagePerms::parse(bits);
     bool const option = chance(4);
+    bool const lend = chance(6);
     auto const from_id = id_for(caller, from);
     auto const to_id = id_for(caller, to);
     auto const address = page << 12;
@@ -102,34 +104,44 @@ std::string ModelDriver::page_call() {
     auto const ran_out = [](std::uint64_t got) {
         return got == encode_error(Error::out_of_frames);
     };
-    if (!allowed(caller, from)) {
+    // Without the right over the whole space, each call must stay in a window.
+    bool const in_reach = reaches(caller, from, page, count);
+    if (!allowed(caller, from) && !holds_any(caller, from)) {
         auto const got = machine_.call<abi::PageUnmap>(from_id, address, count);
         return compare("unmap without the right", Error::not_allowed, got);
     }
+    auto const refused = past_top    ? Error::bad_address
+                         : !in_reach ? Error::not_allowed
+                                     : Error::none;
     switch (pick(6)) {
         case 0: {
             bool const huge = count == 512 && !chance(4);
             auto const mode = bits | (option ? 1ull << 32 : 0) | (huge ? 4ull << 32 : 0);
             auto const got = machine_.call<abi::PageAlloc>(from_id, address, count, mode);
             return compare("alloc",
-                           past_top
-                               ? Error::bad_address
+                           refused != Error::none
+                               ? refused
                                : model_.alloc(a, page, count, perms, huge, option, ran_out(got)),
                            got);
         }
         case 1:
         case 2: {
             bool const is_map = chance(2);
-            auto const mode = bits | (option ? 1ull << 32 : 0);
+            bool const lends = is_map && lend;
+            auto const mode = bits | (option ? 1ull << 32 : 0) | (lends ? 8ull << 32 : 0);
             auto const got =
                 is_map
                     ? machine_.call<abi::PageMap>(from_id, address, count, to_id, at << 12, mode)
                     : machine_.call<abi::PageMove>(from_id, address, count, to_id, at << 12, mode);
             auto const expected =
-                past_top               ? Error::bad_address
-                : !allowed(caller, to) ? Error::not_allowed
-                : target_past_top      ? Error::bad_address
-                : is_map ? model_.map(a, page, count, b, at, perms, option, ran_out(got))
+                refused != Error::none                           ? refused
+                : !allowed(caller, to) && !holds_any(caller, to) ? Error::not_allowed
+                : at << 12 >= abi::native_user_top               ? Error::bad_address
+                : !reaches(caller, to, at, 1)                    ? Error::not_allowed
+                : target_past_top                                ? Error::bad_address
+                : !reaches(caller, to, at, count)                ? Error::not_allowed
+                : lends && to == caller                          ? Error::bad_argument
+                : is_map ? model_.map(a, page, count, b, at, perms, option, lends, ran_out(got))
                          : model_.move(a, page, count, b, at, perms, option, ran_out(got));
             return compare(is_map ? "map" : "move", expected, got);
         }
@@ -138,11 +150,12 @@ std::string ModelDriver::page_call() {
             auto const got = machine_.call<abi::PageProtect>(from_id, address, count, mode);
             return compare(
                 "protect",
-                past_top ? Error::bad_address : model_.protect(a, page, count, perms, option), got);
+                refused != Error::none ? refused : model_.protect(a, page, count, perms, option),
+                got);
         }
         case 4: {
             auto const got = machine_.call<abi::PageUnmap>(from_id, address, count);
-            return compare("unmap", past_top ? Error::bad_address : model_.unmap(a, page, count),
+            return compare("unmap", refused != Error::none ? refused : model_.unmap(a, page, count),
                            got);
         }
         default: {
@@ -151,7 +164,10 @@ std::string ModelDriver::page_call() {
                 return {};
             }
             auto const got = machine_.call<abi::PageSplit>(from_id, target << 12);
-            return compare("split", model_.split(a, target, ran_out(got)), got);
+            return compare("split",
+                           reaches(caller, from, target, 1) ? model_.split(a, target, ran_out(got))
+                                                            : Error::not_allowed,
+                           got);
         }
     }
 }
@@ -217,6 +233,9 @@ std::string ModelDriver::destroy_space(std::size_t target) {
             other.parent = actor.parent;  // a dead space's children pass to its creator
         }
     }
+    std::erase_if(windows_, [&](Window const& window) {
+        return window.space == actor.id || window.holder == actor.id;
+    });
     actor.alive = false;
     actor.space = {};
     return compare("space_destroy", Error::none, got);
@@ -234,6 +253,54 @@ std::string ModelDriver::space_call() {
                        machine_.call<abi::SpaceDestroy>(actors_[target].id));
     }
     return destroy_space(target);
+}
+
+bool ModelDriver::holds_any(std::size_t caller, std::size_t target) const {
+    return std::ranges::any_of(windows_, [&](Window const& window) {
+        return window.holder == actors_[caller].id && window.space == actors_[target].id;
+    });
+}
+
+bool ModelDriver::reaches(std::size_t caller, std::size_t target, std::uint64_t page,
+                          std::uint64_t count) const {
+    return allowed(caller, target) || std::ranges::any_of(windows_, [&](Window const& window) {
+               return window.holder == actors_[caller].id && window.space == actors_[target].id &&
+                      window.first <= page && page + count <= window.first + window.count;
+           });
+}
+
+std::string ModelDriver::window_call() {
+    auto const caller = random_actor();
+    auto const target = random_actor();
+    auto const holder = random_actor();
+    machine_.run(*actors_[caller].environment);
+    auto const space_id = id_for(caller, target);
+    auto const holder_id = actors_[holder].id;
+    auto const is_pair = [&](Window const& window) {
+        return window.holder == holder_id && window.space == actors_[target].id;
+    };
+    if (chance(3)) {
+        auto const got = machine_.call<abi::WindowRevoke>(space_id, holder_id);
+        auto const expected = !allowed(caller, target)                ? Error::not_allowed
+                              : std::erase_if(windows_, is_pair) == 0 ? Error::not_found
+                                                                      : Error::none;
+        return compare("window_revoke", expected, got);
+    }
+    auto const first = random_page();
+    auto const count = 1 + pick(chance(2) ? 8 : 2000);
+    auto const got = machine_.call<abi::WindowGrant>(space_id, first << 12, count, holder_id);
+    auto const of_target = std::ranges::count_if(
+        windows_, [&](Window const& window) { return window.space == actors_[target].id; });
+    auto const expected = !allowed(caller, target)                       ? Error::not_allowed
+                          : (first + count) << 12 > abi::native_user_top ? Error::bad_address
+                          : target == holder                             ? Error::bad_argument
+                          : static_cast<std::size_t>(of_target) == Windows::capacity
+                              ? Error::out_of_slots
+                              : Error::none;
+    if (expected == Error::none) {
+        windows_.push_back({holder_id, actors_[target].id, first, count});
+    }
+    return compare("window_grant", expected, got);
 }
 
 // Words that no call can mean. The kernel must refuse and change nothing.
@@ -292,6 +359,7 @@ std::string ModelDriver::step() {
     auto const kind = pick(100);
     auto result = kind < 60   ? page_call()
                   : kind < 64 ? space_call()
+                  : kind < 66 ? window_call()
                   : kind < 68 ? bad_call()
                               : touch();
     ++steps_;

@@ -32,6 +32,12 @@ class ModelDriver {
         std::uint64_t page;
         std::uint64_t count;
     };
+    struct Window {
+        std::uint64_t holder;  // ids of spaces
+        std::uint64_t space;
+        std::uint64_t first;
+        std::uint64_t count;
+    };
     static constexpr std::size_t max_actors = 5;
 
     std::uint64_t pick(std::uint64_t n) { return random_() % n; }
@@ -44,17 +50,23 @@ class ModelDriver {
 
     std::string page_call();
     std::string space_call();
+    std::string window_call();
     std::string bad_call();
     std::string touch();
     std::string compare(char const* what, Error expected, std::uint64_t got);
     std::string create_space(std::size_t caller);
     std::string destroy_space(std::size_t target);
+    // Whether the caller has the right over the target, or a window of it, or of these pages.
     bool allowed(std::size_t caller, std::size_t target) const;
+    bool holds_any(std::size_t caller, std::size_t target) const;
+    bool reaches(std::size_t caller, std::size_t target, std::uint64_t page,
+                 std::uint64_t count) const;
 
     std::mt19937_64 random_;
     TestMachine machine_;
     Model model_;
     std::vector<Actor> actors_;
+    std::vector<Window> windows_;
     std::size_t actor_ = 0;       // acted last
     std::uint64_t page_ = 0x400;  // used last
     std::uint64_t stamps_ = 0;

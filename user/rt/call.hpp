@@ -98,9 +98,23 @@ struct MessageStub<Call, std::tuple<Wires...>> {
                      : "+a"(rax), "+D"(words[0]), "+S"(words[1]), "+d"(words[2]), "+r"(r10),
                        "+r"(r8), "+r"(r9)
                      :
-                     : "rcx", "r11", "memory", "cc");
+                     : "rcx", "r11", "rbx", "r12", "r13", "r14", "r15", "memory", "cc");
         TRY(decode_result<void>(rax));
         return abi::Message{{words[0]}, {words[1], words[2], r10, r8}, r9};
+    }
+};
+
+// Directed yield: as with messages, of the caller's registers little is kept.
+struct YieldToStub {
+    [[gnu::always_inline]] Result<void> operator()(abi::PeerId env) const {
+        auto rax = abi::YieldTo::number;
+        auto rdi = env.value;
+        asm volatile("syscall"
+                     : "+a"(rax), "+D"(rdi)
+                     :
+                     : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "rbx", "r12", "r13", "r14",
+                       "r15", "memory", "cc");
+        return decode_result<void>(rax);
     }
 };
 
@@ -113,13 +127,16 @@ inline constexpr rt::Stub<abi::EnvSelf> env_self{};
 inline constexpr rt::Stub<abi::SpaceSelf> space_self{};
 inline constexpr rt::Stub<abi::SpaceCreate> space_create{};
 inline constexpr rt::Stub<abi::SpaceDestroy> space_destroy_step{};
+inline constexpr rt::Stub<abi::WindowGrant> window_grant{};
+inline constexpr rt::Stub<abi::WindowRevoke> window_revoke{};
+inline constexpr rt::Stub<abi::SpaceNextChild> space_next_child{};
 inline constexpr rt::Stub<abi::EnvWait> env_wait{};
 inline constexpr rt::Stub<abi::EnvSetUpcall> env_set_upcall{};
 inline constexpr rt::Stub<abi::EnvNotify> env_notify{};
 inline constexpr rt::Stub<abi::EnvInterrupt> env_interrupt{};
 inline constexpr rt::Stub<abi::InterruptWait> interrupt_wait{};
 inline constexpr rt::Stub<abi::Sleep> sleep_until{};
-inline constexpr rt::Stub<abi::YieldTo> yield_to{};
+inline constexpr rt::YieldToStub yield_to{};
 inline constexpr rt::Stub<abi::WordWait> word_wait{};
 inline constexpr rt::Stub<abi::WordWake> word_wake{};
 inline constexpr rt::Stub<abi::IpcSend> ipc_send{};

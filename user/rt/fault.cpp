@@ -51,8 +51,8 @@ abi::PageRange upcall_stack_of(abi::EnvId env) {
 Result<void> prepare_upcalls() {
     auto const stack = upcall_stack_of(*env_self());
     TRY(page_alloc(own_space, stack, abi::permission::write));
-    return prepare_upcalls_of(own_env, {reinterpret_cast<std::byte*>(stack.address),
-                                        stack.pages * abi::page_bytes});
+    return prepare_upcalls_of(
+        own_env, {reinterpret_cast<std::byte*>(stack.address), stack.pages * abi::page_bytes});
 }
 
 extern "C" void quarry_upcall_entry();

@@ -27,8 +27,8 @@ Result<void> share(abi::SpaceId child, walk::Run const& run) {
     constexpr auto no_bits = abi::permission::none;
     auto permissions = run.permissions();
     auto const tag = permissions.bits & abi::permission::tag_mask;
-    bool const parts = (permissions.bits & abi::permission::may_write.bits) != 0 &&
-                       (tag & shared_page.bits) == 0;
+    bool const parts =
+        (permissions.bits & abi::permission::may_write.bits) != 0 && (tag & shared_page.bits) == 0;
     if (parts) {
         auto const kept = abi::permission::read.bits | abi::permission::may_execute.bits | tag;
         permissions = abi::Permissions{permissions.bits & kept} | copy_on_write | no_bits;
@@ -73,7 +73,7 @@ Result<void> fill(abi::SpaceId space, abi::EnvId env, abi::Frame const& frame) {
     TRY(env_set_frame(env, {&frame}));
     walk::Runs runs{abi::self_map_user_top};
     while (auto const run = runs.next()) {
-        if (!is_upcall_memory(run->address)) {
+        if (!is_upcall_memory(run->address) && !run->is_lent()) {
             TRY(share(space, *run));
         }
     }
@@ -113,9 +113,9 @@ extern "C" bool quarry_copy_page(quarry::abi::UpcallFrame const* frame) {
     if ((entry & copy_on_write.bits) == 0) {
         return false;
     }
-    auto const extra = abi::Permissions{(entry & abi::permission::tag_mask & ~copy_on_write.bits) |
-                                        (walk::permissions_of(entry).bits &
-                                         abi::permission::may_execute.bits)};
+    auto const extra =
+        abi::Permissions{(entry & abi::permission::tag_mask & ~copy_on_write.bits) |
+                         (walk::permissions_of(entry).bits & abi::permission::may_execute.bits)};
     bool const huge = walk::is_huge(page);
     auto const size = huge ? abi::huge_bytes : abi::page_bytes;
     abi::PageRange const there{page & ~(size - 1), size / abi::page_bytes};
@@ -123,10 +123,11 @@ extern "C" bool quarry_copy_page(quarry::abi::UpcallFrame const* frame) {
         return true;
     }
     // A place for the copy that no other environment of this space uses: beside the upcall stack.
-    auto const scratch = (reinterpret_cast<std::uint64_t>(frame) & ~(abi::upcall_stack_stride - 1)) +
-                         abi::upcall_stack_stride - abi::page_bytes;
-    auto const copy = huge ? abi::PageRange{abi::scratch_base, there.pages}
-                           : abi::PageRange{scratch, 1};
+    auto const scratch =
+        (reinterpret_cast<std::uint64_t>(frame) & ~(abi::upcall_stack_stride - 1)) +
+        abi::upcall_stack_stride - abi::page_bytes;
+    auto const copy =
+        huge ? abi::PageRange{abi::scratch_base, there.pages} : abi::PageRange{scratch, 1};
     auto const options = huge ? abi::page_option::huge : abi::page_option::none;
     if (!page_alloc(own_space, copy, {own | extra, options})) {
         return false;

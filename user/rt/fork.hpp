@@ -16,6 +16,7 @@ inline constexpr auto copy_on_write = abi::permission::tag(4);
 // The child, which shares this space's account; in the child itself nothing. Only the calling thread
 // is in the child: other threads' stacks are copied with the rest of memory, and nobody runs on them.
 // Not from an upcall's handler (bad_argument). Costs what is mapped, not what could be.
+// Pages lent to the parent are not in the child.
 Result<std::optional<Child>> fork();
 
 }  // namespace quarry

@@ -35,7 +35,8 @@ bool Runs::find_table() {
         bool descended = true;
         for (auto const& [array, shift] : levels) {
             auto const index = next_table_ >> shift;
-            auto const end = std::min((index / per_table + 1) * per_table, ((top_ - 1) >> shift) + 1);
+            auto const end =
+                std::min((index / per_table + 1) * per_table, ((top_ - 1) >> shift) + 1);
             auto const used = first_used(array, index, end);
             if (used != index) {
                 next_table_ = used << shift;

@@ -9,7 +9,8 @@
 
 namespace quarry::walk {
 
-using Entry = std::uint64_t;  // Intel SDM volume 3A, section 4.5; software bits as the kernel has them
+using Entry =
+    std::uint64_t;  // Intel SDM volume 3A, section 4.5; software bits as the kernel has them
 
 inline constexpr Entry present = 1;
 inline constexpr Entry writable = 2;
@@ -18,12 +19,13 @@ inline constexpr Entry may_write = 1ull << 52;
 inline constexpr Entry may_execute = 1ull << 53;
 inline constexpr Entry kernels_own = 1ull << 54;
 inline constexpr Entry held = 1ull << 55;
+inline constexpr Entry unlent = 1ull << 56;  // another space may take a lent page back any time
 inline constexpr Entry no_execute = 1ull << 63;
 // What two entries have in common when the same calls suit both.
 inline constexpr Entry kind_bits = present | writable | huge | may_write | may_execute | held |
-                                   no_execute | abi::permission::tag_mask;
+                                   unlent | no_execute | abi::permission::tag_mask;
 
-inline volatile Entry const* entries_at(std::uint64_t address) {
+inline Entry const volatile* entries_at(std::uint64_t address) {
     return reinterpret_cast<Entry const*>(address);
 }
 
@@ -52,6 +54,7 @@ struct Run {
     std::uint64_t pages;
     Entry kind;
     abi::Permissions permissions() const { return permissions_of(kind); }
+    bool is_lent() const { return (kind & unlent) == 0; }
 };
 
 // The mappings below `top` in ascending order, as runs of equal kind within one table. Pages mapped

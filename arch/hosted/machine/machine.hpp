@@ -78,6 +78,7 @@ inline void prepare_root(PhysPage) {}
 inline PhysPage views_table() { return PhysPage{}; }
 inline PhysPage probe_table() { return PhysPage{}; }
 void activate(PhysPage root);
+inline void activate_other(PhysPage root) { activate(root); }
 inline void activate_kernel_space() { activate(PhysPage{}); }
 void invalidate(UserPage page);
 void invalidate_all();
@@ -105,6 +106,8 @@ void power_off(abi::EnvStatus how);
 void power_off_idle();
 void enter(Environment& environment);
 inline void resume(Environment& environment) { enter(environment); }
+inline void switch_bases(SavedState&, SavedState const&) {}
+inline void set_entry_frame(Processor&, Environment&) {}
 inline void leave(Environment&) {}
 inline void release_vector_area(Environment&) {}
 

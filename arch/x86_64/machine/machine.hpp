@@ -5,6 +5,7 @@
 #include "arch/x86_64/instructions.hpp"
 #include "arch/x86_64/layout.hpp"
 #include "base/address.hpp"
+#include "machine/processor_state.hpp"
 #include "machine/pte.hpp"
 #include "machine/saved_state.hpp"
 #include "machine/spin.hpp"
@@ -113,6 +114,24 @@ void leave(Environment& environment);
 [[noreturn]] void enter(Environment& environment);
 // The same for one that never left: its segment bases and vector registers are still there.
 [[noreturn]] void resume(Environment& environment);
+// Segment bases from one environment to another, without the rest of leave() and enter().
+inline void switch_bases(SavedState& from, SavedState const& to) {
+    std::uint64_t base = 0;
+    asm volatile("rdfsbase %0" : "=r"(base));
+    from.fs_base = base;
+    asm volatile("wrfsbase %0" : : "r"(to.fs_base));
+    // GS is the kernel's here; the program's base is where swapgs put it.
+    asm volatile("swapgs\n rdgsbase %0\n wrgsbase %1\n swapgs" : "=&r"(base) : "r"(to.gs_base));
+    from.gs_base = base;
+}
+// Where entry code saves the registers of what runs now. A Processor begins with what entry code
+// needs, an Environment with its registers.
+inline void set_entry_frame(Processor& processor, Environment& environment) {
+    auto& state = *static_cast<ProcessorState*>(static_cast<void*>(&processor));
+    state.task_state.rsp[0] = __builtin_bit_cast(std::uint64_t, &environment) + SAVED_END;
+}
+// activate() of a space that is another one for certain.
+inline void activate_other(PhysPage root) { x86::write_cr3(root.start().raw()); }
 void release_vector_area(Environment& environment);
 
 }  // namespace quarry::machine

@@ -25,9 +25,8 @@ struct [[gnu::packed]] TaskState {
 static_assert(sizeof(TaskState) == 104);
 
 struct ProcessorState {
-    std::uint64_t user_rsp = 0;   // scratch of the system-call entry
-    std::uint64_t frame_end = 0;  // end of the running environment's `ss`
-    std::uint64_t stack = 0;      // top of this processor's kernel stack
+    std::uint64_t user_rsp = 0;  // scratch of the system-call entry
+    std::uint64_t stack = 0;     // top of this processor's kernel stack
     Processor* self = nullptr;
     std::uint32_t apic_id = 0;
     bool vectors_permitted = false;  // CR0.TS is clear
@@ -35,7 +34,6 @@ struct ProcessorState {
     TaskState task_state;
 };
 static_assert(offsetof(ProcessorState, user_rsp) == PROCESSOR_USER_RSP);
-static_assert(offsetof(ProcessorState, frame_end) == PROCESSOR_FRAME_END);
 static_assert(offsetof(ProcessorState, stack) == PROCESSOR_STACK);
 static_assert(offsetof(ProcessorState, self) == PROCESSOR_SELF);
 

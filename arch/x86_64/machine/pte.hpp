@@ -31,6 +31,8 @@ class Pte {
     static constexpr std::uint64_t may_execute = 1ull << 53;
     static constexpr std::uint64_t kernels_own = 1ull << 54;
     static constexpr std::uint64_t held = 1ull << 55;
+    // The space may do with the mapping what its rights say. A lent one lacks it.
+    static constexpr std::uint64_t unlent = 1ull << 56;
     static constexpr std::uint64_t no_execute = 1ull << 63;
 
     constexpr Pte() = default;
@@ -38,8 +40,9 @@ class Pte {
     static constexpr Pte table(TableFrame frame) {
         return Pte{frame.page().start().raw() | present | writable | user};
     }
-    static constexpr Pte leaf(UserFrame frame, PagePerms perms, bool huge) {
-        return Pte{frame.page().start().raw() | bits_of(perms) | (huge ? page_size : 0)};
+    static constexpr Pte leaf(UserFrame frame, PagePerms perms, bool huge, bool lent = false) {
+        auto const bits = bits_of(perms) & (lent ? ~unlent : ~std::uint64_t{0});
+        return Pte{frame.page().start().raw() | bits | (huge ? page_size : 0)};
     }
     // A table that is not the space's to change: shared by all spaces, or its own root once more.
     // The program may read what is below, where the entries there let it.
@@ -73,6 +76,7 @@ class Pte {
     constexpr bool is_table(unsigned level) const {
         return !is_empty() && level != 0 && (raw_ & (page_size | kernels_own)) == 0;
     }
+    constexpr bool is_lent() const { return (raw_ & unlent) == 0; }  // of a leaf
     constexpr bool is_kernels() const { return (raw_ & kernels_own) != 0; }
     constexpr PhysPage frame() const { return PhysPage::containing(PhysAddr{raw_ & address_mask}); }
 
@@ -99,9 +103,9 @@ class Pte {
         for (std::uint64_t bits = 0; bits < 32; ++bits) {
             if (auto const perms = PagePerms::parse(bits)) {
                 table[bits] =
-                    user | (perms->none() ? held : present) | (perms->write() ? writable : 0) |
-                    (perms->execute() ? 0 : no_execute) | (perms->may_write() ? may_write : 0) |
-                    (perms->may_execute() ? may_execute : 0);
+                    user | unlent | (perms->none() ? held : present) |
+                    (perms->write() ? writable : 0) | (perms->execute() ? 0 : no_execute) |
+                    (perms->may_write() ? may_write : 0) | (perms->may_execute() ? may_execute : 0);
             }
         }
         return table;

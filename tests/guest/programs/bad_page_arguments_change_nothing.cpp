@@ -19,7 +19,7 @@ int main() {
     refused(abi::native_user_top - 4096, 2, Error::bad_address, "across the user top");
     check_error(page_alloc(own_space, {free_area, 1}, abi::Permissions{1 << 5}),
                 Error::bad_argument, "an unknown permission bit");
-    check_error(page_unmap({12345}, {free_area, 1}), Error::not_found, "no such space");
+    check_error(page_unmap(abi::SpaceId{12345}, {free_area, 1}), Error::not_found, "no such space");
     check_error(page_alloc(own_space, {free_area, 1}, {write, abi::page_option::if_sole}),
                 Error::bad_argument, "an option of another call");
     check_error(page_alloc(own_space, {free_area, 100}, {write, abi::page_option::huge}),

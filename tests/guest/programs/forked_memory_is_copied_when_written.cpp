@@ -16,7 +16,7 @@ constexpr std::uint64_t shared_at = free_area;
 constexpr std::uint64_t huge_at = free_area + (1u << 30);
 int global = 1;
 
-volatile int& word_at(std::uint64_t address) { return *reinterpret_cast<int volatile*>(address); }
+int volatile& word_at(std::uint64_t address) { return *reinterpret_cast<int volatile*>(address); }
 
 int child(std::map<int, std::string>& words, int& local) {
     check(global == 1 && local == 2 && words[7] == "seven", "the child sees what was");

@@ -1,0 +1,162 @@
+#include "kernel/calls/ipc_shortcuts.hpp"
+
+#include "kernel/kernel.hpp"
+#include "machine/machine.hpp"
+
+namespace quarry {
+namespace {
+
+// Kernel::use_space in two steps, of which the second cannot fail. False: a page call is under way
+// there, and nothing was done.
+bool enter_space(Processor& self, Space& to) {
+    to.active.enter(self.bit);
+    if (to.lock->is_taken()) [[unlikely]] {
+        to.active.leave(self.bit);
+        return false;
+    }
+    return true;
+}
+void leave_space(Processor& self, Space& from, Space& to) {
+    self.active_space = &to;
+    machine::activate_other(to.root());
+    from.active.leave_as_member(self.bit);
+}
+
+// The caller waits, as one that others may go straight to.
+void block(Environment& caller, Wait wait, std::uint64_t wait_for, std::uint64_t ready_for) {
+    caller.interruptible = false;
+    caller.has_options = false;
+    caller.wait = wait;
+    caller.wait_for = wait_for;
+    caller.ready_for = ready_for;
+    caller.state = abi::EnvState::blocked;
+}
+
+// To whom the processor goes, for whom the message is from; nobody: nothing was done.
+struct Switch {
+    Environment* to;
+    Word sender;
+};
+
+// Goes to another environment if it is ready for `ready_for`, and what the caller must do first can
+// be done: `commit` says so and does it. With both locked; whose lock is taken is not waited for.
+template <typename Commit>
+[[gnu::always_inline]] inline Switch go_to(Word to_id, Word ready_for,
+                                           Commit commit) NO_THREAD_SAFETY_ANALYSIS {
+    auto& self = this_processor();
+    auto& caller = *self.current;
+    auto& own_lock = *caller.lock;
+    auto& slot = the_kernel.environments.entry_of(to_id);
+    if (!slot.lock.try_lock()) [[unlikely]] {
+        return {};
+    }
+    auto& to = *slot.object.load(std::memory_order_relaxed);
+    if (slot.id.load(std::memory_order_relaxed) != to_id || to.ready_for != ready_for ||
+        !own_lock.try_lock()) [[unlikely]] {
+        slot.lock.unlock();
+        return {};
+    }
+    // Its calls are not traced, or they would not come here.
+    bool const is_light = (caller.pending.load(std::memory_order_relaxed) |
+                           __builtin_bit_cast(Word, caller.saved.vector_area)) == 0;
+    auto& here = caller.space();
+    auto& there = to.space();
+    bool const changes_space = &here != &there;
+    if (!is_light || caller.state != abi::EnvState::runnable ||
+        (changes_space && !enter_space(self, there))) [[unlikely]] {
+        own_lock.unlock();
+        slot.lock.unlock();
+        return {};
+    }
+    if (!commit(self, caller, to)) [[unlikely]] {
+        if (changes_space) {
+            there.active.leave(self.bit);
+        }
+        own_lock.unlock();
+        slot.lock.unlock();
+        return {};
+    }
+    if (changes_space) {
+        leave_space(self, here, there);
+    }
+    machine::switch_bases(caller.saved, to.saved);
+    to.ready_for = Environment::nobody;
+    to.on = self.index;
+    self.current = &to;
+    machine::set_entry_frame(self, to);
+    auto const sender = caller.id.value;
+    caller.on = Environment::nowhere;
+    own_lock.unlock();
+    slot.lock.unlock();
+    return {&to, sender};
+}
+
+}  // namespace
+
+QUARRY_KEEPS_NOTHING quarry_ipc_call_shortcut(Word, Word, Word, Word, Word to_id, Word word0,
+                                              Word word1, Word word2, Word word3, Word options) {
+    Switch next{};
+    if (options == 0) [[likely]] {
+        next = go_to(to_id, Environment::anyone,
+                     [&](Processor& self, Environment& caller, Environment& to) {
+                         block(caller, Wait::for_reply, to_id, to_id);
+                         to.was_called = true;
+                         to.wait = Wait::none;
+                         to.state.resume_on(self.index);
+                         return true;
+                     });
+    }
+    if (next.to == nullptr) [[unlikely]] {
+        [[clang::musttail]] return quarry_decline(abi::IpcCall::index, 0, 0, 0, to_id, word0, word1,
+                                                  word2, word3, options);
+    }
+    [[clang::musttail]] return quarry_switch_to(__builtin_bit_cast(Word, next.to), 0, 0, 0,
+                                                next.sender, word0, word1, word2, word3, 0);
+}
+
+QUARRY_KEEPS_NOTHING quarry_ipc_reply_shortcut(Word, Word, Word, Word, Word to_id, Word word0,
+                                               Word word1, Word word2, Word word3, Word options) {
+    Switch next{};
+    if (options == 0) [[likely]] {
+        next = go_to(to_id, this_processor().current->id.value,
+                     [](Processor& self, Environment& caller, Environment& to) {
+                         if (!caller.senders.empty()) {
+                             return false;
+                         }
+                         block(caller, Wait::to_receive, 0, Environment::anyone);
+                         to.wait = Wait::none;
+                         to.state.resume_on(self.index);
+                         return true;
+                     });
+    }
+    if (next.to == nullptr) [[unlikely]] {
+        [[clang::musttail]] return quarry_decline(abi::IpcReplyReceive::index, 0, 0, 0, to_id,
+                                                  word0, word1, word2, word3, options);
+    }
+    [[clang::musttail]] return quarry_switch_to(__builtin_bit_cast(Word, next.to), 0, 0, 0,
+                                                next.sender, word0, word1, word2, word3, 0);
+}
+
+QUARRY_KEEPS_NOTHING quarry_yield_to_shortcut(Word, Word, Word, Word, Word to_id, Word, Word, Word,
+                                              Word, Word) {
+    // The caller takes the other one's place in this processor's queue.
+    auto const next = go_to(to_id, Environment::its_yielder,
+                            [](Processor& self, Environment& caller, Environment& to) {
+                                if (!self.ready.replace(to, caller, self.index)) {
+                                    return false;
+                                }
+                                caller.ready_for = Environment::its_yielder;
+                                caller.state.run_no_more();
+                                caller.saved.set_result(0);
+                                to.state.run_on(self.index);
+                                return true;
+                            });
+    if (next.to == nullptr) [[unlikely]] {
+        [[clang::musttail]] return quarry_decline(abi::YieldTo::index, 0, 0, 0, to_id, 0, 0, 0, 0,
+                                                  0);
+    }
+    [[clang::musttail]] return quarry_switch_to(__builtin_bit_cast(Word, next.to), 0, 0, 0, 0, 0, 0,
+                                                0, 0, 0);
+}
+
+}  // namespace quarry
