@@ -58,6 +58,7 @@ class Environment {
     static constexpr unsigned nowhere = ~0u;
     Relaxed<unsigned> on = nowhere;         // processor that runs it, or still holds its registers
     Relaxed<unsigned> queued_on = nowhere;  // whose run queue it is in; guarded by that queue
+    bool starts_again = false;              // stopped; runnable once its processor let go of it
     abi::EnvStatus end{};                   // how it ended
 
     // Blocking

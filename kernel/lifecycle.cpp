@@ -25,11 +25,13 @@ Result<void> Kernel::give_control_page(Environment& environment) {
 }
 
 void Kernel::start(Environment& environment) {
+    if (environment.on != Environment::nowhere) {
+        environment.starts_again = true;  // whoever stopped it waits to hear that it was off
+        return;
+    }
     environment.state = abi::EnvState::runnable;
     environment.ready_for = Environment::nobody;  // its registers may be new
-    if (environment.on == Environment::nowhere) {
-        enqueue(environment);
-    }
+    enqueue(environment);
 }
 
 Result<void> Kernel::stop(Environment& environment) {
@@ -42,6 +44,7 @@ Result<void> Kernel::stop(Environment& environment) {
         processors[environment.queued_on]->ready.remove(environment, environment.queued_on);
     }
     environment.state = abi::EnvState::stopped;
+    environment.starts_again = false;
     environment.ready_for = Environment::nobody;
     if (environment.on != Environment::nowhere && environment.on != this_processor().index) {
         kick(environment.on);

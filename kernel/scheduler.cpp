@@ -97,6 +97,9 @@ void Kernel::put_off(Processor& self) {
     } else if (environment.state == abi::EnvState::stopped) {
         auto const id = environment.id;
         bool const awaited = !environment.end_waiters.empty();
+        if (std::exchange(environment.starts_again, false)) {
+            start(environment);
+        }
         lock.release();
         if (awaited) {
             wake_all(id, Wait::off, Error::none);
