@@ -32,7 +32,7 @@ class Heap {
     [[gnu::always_inline]] void* allocate(std::size_t bytes) {
         Guard const guard(lock_);
         if (bytes > fine_limit) [[unlikely]] {
-            return allocate_coarse(bytes);
+            return allocate_coarse(bytes, *this);
         }
         return take_block(classes_.data()[(bytes + quantum - 1) / quantum], bytes);
     }
@@ -46,22 +46,21 @@ class Heap {
     // Gives a block back. Anything else than a block in use is reported and ends the program.
     [[gnu::always_inline]] void free(void* pointer) {
         Guard const guard(lock_);
-        Unit* unit = runs_.unit_at(pointer);
-        if (unit == nullptr) [[unlikely]] {
-            return free_foreign(pointer);
+        if (!runs_.owns(pointer)) [[unlikely]] {
+            return free_foreign(pointer, *this);
         }
-        unit = unit->head;
+        Unit* const unit = runs_.owned_unit_at(pointer).head;
         auto const offset =
             static_cast<std::size_t>(static_cast<std::byte*>(pointer) - unit->memory);
         auto const block = offset * unit->block_reciprocal >> 32;
         auto& word = unit->free_bits[block / 64];
-        auto const bit = std::uint64_t{1} << (block % 64);
+        auto const with_block = word | std::uint64_t{1} << (block % 64);
         // What is no slab has no committed blocks.
         if (block * unit->block_bytes != offset || block >= unit->committed_blocks ||
-            (word & bit) != 0) [[unlikely]] {
-            return free_other(*unit, pointer);
+            with_block == word) [[unlikely]] {
+            return free_other(pointer, *this, *unit);
         }
-        word |= bit;
+        word = with_block;
         if (--unit->until_change == 0) [[unlikely]] {
             slab_changed(*unit);
         }
@@ -110,7 +109,7 @@ class Heap {
     [[gnu::always_inline]] void* take_block(Class& c, std::size_t bytes) {
         auto const word = *c.word;
         if (word == 0) [[unlikely]] {
-            return refill_and_take(c, bytes);
+            return refill_and_take(bytes, *this, c);
         }
         auto const block = static_cast<std::size_t>(std::countr_zero(word));
         *c.word = word & (word - 1);
@@ -118,21 +117,22 @@ class Heap {
         asked_bytes_ += bytes;
         return c.word_memory + block * c.block_bytes;
     }
-    [[gnu::noinline]] void* refill_and_take(Class& c, std::size_t bytes) {
-        return refill(c) ? take_block(c, bytes) : nullptr;
+    // What allocate and free go on to has their argument first: it stays where it is.
+    [[gnu::noinline]] static void* refill_and_take(std::size_t bytes, Heap& heap, Class& c) {
+        return heap.refill(c) ? heap.take_block(c, bytes) : nullptr;
     }
+    [[gnu::noinline]] static void* allocate_coarse(std::size_t bytes, Heap& heap);
+    [[gnu::noinline]] static void free_other(void* pointer, Heap& heap, Unit& unit);
+    [[gnu::noinline]] static void free_foreign(void* pointer, Heap& heap);
 
     bool refill(Class& c);
     bool use_word_of(Class& c, Unit& slab);
     bool commit_more(Unit& slab);
     Unit* new_slab(std::size_t index);
     void make_current(Class& c, Unit& slab);
-    [[gnu::noinline]] void* allocate_coarse(std::size_t bytes);
     void* allocate_large(std::size_t bytes, std::size_t alignment);
     [[gnu::noinline]] void slab_changed(Unit& slab);
     void free_large(Unit& unit, void* pointer);
-    [[gnu::noinline]] void free_other(Unit& unit, void* pointer);
-    [[gnu::noinline]] void free_foreign(void* pointer);
     void fail(char const* what, void const* pointer) { runs_.source().fail(what, pointer); }
     Unit* block_of(void const* pointer);
     bool resize_large(Unit& unit, std::size_t bytes);

@@ -134,11 +134,11 @@ void Heap<Source, Lock>::slab_changed(Unit& slab) {
 }
 
 template <PageSource Source, typename Lock>
-void* Heap<Source, Lock>::allocate_coarse(std::size_t bytes) {
+void* Heap<Source, Lock>::allocate_coarse(std::size_t bytes, Heap& heap) {
     if (bytes > small_limit) {
-        return allocate_large(bytes, unit_bytes);
+        return heap.allocate_large(bytes, unit_bytes);
     }
-    return take_block(classes_[class_of(bytes)], bytes);
+    return heap.take_block(heap.classes_[class_of(bytes)], bytes);
 }
 
 template <PageSource Source, typename Lock>
@@ -176,25 +176,25 @@ void Heap<Source, Lock>::free_large(Unit& unit, void* pointer) {
 
 // What `free` got is no block in use of a slab.
 template <PageSource Source, typename Lock>
-void Heap<Source, Lock>::free_other(Unit& unit, void* pointer) {
+void Heap<Source, Lock>::free_other(void* pointer, Heap& heap, Unit& unit) {
     if (unit.kind == UnitKind::large) {
-        return free_large(unit, pointer);
+        return heap.free_large(unit, pointer);
     }
     if (unit.kind != UnitKind::slab) {
-        return fail("double free, or free of memory that no block has", pointer);
+        return heap.fail("double free, or free of memory that no block has", pointer);
     }
     auto const offset = static_cast<std::size_t>(static_cast<std::byte*>(pointer) - unit.memory);
     auto const block = offset / unit.block_bytes;
     if (block * unit.block_bytes != offset || block >= unit.committed_blocks) {
-        return fail("free of a pointer into the middle of a block", pointer);
+        return heap.fail("free of a pointer into the middle of a block", pointer);
     }
-    fail("double free", pointer);
+    heap.fail("double free", pointer);
 }
 
 template <PageSource Source, typename Lock>
-void Heap<Source, Lock>::free_foreign(void* pointer) {
+void Heap<Source, Lock>::free_foreign(void* pointer, Heap& heap) {
     if (pointer != nullptr) {
-        fail("free of a pointer that is not this heap's", pointer);
+        heap.fail("free of a pointer that is not this heap's", pointer);
     }
 }
 

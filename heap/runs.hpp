@@ -21,9 +21,14 @@ class Runs {
     std::byte* base() const { return base_; }
 
     // The unit that holds `pointer`, or null if it is none of the window's.
+    bool owns(void const* pointer) const { return offset_of(pointer) < used_bytes_; }
+    // The unit that a pointer of this heap's lies in.
+    Unit& owned_unit_at(void const* pointer) const {
+        return units_[offset_of(pointer) >> unit_shift];
+    }
+    // The same, or null for any other pointer.
     Unit* unit_at(void const* pointer) const {
-        auto const offset = offset_of(pointer);
-        return offset < used_bytes_ ? &units_[offset >> unit_shift] : nullptr;
+        return owns(pointer) ? &owned_unit_at(pointer) : nullptr;
     }
     std::size_t offset_of(void const* pointer) const {
         return reinterpret_cast<std::uintptr_t>(pointer) - reinterpret_cast<std::uintptr_t>(base_);

@@ -55,10 +55,14 @@ Result<void> prepare_upcalls() {
         own_env, {reinterpret_cast<std::byte*>(stack.address), stack.pages * abi::page_bytes});
 }
 
-extern "C" void quarry_upcall_entry();
+extern "C" {
+void quarry_upcall_entry();
+[[gnu::weak]] void quarry_cow_entry();  // in programs that fork
+}
 
 Result<void> prepare_upcalls_of(abi::EnvId env, std::span<std::byte> stack) {
-    abi::Upcall const upcall{reinterpret_cast<std::uint64_t>(&quarry_upcall_entry),
+    auto* const entry = &quarry_cow_entry != nullptr ? &quarry_cow_entry : &quarry_upcall_entry;
+    abi::Upcall const upcall{reinterpret_cast<std::uint64_t>(entry),
                              reinterpret_cast<std::uint64_t>(stack.data()), stack.size(), 0};
     TRY(env_set_upcall(env, {&upcall}));
     return {};

@@ -2,10 +2,14 @@
 
 #include "abi/view.hpp"
 #include "user/rt/fault.hpp"
+#include "user/rt/malloc.hpp"
 #include "user/rt/program.hpp"
 #include "user/rt/walk.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <mutex>
 
 // Fills the frame with what the caller must find again and returns 0; what runs later from that frame
 // returns 1 from here (fork.S).
@@ -21,27 +25,94 @@ bool is_upcall_memory(std::uint64_t address) {
     return address >= abi::upcall_stacks_base && address < upcall_area_end;
 }
 
-// Gives the child the pages of a run of equal entries, and takes the parent's right to write those
-// that part at the next write.
-Result<void> share(abi::SpaceId child, walk::Run const& run) {
-    constexpr auto no_bits = abi::permission::none;
-    auto permissions = run.permissions();
-    auto const tag = permissions.bits & abi::permission::tag_mask;
-    bool const parts =
-        (permissions.bits & abi::permission::may_write.bits) != 0 && (tag & shared_page.bits) == 0;
-    if (parts) {
-        auto const kept = abi::permission::read.bits | abi::permission::may_execute.bits | tag;
-        permissions = abi::Permissions{permissions.bits & kept} | copy_on_write | no_bits;
+constinit Mutex fork_mutex;
+
+// 1 while a thread forks. Other threads that write meanwhile wait in quarry_copy_page until it is 0
+// again; they only read it. The child's copy is 1 too at first, but names another space.
+constinit std::atomic<std::uint32_t> forking = 0;
+constinit abi::EnvId forker{};
+constinit abi::SpaceId forking_space{};
+
+class ForkInProgress {
+  public:
+    ForkInProgress() {
+        forker = *env_self();
+        forking_space = *space_self();
+        forking = 1;
     }
+    ~ForkInProgress() {
+        forking = 0;
+        (void)word_wake({address()}, ~std::uint64_t{0},
+                        static_cast<std::uint64_t>(abi::WordScope::own_space));
+    }
+    ForkInProgress(ForkInProgress const&) = delete;
+    ForkInProgress& operator=(ForkInProgress const&) = delete;
+
+    static void wait_unless_own() {
+        while (forking == 1 && forker != *env_self() && forking_space == *space_self()) {
+            (void)word_wait({address()}, 1, static_cast<std::uint64_t>(abi::WordScope::own_space),
+                            0);
+        }
+    }
+
+  private:
+    static std::uint32_t const* address() {
+        return reinterpret_cast<std::uint32_t const*>(&forking);
+    }
+};
+
+bool parts(walk::Run const& run) {
+    auto const bits = run.permissions().bits;
+    return (bits & abi::permission::may_write.bits) != 0 && (bits & shared_page.bits) == 0;
+}
+
+// What the pages of such a run become, in parent and child.
+abi::Permissions parted(walk::Run const& run) {
+    auto const kept = abi::permission::read | abi::permission::may_execute |
+                      abi::Permissions{abi::permission::tag_mask};
+    return abi::Permissions{run.permissions().bits & kept.bits} | copy_on_write;
+}
+
+template <typename Function>
+Result<void> each_part(walk::Run const& run, Function function) {
     for (std::uint64_t done = 0; done < run.pages; done += abi::max_range_pages) {
         auto const count = std::min<std::uint64_t>(run.pages - done, abi::max_range_pages);
-        auto const at = run.address + done * abi::page_bytes;
-        TRY(page_map(own_space, {at, count}, child, {at}, permissions));
-        if (parts) {
-            TRY(page_protect(own_space, {at, count}, permissions));
+        TRY(function(abi::PageRange{run.address + done * abi::page_bytes, count}));
+    }
+    return {};
+}
+
+template <typename Function>
+Result<void> each_copied_run(Function function) {
+    walk::Runs runs{abi::self_map_user_top};
+    while (auto const run = runs.next()) {
+        if (!is_upcall_memory(run->address) && !run->is_lent()) {
+            TRY(function(*run));
         }
     }
     return {};
+}
+
+// From here on no other thread writes to what the child is to have: the copy is of one moment.
+Result<void> hold_others() {
+    return each_copied_run([](walk::Run const& run) -> Result<void> {
+        if (!parts(run)) {
+            return {};
+        }
+        return each_part(run, [&](abi::PageRange range) {
+            return page_protect(own_space, range, parted(run));
+        });
+    });
+}
+
+// Gives the child the pages of a run of equal entries, and takes the parent's right to write those
+// that part at the next write.
+Result<void> share(abi::SpaceId child, walk::Run const& run) {
+    auto const permissions = parts(run) ? parted(run) : run.permissions();
+    return each_part(run, [&](abi::PageRange range) -> Result<void> {
+        TRY(page_map(own_space, range, child, {range.address}, permissions));
+        return parts(run) ? page_protect(own_space, range, permissions) : Result<void>{};
+    });
 }
 
 // An upcall stack for the child, and the entry that copies its pages.
@@ -71,12 +142,7 @@ Result<void> prepare_self() {
 
 Result<void> fill(abi::SpaceId space, abi::EnvId env, abi::Frame const& frame) {
     TRY(env_set_frame(env, {&frame}));
-    walk::Runs runs{abi::self_map_user_top};
-    while (auto const run = runs.next()) {
-        if (!is_upcall_memory(run->address) && !run->is_lent()) {
-            TRY(share(space, *run));
-        }
-    }
+    TRY(each_copied_run([&](walk::Run const& run) { return share(space, run); }));
     TRY(prepare_child(space, env));
     return env_start(env);
 }
@@ -88,10 +154,17 @@ Result<std::optional<Child>> fork() {
     if (is_upcall_memory(reinterpret_cast<std::uint64_t>(&frame))) {
         return Error::bad_argument;
     }
+    // In parent and child both, nobody is within the heap afterwards, or forks.
+    std::lock_guard const one_at_a_time(fork_mutex);
+    SharedHeap::Guard const heap(program_heap);
+    ForkInProgress const in_progress;
     if (quarry_fork_point(&frame) != 0) {
         return std::optional<Child>{};
     }
     TRY(prepare_self());
+    if (program_heap.is_shared()) {
+        TRY(hold_others());
+    }
     auto const space = TRY(space_create(0, rt::space_options, {"fork", 4}));
     Child child{space, {}};  // destroys the space if anything below fails
     child.env_ = TRY(env_create(space, {frame.rip}, {frame.rsp}, 0));
@@ -109,7 +182,11 @@ extern "C" bool quarry_copy_page(quarry::abi::UpcallFrame const* frame) {
     if (page >= abi::self_map_user_top) {
         return false;
     }
+    ForkInProgress::wait_unless_own();
     auto const entry = walk::entry_of(page);
+    if ((entry & walk::writable) != 0) {
+        return true;  // another thread's fault was for the same page
+    }
     if ((entry & copy_on_write.bits) == 0) {
         return false;
     }

@@ -4,8 +4,16 @@
 
 namespace quarry {
 
+slab::Statistics heap_statistics() {
+    return program_heap.with([](ProgramHeap& heap) { return heap.statistics(); });
+}
+
+void release_heap() {
+    program_heap.with([](ProgramHeap& heap) { heap.release(); });
+}
+
 void print_heap_statistics() {
-    auto const s = program_heap.statistics();
+    auto const s = heap_statistics();
     print("heap: asked for {} bytes in all; {} in use now\n", s.asked_bytes, s.in_use_bytes);
     print("heap: holds {} KiB, of which {} KiB metadata\n", s.held_bytes / 1024,
           s.metadata_bytes / 1024);

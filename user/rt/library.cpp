@@ -1,4 +1,5 @@
 // What libc++'s headers expect its library to hold, as far as native programs can have it.
+#include <charconv>
 #include <cstddef>
 #include <string>
 
@@ -23,6 +24,21 @@ size_t __next_prime(size_t n) {
     }
     return n;
 }
+
+namespace {
+template <typename T>
+string text_of(T value) {
+    char text[24];
+    return string(text, to_chars(text, text + sizeof(text), value).ptr);
+}
+}  // namespace
+
+string to_string(int value) { return text_of(value); }
+string to_string(unsigned value) { return text_of(value); }
+string to_string(long value) { return text_of(value); }
+string to_string(unsigned long value) { return text_of(value); }
+string to_string(long long value) { return text_of(value); }
+string to_string(unsigned long long value) { return text_of(value); }
 
 }  // namespace __1
 }  // namespace std

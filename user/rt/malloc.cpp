@@ -8,16 +8,21 @@
 
 namespace quarry {
 
-constinit ProgramHeap program_heap;
+constinit SharedHeap program_heap;
 
 namespace {
+
+void* allocate_aligned(std::size_t alignment, std::size_t bytes) {
+    return program_heap.with(
+        [=](ProgramHeap& heap) { return heap.allocate_aligned(alignment, bytes); });
+}
 
 constinit std::new_handler new_handler = nullptr;
 
 // [new.delete.single]: the handler may free memory, and without one there is no way on.
 void* new_block(std::size_t bytes, std::size_t alignment) {
     for (;;) {
-        if (void* const block = program_heap.allocate_aligned(alignment, bytes)) {
+        if (void* const block = allocate_aligned(alignment, bytes)) {
             return block;
         }
         if (new_handler == nullptr) {
@@ -30,7 +35,7 @@ void* new_block(std::size_t bytes, std::size_t alignment) {
 
 void* new_block_or_null(std::size_t bytes, std::size_t alignment) {
     for (;;) {
-        void* const block = program_heap.allocate_aligned(alignment, bytes);
+        void* const block = allocate_aligned(alignment, bytes);
         if (block != nullptr || new_handler == nullptr) {
             return block;
         }
@@ -45,18 +50,27 @@ constexpr std::size_t default_alignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 }  // namespace quarry
 
 using quarry::program_heap;
+using quarry::ProgramHeap;
 
 extern "C" {
-void* malloc(std::size_t bytes) { return program_heap.allocate(bytes); }
-void free(void* block) { program_heap.free(block); }
+void* malloc(std::size_t bytes) {
+    return program_heap.with([=](ProgramHeap& heap) { return heap.allocate(bytes); });
+}
+void free(void* block) {
+    program_heap.with([=](ProgramHeap& heap) { heap.free(block); });
+}
 void* calloc(std::size_t count, std::size_t bytes) {
-    return program_heap.allocate_zeroed(count, bytes);
+    return program_heap.with([=](ProgramHeap& heap) { return heap.allocate_zeroed(count, bytes); });
 }
-void* realloc(void* block, std::size_t bytes) { return program_heap.reallocate(block, bytes); }
+void* realloc(void* block, std::size_t bytes) {
+    return program_heap.with([=](ProgramHeap& heap) { return heap.reallocate(block, bytes); });
+}
 void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
-    return program_heap.allocate_aligned(alignment, bytes);
+    return quarry::allocate_aligned(alignment, bytes);
 }
-std::size_t malloc_usable_size(void* block) { return program_heap.usable_bytes(block); }
+std::size_t malloc_usable_size(void* block) {
+    return program_heap.with([=](ProgramHeap& heap) { return heap.usable_bytes(block); });
+}
 }
 
 namespace std {
@@ -68,7 +82,7 @@ nothrow_t const nothrow{};
 }  // namespace std
 
 void* operator new(std::size_t bytes) {
-    if (void* const block = program_heap.allocate(bytes)) [[likely]] {
+    if (void* const block = malloc(bytes)) [[likely]] {
         return block;
     }
     return quarry::new_block(bytes, quarry::default_alignment);
@@ -93,23 +107,23 @@ void* operator new[](std::size_t bytes, std::align_val_t alignment,
                      std::nothrow_t const&) noexcept {
     return quarry::new_block_or_null(bytes, static_cast<std::size_t>(alignment));
 }
-void operator delete(void* block) noexcept { program_heap.free(block); }
-void operator delete[](void* block) noexcept { program_heap.free(block); }
-void operator delete(void* block, std::size_t) noexcept { program_heap.free(block); }
-void operator delete[](void* block, std::size_t) noexcept { program_heap.free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { program_heap.free(block); }
-void operator delete[](void* block, std::align_val_t) noexcept { program_heap.free(block); }
+void operator delete(void* block) noexcept { free(block); }
+void operator delete[](void* block) noexcept { free(block); }
+void operator delete(void* block, std::size_t) noexcept { free(block); }
+void operator delete[](void* block, std::size_t) noexcept { free(block); }
+void operator delete(void* block, std::align_val_t) noexcept { free(block); }
+void operator delete[](void* block, std::align_val_t) noexcept { free(block); }
 void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
-    program_heap.free(block);
+    free(block);
 }
 void operator delete[](void* block, std::size_t, std::align_val_t) noexcept {
-    program_heap.free(block);
+    free(block);
 }
-void operator delete(void* block, std::nothrow_t const&) noexcept { program_heap.free(block); }
-void operator delete[](void* block, std::nothrow_t const&) noexcept { program_heap.free(block); }
+void operator delete(void* block, std::nothrow_t const&) noexcept { free(block); }
+void operator delete[](void* block, std::nothrow_t const&) noexcept { free(block); }
 void operator delete(void* block, std::align_val_t, std::nothrow_t const&) noexcept {
-    program_heap.free(block);
+    free(block);
 }
 void operator delete[](void* block, std::align_val_t, std::nothrow_t const&) noexcept {
-    program_heap.free(block);
+    free(block);
 }

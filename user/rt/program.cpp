@@ -2,6 +2,7 @@
 
 #include "user/rt/call.hpp"
 #include "user/rt/console.hpp"
+#include "user/rt/thread_local.hpp"
 
 #include <array>
 #include <cstdlib>
@@ -85,6 +86,7 @@ int atexit(void (*function)()) {
 }
 
 void exit(int status) {
+    destroy_thread_locals();
     while (exit_handler_count != 0) {
         auto const handler = exit_handlers[--exit_handler_count];
         handler.function(handler.argument);
@@ -94,7 +96,12 @@ void exit(int status) {
 
 void abort() { fail("abort"); }
 
+// The stack lasts as long as the main thread, so its thread_local objects may lie there.
 [[noreturn]] void quarry_start(abi::Start const* record) {
+    auto const bytes = thread_area_bytes();
+    auto* const area = static_cast<std::byte*>(__builtin_alloca_with_align(bytes, 64 * 8));
+    auto const thread_pointer = make_thread_area({area, bytes});
+    asm volatile("wrfsbase %0" : : "r"(thread_pointer));
     start = *record;
     for (auto const* function = init_array_begin; function != init_array_end; ++function) {
         (*function)();

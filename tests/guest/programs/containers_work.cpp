@@ -84,6 +84,6 @@ int main() {
     sequences();
     associative();
     values();
-    check(quarry::program_heap.statistics().in_use_bytes == 0, "everything was freed");
+    check(quarry::heap_statistics().in_use_bytes == 0, "everything was freed");
     return 0;
 }

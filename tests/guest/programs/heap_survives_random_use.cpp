@@ -64,9 +64,9 @@ int main() {
     for (auto& block : blocks) {
         free(block.at);
     }
-    check(program_heap.statistics().in_use_bytes == 0, "nothing is in use");
+    check(heap_statistics().in_use_bytes == 0, "nothing is in use");
     auto const used = used_pages();
-    program_heap.release();
+    release_heap();
     check(used_pages() < used, "the heap's pages went back");
     return 0;
 }

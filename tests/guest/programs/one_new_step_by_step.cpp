@@ -9,9 +9,9 @@ int main() {
     using namespace quarry;
     using namespace quarry::test;
     auto const frames_before = used_pages();
-    auto const before = program_heap.statistics();
+    auto const before = heap_statistics();
     auto* const number = new std::uint64_t{42};
-    auto const after = program_heap.statistics();
+    auto const after = heap_statistics();
     auto const frames_after = used_pages();
     check(*number == 42, "the block is usable");
     print("new std::uint64_t at {}\n", static_cast<void const*>(number));
@@ -22,7 +22,7 @@ int main() {
     check(frames_after - frames_before >= after.pages_taken - before.pages_taken,
           "every page is charged");
     delete number;
-    program_heap.release();
+    release_heap();
     check(used_pages() == frames_before, "everything came back");
     return 0;
 }
