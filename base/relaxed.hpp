@@ -25,4 +25,24 @@ class Relaxed {
     std::atomic<T> value_{};
 };
 
+// The same for a word that hands something on: who reads the value sees what was written before it.
+template <typename T>
+class Published {
+  public:
+    constexpr Published() = default;
+    // NOLINTNEXTLINE(google-explicit-constructor): stands for the value itself
+    constexpr Published(T value) : value_(value) {}
+    Published(Published const&) = delete;
+    Published& operator=(Published const&) = delete;
+    // NOLINTNEXTLINE(google-explicit-constructor)
+    operator T() const { return value_.load(std::memory_order_acquire); }
+    T operator=(T value) {  // NOLINT(misc-unconventional-assign-operator)
+        value_.store(value, std::memory_order_release);
+        return value;
+    }
+
+  private:
+    std::atomic<T> value_{};
+};
+
 }  // namespace quarry

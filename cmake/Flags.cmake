@@ -19,6 +19,10 @@ target_compile_options(quarry_hosted INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-stdlib
 target_link_options(quarry_hosted INTERFACE -stdlib=libc++ -fuse-ld=lld)
 target_link_libraries(quarry_hosted INTERFACE quarry_warnings)
 
+add_library(quarry_threads INTERFACE)
+target_compile_options(quarry_threads INTERFACE -fsanitize=thread -fno-omit-frame-pointer -O1 -g)
+target_link_options(quarry_threads INTERFACE -fsanitize=thread)
+
 add_library(quarry_sanitized INTERFACE)
 target_compile_options(quarry_sanitized INTERFACE
   -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g)

@@ -64,6 +64,7 @@ void AccountTable::release(AccountIndex index) {
     while (index != 0) {
         auto& account = accounts_[index];
         std::uint64_t limit = 0;
+        AccountIndex parent = 0;
         {
             LockGuard const guard(account.lock);
             if (--account.users != 0) {
@@ -71,10 +72,10 @@ void AccountTable::release(AccountIndex index) {
             }
             reclaim(index, account);
             limit = account.limit;
+            parent = account.parent;
             account.limit = 0;
             account.used = 0;
         }
-        auto const parent = account.parent;
         if (parent != 0) {
             put_back(parent, limit);
         }
@@ -92,32 +93,34 @@ Result<void> AccountTable::charge(AccountIndex account, std::uint64_t pages) {
 Result<void> AccountTable::charge_slowly(AccountIndex index, std::uint64_t pages) {
     auto& account = accounts_[index];
     auto& hand = this_processor().charge;
-    ChargeInHand::Content other{};
-    {
-        LockGuard const guard(account.lock);
-        if (account.limit - account.used < pages) {
-            reclaim(index, account);
-        }
-        if (account.limit - account.used < pages) {
-            return Error::out_of_account;
-        }
-        account.used += pages;
-        // Some more for the next ones: a part of what is left, so that little is in hand when the
-        // account is nearly used up. A charge that would fail takes it back.
-        auto const ahead = std::min((account.limit - account.used) / 8, ChargeInHand::chunk);
-        if (ahead != 0) {
-            account.used += ahead;
-            other = hand.exchange({index, ahead});
-            if (other.account == index) {
-                account.used -= other.pages;
-                other = {};
-            }
-        }
+    if (hand.account() != index) {
+        put_down(hand);
     }
-    if (other.pages != 0) {
-        put_back(other.account, other.pages);
+    LockGuard const guard(account.lock);
+    if (account.limit - account.used < pages) {
+        reclaim(index, account);
+    }
+    if (account.limit - account.used < pages) {
+        return Error::out_of_account;
+    }
+    account.used += pages;
+    // Some more for the next ones: a part of what is left, so that little is in hand when the
+    // account is nearly used up. A charge that would fail takes it back.
+    auto const ahead = std::min((account.limit - account.used) / 8, ChargeInHand::chunk);
+    if (ahead != 0) {
+        account.used += ahead;
+        account.used -= hand.exchange({index, ahead}).pages;
     }
     return {};
+}
+
+// What is in hand goes back to its account. Under that one's lock from the first: an account comes to
+// its end only with nothing of it on the way.
+void AccountTable::put_down(ChargeInHand& hand) {
+    auto const index = hand.account();
+    auto& account = accounts_[index];
+    LockGuard const guard(account.lock);
+    account.used -= hand.reclaim(index);
 }
 
 void AccountTable::uncharge(AccountIndex account, std::uint64_t pages) {

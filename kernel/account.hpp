@@ -34,6 +34,10 @@ class ChargeInHand {
         return static_cast<AccountIndex>(word) == account && now < most << shift &&
                word_.compare_exchange_strong(word, now, std::memory_order_relaxed);
     }
+    // Whose pages they are; only this processor changes that.
+    AccountIndex account() const {
+        return static_cast<AccountIndex>(word_.load(std::memory_order_relaxed));
+    }
     std::uint64_t pages_of(AccountIndex account) const {
         auto const word = word_.load(std::memory_order_relaxed);
         return static_cast<AccountIndex>(word) == account ? word >> shift : 0;
@@ -126,6 +130,7 @@ class AccountTable {
     AccountIndex take_slot(AccountIndex parent, std::uint64_t limit_pages) EXCLUDES(slots_lock_);
     Result<void> charge_slowly(AccountIndex account, std::uint64_t pages);
     void put_back(AccountIndex account, std::uint64_t pages);
+    void put_down(ChargeInHand& hand);
     static std::uint64_t in_hand(AccountIndex account);
     // Takes what processors have in hand back into the account.
     void reclaim(AccountIndex index, Account& account) REQUIRES(account.lock);

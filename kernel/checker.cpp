@@ -1,5 +1,7 @@
 #include "kernel/checker.hpp"
 
+#include "kernel/word_waiters.hpp"
+
 #include <algorithm>
 
 namespace quarry {
@@ -46,6 +48,17 @@ void InvariantChecker::count_mapping(Space& space, PhysPage frame, bool huge) {
         ++shadow.other_mappings;
         charges_[space.account()] += huge ? huge_pages : 1;
     }
+}
+
+// A reference of the kernel's to a frame that programs may have unmapped.
+void InvariantChecker::hold(PhysPage frame) {
+    auto& shadow = shadow_[frame.number()];
+    if (shadow.owner_mappings + shadow.other_mappings == 0) {
+        auto const kind = kernel_.memory.meta(frame).kind;
+        use(frame, kind == FrameKind::huge ? huge_pages : 1, kind);
+        mapped_.push_back(frame);
+    }
+    ++shadow.other_mappings;
 }
 
 void InvariantChecker::walk(Space& space, PhysPage table, unsigned level) {
@@ -146,6 +159,10 @@ std::string_view InvariantChecker::check() {
         ++charges_[environment.space().account()];
         if (environment.control != nullptr) {
             ++shadow_[environment.control_frame.number()].other_mappings;  // the kernel's own
+        }
+        WordKey const key{environment.word_place, environment.word_offset};
+        if (environment.wait == Wait::word && key.is_shared()) {
+            hold(PhysPage::numbered(key.place));
         }
     });
     compare_frames();

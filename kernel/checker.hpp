@@ -34,6 +34,7 @@ class InvariantChecker {
         }
     }
     void use(PhysPage frame, std::uint64_t count, FrameKind kind);
+    void hold(PhysPage frame);
     void walk(Space& space, PhysPage table, unsigned level);
     void count_mapping(Space& space, PhysPage frame, bool huge);
     void compare_frames();

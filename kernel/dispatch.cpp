@@ -107,7 +107,7 @@ std::uint64_t enter(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint
             self.saved.set_result(word);
         }
         kernel.leave_call();
-        return self.saved.result();  // in tests
+        return 0;  // only in tests: the result is in the saved registers
     }
     return encode(outcome);
 }

@@ -5,9 +5,6 @@
 namespace quarry {
 namespace {
 
-// Nobody frees a frame twice: whoever puts this mark in frees it.
-constexpr FrameCounts freed{FrameCounts::unmapped().word() | 0xffff};
-
 constexpr std::uint64_t size_of(FrameMeta const& meta) {
     return meta.kind == FrameKind::huge ? huge_pages : 1;
 }
@@ -110,29 +107,24 @@ void Mappings::add(Memory& memory, UserFrame frame, AccountIndex account) {
     } while (!counts.compare_exchange_weak(word, now));
 }
 
-void Mappings::free_if_unused(Memory& memory, UserFrame frame) {
-    auto& counts = memory.meta(frame.page()).counts;
-    auto word = counts.load(std::memory_order_relaxed);
-    while (FrameCounts{word}.references() == 0 && word != freed.word()) {
-        if (counts.compare_exchange_weak(word, freed.word())) {
-            free_user_frame(memory, frame.page());
-            return;
-        }
+// A frame without references gets none again, so whoever took the last one away frees it; nobody else
+// may look at its metadata any more.
+void Mappings::free_if_unused(Memory& memory, UserFrame frame, FrameCounts left) {
+    if (left.references() == 0) {
+        free_user_frame(memory, frame.page());
     }
 }
 
-std::uint64_t Mappings::last_of_owner(Memory& memory, UserFrame frame) {
-    auto const size = size_of(memory.meta(frame.page()));
-    free_if_unused(memory, frame);
-    return size;
+std::uint64_t Mappings::last_of_owner(Memory& memory, UserFrame frame, FrameCounts left,
+                                      std::uint64_t pages) {
+    free_if_unused(memory, frame, left);
+    return pages;
 }
 
-std::uint64_t Mappings::drop_other(Memory& memory, UserFrame frame) {
-    auto& meta = memory.meta(frame.page());
-    auto const size = size_of(meta);
-    meta.counts.fetch_sub(FrameCounts::one_other);
-    free_if_unused(memory, frame);
-    return size;
+std::uint64_t Mappings::drop_other(Memory& memory, UserFrame frame, std::uint64_t pages) {
+    auto const before = memory.meta(frame.page()).counts.fetch_sub(FrameCounts::one_other);
+    free_if_unused(memory, frame, FrameCounts{before - FrameCounts::one_other});
+    return pages;
 }
 
 FrameRef FrameRef::adopt(Memory& memory, PhysPage frame) {
@@ -151,6 +143,6 @@ FrameRef::~FrameRef() {
     }
 }
 
-void FrameRef::drop(Memory& memory, UserFrame frame) { (void)Mappings::drop_other(memory, frame); }
+void FrameRef::drop(Memory& memory, UserFrame frame) { (void)Mappings::drop_other(memory, frame, 0); }
 
 }  // namespace quarry

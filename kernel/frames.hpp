@@ -68,30 +68,32 @@ class Mappings {
     static std::uint64_t cost(Memory& memory, UserFrame frame, AccountIndex account);
     static bool has_room(Memory& memory, UserFrame frame);
     static void add(Memory& memory, UserFrame frame, AccountIndex account);
-    // Drops one mapping and frees the frame with its last reference. Returns what the mapping cost:
-    // the caller uncharges it, once for many.
-    [[nodiscard]] static std::uint64_t drop(Memory& memory, UserFrame frame, AccountIndex account) {
+    // Drops one mapping, of so many pages, and frees the frame with its last reference. Returns what
+    // the mapping cost: the caller uncharges it, once for many.
+    [[nodiscard]] static std::uint64_t drop(Memory& memory, UserFrame frame, AccountIndex account,
+                                            std::uint64_t pages) {
         auto& counts = memory.meta(frame.page()).counts;
         // The low half-word names `account` only while it is the owner: see add().
         if (static_cast<AccountIndex>(counts.load(std::memory_order_relaxed)) == account)
             [[likely]] {
             auto const left = counts.fetch_sub(FrameCounts::one_owner) - FrameCounts::one_owner;
-            return static_cast<std::int64_t>(left) < 0 ? last_of_owner(memory, frame) : 0;
+            return static_cast<std::int64_t>(left) < 0
+                       ? last_of_owner(memory, frame, FrameCounts{left}, pages)
+                       : 0;
         }
-        return drop_other(memory, frame);
+        return drop_other(memory, frame, pages);
     }
-    // What follows when the account's own mapping was its last one, or when the mapping is another's.
-    static std::uint64_t drop_rest(Memory& memory, UserFrame frame, bool was_owner) {
-        return was_owner ? last_of_owner(memory, frame) : drop_other(memory, frame);
-    }
+    // What follows when the account's own mapping of a page was its last one, with what is left.
+    static std::uint64_t last_of_owner(Memory& memory, UserFrame frame, FrameCounts left,
+                                       std::uint64_t pages);
+    // Drops a mapping that is not its owner's.
+    static std::uint64_t drop_other(Memory& memory, UserFrame frame, std::uint64_t pages);
     static bool is_sole(Memory& memory, UserFrame frame) {
         return memory.meta(frame.page()).load().sole();
     }
 
   private:
-    static std::uint64_t last_of_owner(Memory& memory, UserFrame frame);
-    static std::uint64_t drop_other(Memory& memory, UserFrame frame);
-    static void free_if_unused(Memory& memory, UserFrame frame);
+    static void free_if_unused(Memory& memory, UserFrame frame, FrameCounts left);
     friend class FrameRef;
 };
 

@@ -78,6 +78,7 @@ class Kernel {
     // Its control page, mapped at its place; out_of_frames, out_of_account.
     Result<void> give_control_page(Environment& environment);
     void start(Environment& environment);
+    static bool remove_from_queue(Environment& environment);
     Result<void> stop(Environment& environment);
     // Ends a live environment; its record stays. If another processor runs it, that one does the
     // rest when it lets go.
@@ -115,7 +116,8 @@ class Kernel {
     Result<void> send(Environment& caller, Environment& to);
     Result<void> receive(Environment& caller);
     Result<void> reply(Environment& caller, Environment& to);
-    // Words of memory: kernel/words.cpp.
+    // Words of memory: kernel/words.cpp. The key of a shared word comes with a reference to its frame,
+    // which the wait keeps if it begins.
     Result<void> wait_for_word(Environment& caller, WordKey key, UserIn<std::uint32_t> word,
                                std::uint32_t expected, std::uint64_t deadline, bool interruptible);
     std::uint64_t wake_word(WordKey key, std::uint64_t count);
@@ -167,6 +169,7 @@ class Kernel {
     void free_environment(Environment& environment);
     void unlink(Space& space) REQUIRES(family_);
     void leave_word(Environment& environment);
+    bool is_among_waiters(Environment const& environment);
     std::uint64_t pop_word_waiter(WordKey key);
     template <typename Condition>
     void interrupt_wait_of(std::uint64_t id, Error result, Condition condition);

@@ -34,15 +34,19 @@ void Kernel::start(Environment& environment) {
     enqueue(environment);
 }
 
+// False if it is in none: another processor may have taken it out just now.
+bool Kernel::remove_from_queue(Environment& environment) {
+    unsigned const queue = environment.queued_on;
+    return queue != Environment::nowhere && processors[queue]->ready.remove(environment, queue);
+}
+
 Result<void> Kernel::stop(Environment& environment) {
     if (environment.state == abi::EnvState::blocked) {
         TRY(leave_wait(environment));
         environment.wait = Wait::none;
         environment.saved.set_result(encode_error(Error::interrupted));
     }
-    if (environment.queued_on != Environment::nowhere) {
-        processors[environment.queued_on]->ready.remove(environment, environment.queued_on);
-    }
+    (void)remove_from_queue(environment);
     environment.state = abi::EnvState::stopped;
     environment.starts_again = false;
     environment.ready_for = Environment::nobody;

@@ -346,7 +346,8 @@ bool clear_table(Mapped space, PhysPage table, unsigned level, std::size_t& budg
             continue;
         }
         if (old.is_leaf(level)) {
-            cost += Mappings::drop(space.memory, old.user_frame(), space.account);
+            cost += Mappings::drop(space.memory, old.user_frame(), space.account,
+                                   old.is_huge() ? huge_pages : 1);
         } else {
             space.memory.free_page(old.frame());
             ++cost;

@@ -26,9 +26,10 @@ class Retired {
         }
         changed(page, old);
         if (space_.others == 0) {
-            cost_ += Mappings::drop(space_.memory, old.user_frame(), space_.account);
+            cost_ += Mappings::drop(space_.memory, old.user_frame(), space_.account, size_of(old));
         } else {
             mappings_[mapping_count_++] = static_cast<std::uint32_t>(old.frame().number());
+            pages_each_ = size_of(old);
         }
     }
     // A mapping that stays with fewer rights.
@@ -54,6 +55,7 @@ class Retired {
     }
 
   private:
+    static std::uint64_t size_of(Pte old) { return old.is_huge() ? huge_pages : 1; }
     void complete() {
         auto& memory = space_.memory;
         if (everything_ && space_.here) {
@@ -64,8 +66,8 @@ class Retired {
                        everything_ ? PageSpan{span_.first, max_single_invalidations + 1} : span_);
         }
         for (std::size_t i = 0; i < mapping_count_; ++i) {
-            cost_ +=
-                Mappings::drop(memory, UserFrame{PhysPage::numbered(mappings_[i])}, space_.account);
+            cost_ += Mappings::drop(memory, UserFrame{PhysPage::numbered(mappings_[i])},
+                                    space_.account, pages_each_);
         }
         for (std::size_t i = 0; i < table_count_; ++i) {
             memory.free_page(PhysPage::numbered(tables_[i]));
@@ -80,6 +82,7 @@ class Retired {
     bool stale_ = false;
     bool everything_ = false;
     std::uint64_t cost_ = 0;
+    std::uint64_t pages_each_ = 1;  // a huge mapping is the only one of its span
     std::size_t mapping_count_ = 0;
     std::size_t table_count_ = 0;
     // Frame numbers. Left uninitialised on purpose: to zero them would cost more than most calls.

@@ -41,8 +41,9 @@ Result<void> Kernel::block(Environment& caller, Wait wait, std::uint64_t what,
 }
 
 void Kernel::cancel_deadline(Environment& environment) {
-    if (environment.timer_on != Environment::nowhere) {
-        processors[environment.timer_on]->deadlines.remove(environment, environment.timer_on);
+    unsigned const queue = environment.timer_on;
+    if (queue != Environment::nowhere) {
+        processors[queue]->deadlines.remove(environment, queue);
     }
 }
 

@@ -19,10 +19,14 @@ Result<void> Kernel::wait_for_word(Environment& caller, WordKey key, UserIn<std:
     caller.word_place = key.place;
     caller.word_offset = key.offset;
     bucket.waiters.push_back(caller);
-    if (key.is_shared()) {
-        FrameRef::hold(memory, UserFrame{PhysPage::numbered(key.place)}).keep();
-    }
     return {};
+}
+
+// Whether nobody has taken it out of its bucket.
+bool Kernel::is_among_waiters(Environment const& environment) {
+    LockGuard const guard(
+        word_waiters.bucket_of({environment.word_place, environment.word_offset}).lock);
+    return EnvironmentQueue::contains_link(environment);
 }
 
 // Takes it out of its bucket if nobody has yet. A frame that was held for it is let go.
@@ -67,9 +71,10 @@ std::uint64_t Kernel::wake_word(WordKey key, std::uint64_t count) {
             FrameRef::drop(memory, UserFrame{PhysPage::numbered(key.place)});
         }
         auto found = environments.find(id);
-        // Its deadline or an interrupt may have been quicker; then the next one is woken instead.
+        // Its deadline or an interrupt may have been quicker, and it may wait for another word by
+        // now; then the next one is woken instead.
         if (found.object != nullptr && found.object->state == abi::EnvState::blocked &&
-            found.object->wait == Wait::word) {
+            found.object->wait == Wait::word && !is_among_waiters(*found.object)) {
             auto& environment = *found.object;
             cancel_deadline(environment);
             end_wait(environment, 0);

@@ -5,8 +5,10 @@
 #include "kernel/shootdown.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <thread>
 
 namespace quarry::machine {
@@ -16,19 +18,35 @@ Host& host() {
     return instance;
 }
 
-std::optional<PhysPage> Host::translate(UserPage page, bool write) {
+void reset_host(std::span<std::byte> arena) {
+    std::destroy_at(&host());
+    std::construct_at(&host());
+    host().arena = arena;
+}
+
+namespace {
+thread_local Processor* running_processor = nullptr;
+}
+Processor* this_processor() { return running_processor; }
+// Not the kernel's write, for whoever watches those.
+[[clang::no_sanitize("thread")]] void set_this_processor(Processor& processor) {
+    running_processor = &processor;
+}
+ProcessorState& state() { return running_processor->machine; }
+
+std::optional<PhysPage> ProcessorState::translate(UserPage page, bool write) {
     auto const region = page.number() / entries_per_table;
     auto cached = leaves.find(page.number());
     if (cached == leaves.end()) {
         // A cached upper entry is used without looking whether the tables still say so.
         std::uint64_t raw = 0;
         if (auto const upper = tables.find(region); upper != tables.end()) {
-            raw = table(PhysPage::numbered(upper->second))[page.number() % entries_per_table].raw();
+            raw = Pte::walk(entry_of(table(PhysPage::numbered(upper->second)).data(), page.number())).raw();
         } else {
             auto at = active;
             for (unsigned level = top_level;; --level) {
                 auto const index = page.number() >> (9 * level) & (entries_per_table - 1);
-                auto const entry = table(at)[index];
+                auto const entry = Pte::walk(table(at)[index]);
                 if (entry.is_leaf(level) && level == 1) {
                     auto const offset = page.number() % entries_per_table;
                     raw = entry.raw() + (offset << page_shift);
@@ -61,41 +79,33 @@ void zero_frames(PhysPage first, std::size_t frames) {
     std::ranges::fill(host().arena.subspan(first.start().raw(), frames * page_bytes), std::byte{});
 }
 
+void ProcessorState::forget_all() {
+    leaves.clear();
+    tables.clear();
+}
+
 void activate(PhysPage root) {
-    if (host().active != root) {
-        host().active = root;
-        host().leaves.clear();
-        host().tables.clear();
+    if (state().active != root) {
+        state().active = root;
+        state().forget_all();
     }
 }
 
 void invalidate(UserPage page) {
-    ++host().invalidations;
-    {
-        host().leaves.erase(page.number());
-        if (auto const region = host().tables.find(page.number() / entries_per_table);
-            region != host().tables.end()) {
-            host().tables.erase(region);
-        }
-        // One invalidation drops a 2 MiB translation whole.
-        std::erase_if(host().leaves, [&](auto const& leaf) {
-            return leaf.first / entries_per_table == page.number() / entries_per_table &&
-                   Pte::from_raw(leaf.second).is_huge();
-        });
-    }
+    auto& own = state();
+    ++own.invalidations;
+    own.leaves.erase(page.number());
+    own.tables.erase(page.number() / entries_per_table);
+    // One invalidation drops a 2 MiB translation whole.
+    std::erase_if(own.leaves, [&](auto const& leaf) {
+        return leaf.first / entries_per_table == page.number() / entries_per_table &&
+               Pte::from_raw(leaf.second).is_huge();
+    });
 }
 
-void invalidate_all() {
-    host().leaves.clear();
-    host().tables.clear();
-}
+void invalidate_all() { state().forget_all(); }
 
-namespace {
-thread_local Processor* running_processor = nullptr;
-}
-Processor* this_processor() { return running_processor; }
-void set_this_processor(Processor& processor) { running_processor = &processor; }
-void interrupt_processor(Processor&) {}
+void interrupt_processor(Processor& processor) { processor.machine.interrupted = true; }
 void set_timer(std::uint64_t) {}
 void spin_pause() {
     serve_mailbox();
@@ -106,16 +116,30 @@ void fail_check(char const* what) {
     std::abort();
 }
 
+namespace {
+
+// Byte by byte and atomic: programs may write what the kernel reads. Against the kernel's own writes
+// ThreadSanitizer still sees a race.
+void copy_bytes(std::span<std::byte> to, std::span<std::byte const> from) {
+    for (std::size_t i = 0; i < to.size(); ++i) {
+        std::byte value{};
+        __atomic_load(&from[i], &value, __ATOMIC_RELAXED);
+        __atomic_store(&to[i], &value, __ATOMIC_RELAXED);
+    }
+}
+
+}  // namespace
+
 bool copy_in(std::span<std::byte> to, UserAddr from) {
     auto address = from.raw();
     while (!to.empty()) {
-        auto const frame = host().translate(UserPage::containing(UserAddr{address}), false);
+        auto const frame = state().translate(UserPage::containing(UserAddr{address}), false);
         if (!frame) {
             return false;
         }
         auto const source = frame_bytes(*frame).subspan(address % page_bytes);
         auto const count = std::min(to.size(), source.size());
-        std::ranges::copy(source.first(count), to.begin());
+        copy_bytes(to.first(count), source.first(count));
         to = to.subspan(count);
         address += count;
     }
@@ -125,13 +149,13 @@ bool copy_in(std::span<std::byte> to, UserAddr from) {
 bool copy_out(UserAddr to, std::span<std::byte const> from) {
     auto address = to.raw();
     while (!from.empty()) {
-        auto const frame = host().translate(UserPage::containing(UserAddr{address}), true);
+        auto const frame = state().translate(UserPage::containing(UserAddr{address}), true);
         if (!frame) {
             return false;
         }
         auto const target = frame_bytes(*frame).subspan(address % page_bytes);
         auto const count = std::min(from.size(), target.size());
-        std::ranges::copy(from.first(count), target.begin());
+        copy_bytes(target.first(count), from.first(count));
         from = from.subspan(count);
         address += count;
     }
@@ -150,8 +174,8 @@ std::optional<char> wait_for_key() {
 }
 void trace_write(std::string_view text) { host().console += text; }
 std::uint64_t clock_nanoseconds() {
-    static std::uint64_t now = 0;
-    return ++now;
+    static std::atomic<std::uint64_t> now = 0;
+    return now.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 bool wait_for_interrupt() {
     host().idle_forever = true;
@@ -159,7 +183,7 @@ bool wait_for_interrupt() {
 }
 void power_off(abi::EnvStatus how) { host().powered_off = how; }
 void power_off_idle() { host().idle_forever = true; }
-void enter(Environment& environment) { host().entered = &environment; }
+void enter(Environment& environment) { state().entered = &environment; }
 
 }  // namespace quarry::machine
 
@@ -170,31 +194,28 @@ extern "C" {
 // There are no thunks here.
 Word quarry_save_and_call(Word, Word, Word, Word, Word, Word) { std::abort(); }
 
-// A shortcut's end is the call's result, in tests.
-static thread_local Word result_of_shortcut;
-
 Word quarry_ipc_call(Word a, Word b, Word c, Word d, Word e, Word f) {
     quarry_ipc_call_shortcut(0, 0, 0, 0, a, b, c, d, e, f);
-    return result_of_shortcut;
+    return machine::state().result;
 }
 Word quarry_ipc_reply(Word a, Word b, Word c, Word d, Word e, Word f) {
     quarry_ipc_reply_shortcut(0, 0, 0, 0, a, b, c, d, e, f);
-    return result_of_shortcut;
+    return machine::state().result;
 }
 Word quarry_yield_to(Word a, Word b, Word c, Word d, Word e, Word f) {
     quarry_yield_to_shortcut(0, 0, 0, 0, a, b, c, d, e, f);
-    return result_of_shortcut;
+    return machine::state().result;
 }
 QUARRY_KEEPS_NOTHING quarry_switch_to(Word environment, Word, Word, Word, Word sender, Word word0,
                                       Word word1, Word word2, Word word3, Word) {
     auto* const to = __builtin_bit_cast(Environment*, environment);
     to->saved.set_message(sender, {word0, word1, word2, word3}, 0);
-    machine::host().entered = to;
-    result_of_shortcut = 0;
+    machine::state().entered = to;
+    machine::state().result = 0;
 }
 QUARRY_KEEPS_NOTHING quarry_decline(Word index, Word, Word, Word, Word a, Word b, Word c, Word d,
                                     Word e, Word f) {
-    result_of_shortcut = quarry_full_table[index](a, b, c, d, e, f);
+    machine::state().result = quarry_full_table[index](a, b, c, d, e, f);
 }
 
 }  // extern "C"

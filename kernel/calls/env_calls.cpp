@@ -56,6 +56,9 @@ Result<void> handle(Tag<abi::EnvStop>, Caller& caller, EnvRef env) {
 Result<void> handle(Tag<abi::EnvDestroy>, Caller& caller, EnvRef env) {
     auto& target = env.environment();
     if (target.ended()) {
+        if (&target == &caller.environment) {
+            return {};  // another processor was quicker; this call does not return
+        }
         if (target.on != Environment::nowhere) {
             return busy;  // its processor is about to let go of it
         }
@@ -132,8 +135,7 @@ Result<void> handle(Tag<abi::YieldTo>, Caller& caller, PeerRef env) {
     auto& target = env.environment();
     auto& self = this_processor();
     self.yield = true;
-    if (target.state == abi::EnvState::runnable && target.queued_on != Environment::nowhere &&
-        processors[target.queued_on]->ready.remove(target, target.queued_on)) {
+    if (target.state == abi::EnvState::runnable && Kernel::remove_from_queue(target)) {
         self.handoff = target.id.value;
     }
     if (caller.environment.is_light()) {

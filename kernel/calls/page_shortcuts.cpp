@@ -151,7 +151,7 @@ void add_live(Memory& memory, PhysPage table, std::ptrdiff_t count) {
 // Takes the first `count` mappings of a range back that could not be mapped whole.
 void undo_map(Memory& memory, Run source, Run target, std::size_t count, AccountIndex account) {
     for (auto const [here, there] : std::views::zip(source.first(count), target)) {
-        (void)Mappings::drop(memory, Pte::load(here).user_frame(), account);
+        (void)Mappings::drop(memory, Pte::load(here).user_frame(), account, 1);
         Pte::store(there, Pte{});
     }
     machine::invalidate_all();
@@ -331,10 +331,14 @@ bool unmap_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
         auto& counts = memory.meta(old.frame()).counts;
         bool const own =
             static_cast<AccountIndex>(counts.load(std::memory_order_relaxed)) == account;
-        if (!own || static_cast<std::int64_t>(counts.fetch_sub(FrameCounts::one_owner) -
-                                              FrameCounts::one_owner) < 0) [[unlikely]] {
+        if (!own) [[unlikely]] {
             absent += old.is_empty() ? 1 : 0;
-            cost += old.is_empty() ? 0 : Mappings::drop_rest(memory, old.user_frame(), own);
+            cost += old.is_empty() ? 0 : Mappings::drop_other(memory, old.user_frame(), 1);
+            continue;
+        }
+        auto const left = counts.fetch_sub(FrameCounts::one_owner) - FrameCounts::one_owner;
+        if (static_cast<std::int64_t>(left) < 0) [[unlikely]] {
+            cost += Mappings::last_of_owner(memory, old.user_frame(), FrameCounts{left}, 1);
         }
     }
     add_live(memory, table->table, absent - static_cast<std::ptrdiff_t>(pages));

@@ -2,6 +2,7 @@
 #include "kernel/handlers.hpp"
 #include "machine/machine.hpp"
 
+#include <optional>
 #include <utility>
 
 namespace quarry {
@@ -22,13 +23,18 @@ Result<void> check(abi::Upcall const& upcall, Space const& space) {
     return {};
 }
 
-// The key of a word: its address, or where it lies in the frame that the caller maps there.
-Result<WordKey> key_of(Caller& caller, UserWord const& word, std::uint64_t scope) {
+// The key of a word: its address, or where it lies in the frame that the caller maps there. With a
+// reference to the frame, which may be unmapped as soon as the space's lock is free again.
+struct Key {
+    WordKey key;
+    std::optional<FrameRef> frame;
+};
+Result<Key> key_of(Caller& caller, UserWord const& word, std::uint64_t scope) {
     if (scope > static_cast<std::uint64_t>(abi::WordScope::shared)) {
         return Error::bad_argument;
     }
     if (scope == static_cast<std::uint64_t>(abi::WordScope::own_space)) {
-        return WordKey::in_space(caller.space.id, word.address());
+        return Key{WordKey::in_space(caller.space.id, word.address()), {}};
     }
     auto const page = UserPage::containing(UserAddr{word.address()});
     LockGuard const guard(*caller.space.lock);
@@ -37,7 +43,9 @@ Result<WordKey> key_of(Caller& caller, UserWord const& word, std::uint64_t scope
         return Error::not_mapped;
     }
     auto const bytes = slot.level == 0 ? page_bytes : huge_bytes;
-    return WordKey::in_frame(slot.read().frame(), word.address() % bytes);
+    auto const frame = slot.read().user_frame();
+    return Key{WordKey::in_frame(frame.page(), word.address() % bytes),
+               FrameRef::hold(caller.kernel.memory, frame)};
 }
 
 }  // namespace
@@ -90,17 +98,20 @@ Result<void> handle(Tag<abi::Sleep>, Caller& caller, std::uint64_t deadline) {
 
 Result<void> handle(Tag<abi::WordWait>, Caller& caller, UserWord word, std::uint64_t expected,
                     std::uint64_t scope, std::uint64_t deadline) {
-    auto const key = TRY(key_of(caller, word, scope));
+    auto key = TRY(key_of(caller, word, scope));
     auto const lock = HeldLock::take(*caller.environment.lock);
-    TRY(caller.kernel.wait_for_word(caller.environment, key, word.memory(),
+    TRY(caller.kernel.wait_for_word(caller.environment, key.key, word.memory(),
                                     static_cast<std::uint32_t>(expected), deadline, true));
+    if (key.frame) {
+        std::move(*key.frame).keep();
+    }
     return deferred;
 }
 
 Result<std::uint64_t> handle(Tag<abi::WordWake>, Caller& caller, UserWord word, std::uint64_t count,
                              std::uint64_t scope) {
     auto const key = TRY(key_of(caller, word, scope));
-    return caller.kernel.wake_word(key, count);
+    return caller.kernel.wake_word(key.key, count);
 }
 
 }  // namespace quarry

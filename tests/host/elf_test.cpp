@@ -115,7 +115,7 @@ TEST(Loader, AProgramStartsWithItsArguments) {
     test::TestMachine machine(1024);
     ASSERT_TRUE(load(machine, archive_with(hello())).has_value());
     the_kernel.reschedule();
-    auto* const first = machine::host().entered;
+    auto* const first = machine::state().entered;
     ASSERT_NE(first, nullptr);
     abi::Start start{};
     ASSERT_TRUE(

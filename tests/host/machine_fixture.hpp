@@ -25,8 +25,7 @@ class TestMachine {
         auto* const memory = static_cast<std::byte*>(
             std::aligned_alloc(huge_bytes, (bytes + huge_bytes - 1) / huge_bytes * huge_bytes));
         memory_.reset(memory);
-        machine::host() = {};
-        machine::host().arena = {memory, end * page_bytes};
+        machine::reset_host({memory, end * page_bytes});
         std::destroy_at(&the_kernel);
         std::construct_at(&the_kernel);
         processors[0] = &processor_;

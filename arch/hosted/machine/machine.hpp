@@ -5,18 +5,18 @@
 
 #include "abi/types.hpp"
 #include "base/address.hpp"
+#include "base/relaxed.hpp"
+#include "machine/processor_state.hpp"
 #include "machine/pte.hpp"
 #include "machine/saved_state.hpp"
 #include "machine/spin.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 namespace quarry {
 class Environment;
@@ -28,23 +28,16 @@ namespace quarry::machine {
 // What tests set up and look at.
 struct Host {
     std::span<std::byte> arena;  // frame 0 begins here
-    PhysPage active;             // root table in use
     std::string console;
     std::string keys;  // that wait_for_key() takes
     std::optional<abi::EnvStatus> powered_off;
-    bool idle_forever = false;
-    Environment* entered = nullptr;
-    std::uint64_t invalidations = 0;
-
-    // Cached translations of the active space. The second one is the paging-structure cache (SDM
-    // volume 3A, section 4.10.3): 2 MiB region to level-0 table.
-    std::unordered_map<std::uint64_t, std::uint64_t> leaves;
-    std::unordered_map<std::uint64_t, std::uint64_t> tables;
-
-    // Where an access of the running program goes; nothing if it faults.
-    std::optional<PhysPage> translate(UserPage page, bool write);
+    Relaxed<bool> idle_forever = false;
 };
 Host& host();
+// A new machine: nothing of the old one is left.
+void reset_host(std::span<std::byte> arena);
+// The running processor's own part.
+ProcessorState& state();
 
 #pragma clang unsafe_buffer_usage begin
 template <typename T>

@@ -62,7 +62,11 @@ class Pte {
         return Pte{__atomic_load_n(&entry.raw_, __ATOMIC_RELAXED)};
     }
     static void store(Pte& entry, Pte now) {
-        __atomic_store_n(&entry.raw_, now.raw_, __ATOMIC_RELAXED);
+        __atomic_store_n(&entry.raw_, now.raw_, __ATOMIC_RELEASE);  // what it maps is filled before
+    }
+    // As a page walk reads: what the entry leads to is read after it.
+    static Pte walk(Pte const& entry) {
+        return Pte{__atomic_load_n(&entry.raw_, __ATOMIC_ACQUIRE)};
     }
     static constexpr Pte from_raw(std::uint64_t raw) { return Pte{raw}; }
 

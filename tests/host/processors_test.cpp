@@ -1,0 +1,280 @@
+// Several threads are several processors of one kernel, each making random calls as whatever
+// environment it runs. ThreadSanitizer watches; at rest the invariants hold and no page has ever been
+// written by a space that does not map it. QUARRY_SOAK_CALLS sets how many calls each makes.
+#include "tests/host/processors_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+#include <thread>
+
+namespace quarry::test {
+namespace {
+
+constexpr unsigned threads = 4;
+constexpr std::size_t frames = 4096;
+constexpr std::uint64_t pages_base = 0x10000;  // page numbers that calls use
+constexpr std::uint64_t pages_used = 40;
+
+// Ids that calls name: what was created lately, by anyone.
+class KnownIds {
+  public:
+    void add(std::uint64_t id) { ids_[next_++ % ids_.size()] = id; }
+    std::uint64_t any(std::uint64_t random) const { return ids_[random % ids_.size()]; }
+
+  private:
+    std::array<std::atomic<std::uint64_t>, 24> ids_{};
+    std::atomic<std::size_t> next_ = 0;
+};
+
+class Soak {
+  public:
+    explicit Soak(std::uint64_t seed) : seed_(seed), machine_(threads, frames) {
+        auto* const root = *the_kernel.create_root_space(frames, SpaceForm{}, "root");
+        spaces_.add(root->id.value);
+        for (unsigned i = 0; i < 2 * threads; ++i) {
+            auto* const environment = *the_kernel.create_environment(
+                *root, UserAddr{0x400000}, UserAddr{0x7000}, 0);
+            environments_.add(environment->id.value);
+            the_kernel.start(*environment);
+        }
+    }
+
+    void run(std::uint64_t calls) {
+        std::vector<std::thread> running;
+        for (unsigned i = 0; i < threads; ++i) {
+            running.emplace_back([this, i, calls] { be_processor(i, calls); });
+        }
+        for (auto& thread : running) {
+            thread.join();
+        }
+    }
+    std::string_view check() { return foreign_ != 0 ? "a page had another space's contents" : machine_.check(); }
+    std::uint64_t made() const { return made_; }
+
+  private:
+    void be_processor(unsigned index, std::uint64_t calls) {
+        machine_.become(index);
+        auto& self = this_processor();
+        std::mt19937_64 random(seed_ * threads + index);
+        for (std::uint64_t i = 0; i < calls; ++i) {
+            serve_mailbox();
+            if (self.machine.interrupted.exchange(false) && the_kernel.must_switch()) {
+                the_kernel.reschedule();
+            }
+            if (i % 32 == 0) {
+                the_kernel.tick();
+            }
+            if (self.current == nullptr) {
+                the_kernel.reschedule();
+            }
+            if (self.current == nullptr) {
+                revive(random);
+                std::this_thread::yield();
+            } else {
+                call(random);
+                ++made_;
+            }
+        }
+        // Lets go of what it runs, and answers the others until they have come to their ends too.
+        if (self.current != nullptr) {
+            self.current->state = abi::EnvState::stopped;
+        }
+        the_kernel.reschedule();
+        while (self.current != nullptr) {
+            self.current->state = abi::EnvState::stopped;
+            the_kernel.reschedule();
+        }
+        ++done_;
+        while (done_ != threads) {
+            serve_mailbox();
+            std::this_thread::yield();
+        }
+    }
+
+    // From outside, as the monitor might: with nothing to run, something that is blocked or stopped
+    // goes on.
+    void revive(std::mt19937_64& random) {
+        auto found = the_kernel.environments.find(environments_.any(random()), true);
+        if (found.object != nullptr && !found.object->ended() && the_kernel.stop(*found.object)) {
+            the_kernel.start(*found.object);
+        }
+    }
+
+    // A page is written only by its space, so it holds that space's id or zero: a stale translation
+    // would show another one's.
+    void touch(std::mt19937_64& random) {
+        auto const own = this_processor().current->space().id.value;
+        UserAddr const address{(pages_base + random() % pages_used) << page_shift};
+        std::uint64_t value = own;
+        auto const bytes = std::as_writable_bytes(std::span(&value, 1));
+        if (random() % 2 == 0) {
+            (void)machine::copy_out(address, bytes);
+        } else if (machine::copy_in(bytes, address) && value != 0 && value != own) {
+            ++foreign_;
+        }
+    }
+
+    void page_call(std::mt19937_64& random) {
+        auto const page = [&] { return (pages_base + random() % pages_used) << page_shift; };
+        auto const count = 1 + random() % 4;
+        constexpr std::array<std::uint64_t, 4> perms{1, 3, 0, 1 | 8};
+        auto const mode = perms[random() % perms.size()];
+        switch (random() % 5) {
+            case 0:
+                (void)machine_.call<abi::PageAlloc>(0, page(), count, mode);
+                break;
+            case 1:
+                (void)machine_.call<abi::PageMap>(0, page(), count, 0, page(), mode);
+                break;
+            case 2:
+                (void)machine_.call<abi::PageMove>(0, page(), count, 0, page(), 3 | 8);
+                break;
+            case 3:
+                (void)machine_.call<abi::PageProtect>(0, page(), count, mode);
+                break;
+            default:
+                (void)machine_.call<abi::PageUnmap>(0, page(), count);
+                break;
+        }
+    }
+
+    // Of other spaces only what leaves no foreign contents: allocation and unmapping.
+    void other_space_call(std::mt19937_64& random) {
+        auto const space = spaces_.any(random());
+        auto const at = (pages_base + random() % pages_used) << page_shift;
+        switch (random() % 7) {
+            case 0:
+                if (auto const id = machine_.call<abi::SpaceCreate>(random() % 2 * 64, 0, 0);
+                    static_cast<std::int64_t>(id) > 0) {
+                    spaces_.add(id);
+                }
+                break;
+            case 1:
+                (void)machine_.call<abi::SpaceDestroy>(space);
+                break;
+            case 2:
+                (void)machine_.call<abi::WindowGrant>(0, at, 20, space);
+                break;
+            case 3:
+                (void)machine_.call<abi::WindowRevoke>(0, space);
+                break;
+            case 4:
+                (void)machine_.call<abi::SpaceNextChild>(0);
+                break;
+            case 5:
+                (void)machine_.call<abi::PageAlloc>(space, at, 1, 3);
+                break;
+            default:
+                (void)machine_.call<abi::PageUnmap>(space, at, 2);
+                break;
+        }
+    }
+
+    void environment_call(std::mt19937_64& random) {
+        auto const env = environments_.any(random());
+        switch (random() % 8) {
+            case 0:
+            case 1:
+                if (auto const id = machine_.call<abi::EnvCreate>(
+                        random() % 2 == 0 ? 0 : spaces_.any(random()), 0x400000, 0x7000, 0);
+                    static_cast<std::int64_t>(id) > 0) {
+                    environments_.add(id);
+                    (void)machine_.call<abi::EnvStart>(id);
+                }
+                break;
+            case 2:
+                (void)machine_.call<abi::EnvStart>(env);
+                break;
+            case 3:
+                (void)machine_.call<abi::EnvStop>(env);
+                break;
+            case 4:
+                (void)machine_.call<abi::EnvDestroy>(env);
+                break;
+            case 5:
+                (void)machine_.call<abi::EnvNotify>(env, environments_.any(random()), 1);
+                break;
+            case 6:
+                (void)machine_.call<abi::EnvInterrupt>(env, 1);
+                break;
+            default:
+                (void)machine_.call<abi::EnvWait>(env, soon());
+                break;
+        }
+    }
+
+    void meeting_call(std::mt19937_64& random) {
+        auto const env = environments_.any(random());
+        switch (random() % 9) {
+            case 0:
+                (void)machine_.call<abi::IpcCall>(env, 1, 2, 3, 4, 0);
+                break;
+            case 1:
+            case 2:
+                (void)machine_.call<abi::IpcReplyReceive>(env, 1, 2, 3, 4, 0);
+                break;
+            case 3:
+                (void)machine_.call<abi::IpcSend>(env, 1, 2, 3, 4, 0);
+                break;
+            case 4:
+                (void)machine_.call<abi::IpcReceive>(0);
+                break;
+            case 5:
+                (void)machine_.call<abi::YieldTo>(env);
+                break;
+            case 6:
+                (void)machine_.call<abi::WordWait>(pages_base << page_shift, 0, random() % 2, soon());
+                break;
+            case 7:
+                (void)machine_.call<abi::WordWake>(pages_base << page_shift, 2, random() % 2);
+                break;
+            default:
+                (void)machine_.call<abi::Sleep>(soon());
+                break;
+        }
+    }
+
+    void call(std::mt19937_64& random) {
+        auto const kind = random() % 100;
+        if (kind < 40) {
+            page_call(random);
+        } else if (kind < 60) {
+            touch(random);
+        } else if (kind < 70) {
+            other_space_call(random);
+        } else if (kind < 80) {
+            environment_call(random);
+        } else if (kind < 97) {
+            meeting_call(random);
+        } else {
+            (void)machine_.call<abi::Yield>();
+        }
+    }
+
+    static std::uint64_t soon() { return machine::clock_nanoseconds() + 200; }
+
+    std::uint64_t seed_;
+    ProcessorsMachine machine_;
+    KnownIds spaces_;
+    KnownIds environments_;
+    std::atomic<std::uint64_t> foreign_ = 0;
+    std::atomic<std::uint64_t> made_ = 0;
+    std::atomic<unsigned> done_ = 0;
+};
+
+TEST(Processors, RandomCallsOnSeveralLeaveTheInvariantsWhole) {
+    auto const* const text = std::getenv("QUARRY_SOAK_CALLS");
+    auto const calls = text != nullptr ? std::stoull(text) : 20'000;
+    constexpr std::uint64_t calls_a_world = 5'000;
+    for (std::uint64_t done = 0, seed = 1; done < calls; done += calls_a_world, ++seed) {
+        Soak soak(seed);
+        soak.run(calls_a_world);
+        ASSERT_EQ(soak.check(), "") << "seed " << seed;
+        ASSERT_GT(soak.made(), calls_a_world / 4) << "something runs most of the time";
+    }
+}
+
+}  // namespace
+}  // namespace quarry::test
