@@ -266,7 +266,7 @@ class Soak {
 
 TEST(Processors, RandomCallsOnSeveralLeaveTheInvariantsWhole) {
     auto const* const text = std::getenv("QUARRY_SOAK_CALLS");
-    auto const calls = text != nullptr ? std::stoull(text) : 20'000;
+    auto const calls = text != nullptr ? std::stoull(text) : 200'000;
     constexpr std::uint64_t calls_a_world = 5'000;
     for (std::uint64_t done = 0, seed = 1; done < calls; done += calls_a_world, ++seed) {
         Soak soak(seed);

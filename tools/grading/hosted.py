@@ -26,6 +26,9 @@ def _run(program: str, label: str, environment: dict[str, str], only: str) -> li
             detail = last_lines(result.stdout + result.stderr)
             return [Outcome("hosted", label or program, False, f"died:\n{detail}")]
     outcomes = []
+    if result.returncode != 0 and not any(suite["failures"] for suite in suites):
+        detail = last_lines(result.stdout + result.stderr)  # a sanitizer's report, say
+        return [Outcome("hosted", label or program, False, f"ended with {result.returncode}:\n{detail}")]
     for suite in suites:
         for case in suite["testsuite"]:
             failures = "\n".join(f["failure"] for f in case.get("failures", []))
