@@ -48,7 +48,8 @@ struct SpaceDestroy
     : Call<"space_destroy", 0x05, Parameters<Parameter<"space", EndingSpaceId>>, void,
            Errors<Error::not_found, Error::not_allowed, Error::again>,
            "Ends a space, its environments and their records, and gives its memory back in bounded "
-           "steps: `again` until all is returned. Spaces it created pass to its creator. A space "
+           "steps: `again` until all is returned. Spaces it created pass to its creator. If it was "
+           "created with an account of its own, nothing more can be charged to that. A space "
            "cannot destroy itself with this (`not_allowed`): its environments exit."> {};
 
 struct EnvCreate

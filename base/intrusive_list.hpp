@@ -62,6 +62,14 @@ class IntrusiveList {
         link.linked = false;
     }
 
+    // All elements of another list, which must find this one empty.
+    void take_all(IntrusiveList& other) {
+        first_ = other.first_;
+        last_ = other.last_;
+        other.first_ = nullptr;
+        other.last_ = nullptr;
+    }
+
     void remove(T& element) {
         auto& link = element.*Link;
         (link.previous != nullptr ? (link.previous->*Link).next : first_) = link.next;

@@ -47,11 +47,21 @@ AccountIndex AccountTable::take_slot(AccountIndex parent, std::uint64_t limit_pa
             account.used = 0;
             account.parent = parent;
             account.users = 1;
+            account.closed = false;
             highest_ = std::max(highest_, i);
             return static_cast<AccountIndex>(i);
         }
     }
     return 0;
+}
+
+void AccountTable::close(AccountIndex index) {
+    auto& account = accounts_[index];
+    LockGuard const guard(account.lock);
+    account.closed = true;
+    std::uint64_t let_go = 0;
+    each_processor([&](Processor& other) { let_go += other.charge.let_go(index); });
+    account.used -= let_go;
 }
 
 void AccountTable::share(AccountIndex account) {
@@ -100,14 +110,14 @@ Result<void> AccountTable::charge_slowly(AccountIndex index, std::uint64_t pages
     if (account.limit - account.used < pages) {
         reclaim(index, account);
     }
-    if (account.limit - account.used < pages) {
+    if (account.limit - account.used < pages || (account.closed && pages != 0)) {
         return Error::out_of_account;
     }
     account.used += pages;
     // Some more for the next ones: a part of what is left, so that little is in hand when the
     // account is nearly used up. A charge that would fail takes it back.
     auto const ahead = std::min((account.limit - account.used) / 8, ChargeInHand::chunk);
-    if (ahead != 0) {
+    if (ahead != 0 && !account.closed) {
         account.used += ahead;
         account.used -= hand.exchange({index, ahead}).pages;
     }

@@ -62,6 +62,17 @@ class ChargeInHand {
         return 0;
     }
 
+    // The same, and nothing of it comes into hand from here on, unless exchange() puts it there.
+    std::uint64_t let_go(AccountIndex account) {
+        auto word = word_.load(std::memory_order_relaxed);
+        while (static_cast<AccountIndex>(word) == account) {
+            if (word_.compare_exchange_weak(word, 0)) {
+                return word >> shift;
+            }
+        }
+        return 0;
+    }
+
     static constexpr std::uint64_t chunk = 1024;  // pages taken ahead at most
     static constexpr std::uint64_t most = 8192;
 
@@ -90,6 +101,10 @@ class AccountTable {
     // nothing may be charged any more.
     void release(AccountIndex account);
 
+    // Nothing more can be charged to it; what is charged may go back. Of an account whose first space
+    // is being destroyed: else what it created could go on creating.
+    void close(AccountIndex account);
+
     // Takes `pages` of the account's limit: all or nothing.
     Result<void> charge(AccountIndex account, std::uint64_t pages);
     void uncharge(AccountIndex account, std::uint64_t pages);
@@ -103,6 +118,7 @@ class AccountTable {
         std::uint64_t used GUARDED_BY(lock) = 0;
         AccountIndex parent = 0;
         std::uint32_t users GUARDED_BY(lock) = 0;  // spaces and split accounts; 0: a free slot
+        bool closed GUARDED_BY(lock) = false;
     };
     struct View {
         std::uint64_t limit;

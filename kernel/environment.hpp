@@ -56,22 +56,23 @@ class Environment {
 
     ShownState state{abi::EnvState::stopped};
     static constexpr unsigned nowhere = ~0u;
-    Published<unsigned> on = nowhere;         // processor that runs it, or still holds its registers
+    Published<unsigned> on = nowhere;  // processor that runs it, or still holds its registers
     Published<unsigned> queued_on = nowhere;  // whose run queue it is in; guarded by that queue
-    bool starts_again = false;              // stopped; runnable once its processor let go of it
-    abi::EnvStatus end{};                   // how it ended
+    bool starts_again = false;                // stopped; runnable once its processor let go of it
+    abi::EnvStatus end{};                     // how it ended
 
     // Blocking
     Wait wait = Wait::none;
-    bool interruptible = false;            // pending bits end the wait
-    bool has_options = false;              // its letter's count
-    std::uint64_t wait_for = 0;            // the other one's id, or bits
-    std::uint64_t deadline = 0;            // nanoseconds; 0: none
+    bool interruptible = false;              // pending bits end the wait
+    bool has_options = false;                // its letter's count
+    std::uint64_t wait_for = 0;              // the other one's id, or bits
+    std::uint64_t deadline = 0;              // nanoseconds; 0: none
     Published<unsigned> timer_on = nowhere;  // whose deadlines it is in; guarded by those
-    std::uint64_t word_place = 0;          // a memory word's WordKey
+    std::uint64_t word_place = 0;            // a memory word's WordKey
     std::uint64_t word_offset = 0;
     ListLink<Environment> queue;  // in the run queue or what it waits in
-    ListLink<Environment> timer;  // in a processor's deadlines
+    IntrusiveList<Environment, &Environment::queue> followers;  // guarded by its run queue
+    ListLink<Environment> timer;                                // in a processor's deadlines
 
     // Messages
     // Who may go straight to it, past the scheduler (kernel/calls/ipc_shortcuts.cpp): only while it

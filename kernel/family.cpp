@@ -128,6 +128,7 @@ Result<abi::SpaceId> Kernel::create_space(Space& creator, std::uint64_t account_
         memory.accounts.release(account);
         return space.error();
     }
+    (*space)->owns_account = account_pages != 0;
     return (*space)->id;
 }
 
@@ -158,6 +159,7 @@ void Kernel::end_space_of_last(abi::SpaceId id, bool keep_memory) {
     }
 }
 
+// An environment of a space that is to be destroyed, if any still lives.
 Result<EnvironmentTable::Found> Kernel::find_live(Space const& caller, abi::SpaceId id) {
     auto const found = spaces.find(id.value);
     if (found.object == nullptr) {
@@ -165,6 +167,9 @@ Result<EnvironmentTable::Found> Kernel::find_live(Space const& caller, abi::Spac
     }
     if (found.object->creator_id != caller.id.value) {
         return Error::not_allowed;
+    }
+    if (found.object->owns_account) {
+        memory.accounts.close(found.object->account());
     }
     for (auto* environment = found.object->first_environment; environment != nullptr;
          environment = environment->next_in_space) {

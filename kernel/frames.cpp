@@ -143,6 +143,8 @@ FrameRef::~FrameRef() {
     }
 }
 
-void FrameRef::drop(Memory& memory, UserFrame frame) { (void)Mappings::drop_other(memory, frame, 0); }
+void FrameRef::drop(Memory& memory, UserFrame frame) {
+    (void)Mappings::drop_other(memory, frame, 0);
+}
 
 }  // namespace quarry

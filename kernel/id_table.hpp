@@ -98,6 +98,11 @@ class IdTable {
     // Any id has a slot to look into; the slot holds the whole id, so that no other one passes.
     Slot& entry_of(std::uint64_t id) { return slots_[id % Capacity]; }
 
+    // What a slot holds, for who knows that it lasts.
+    T* in_slot(std::size_t slot) const {
+        return slots_[slot].object.load(std::memory_order_relaxed);
+    }
+
     SpinLock& lock_of(std::uint64_t id) { return entry_of(id).lock; }
 
     // The id means nothing from here on; the slot is not used again before release(). Under the

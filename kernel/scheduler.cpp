@@ -29,6 +29,14 @@ std::uint64_t short_way_to(Environment const& environment) {
 
 }  // namespace
 
+RunQueue::Slot RunQueue::slot_of(Environment const& environment) {
+    return static_cast<Slot>(slot_of_id(environment.id.value));
+}
+
+Environment* RunQueue::environment_in_slot(Slot slot) {
+    return slot == nobody ? nullptr : the_kernel.environments.in_slot(slot);
+}
+
 // A page call that runs now may not see that this processor begins to use the space, so its end is
 // waited for: what it unmaps cannot be in this TLB yet.
 void Kernel::use_space(Processor& self, Space& space) {

@@ -74,6 +74,7 @@ class Space {
     SpinLock* lock = nullptr;  // in the id table; guards the tables
 
     std::atomic<std::uint64_t> creator_id = 0;  // who has the right over it; 0: nobody
+    bool owns_account = false;                  // an account was made for it
     std::atomic<bool> ended = false;            // no environment will run in it again
     std::atomic<unsigned> running = 0;          // environments that have not ended
     // Processors that may hold its translations. See activate() in scheduler.cpp.

@@ -41,7 +41,9 @@ std::optional<PhysPage> ProcessorState::translate(UserPage page, bool write) {
         // A cached upper entry is used without looking whether the tables still say so.
         std::uint64_t raw = 0;
         if (auto const upper = tables.find(region); upper != tables.end()) {
-            raw = Pte::walk(entry_of(table(PhysPage::numbered(upper->second)).data(), page.number())).raw();
+            raw =
+                Pte::walk(entry_of(table(PhysPage::numbered(upper->second)).data(), page.number()))
+                    .raw();
         } else {
             auto at = active;
             for (unsigned level = top_level;; --level) {

@@ -1,5 +1,6 @@
 // Spaces and their accounts.
 #include "kernel/handlers.hpp"
+#include "machine/machine.hpp"
 
 #include <array>
 
@@ -48,6 +49,7 @@ Result<void> handle(Tag<abi::SpaceDestroy>, Caller& caller, UserSpaceId space) {
         return Error::not_allowed;
     }
     if (!TRY(caller.kernel.destroy_space_step(caller.space, space.id))) {
+        machine::spin_pause();  // it may wait for another processor
         return Error::again;
     }
     return {};

@@ -75,7 +75,7 @@ std::uint64_t Model::cost(ModelFrame const& frame, ModelAccount* account) {
 
 Error Model::check_room(ModelAccount& account, std::uint64_t charge, std::uint64_t frames,
                         bool ran_out) {
-    if (account.limit - account.used() < charge) {
+    if (account.limit - account.used() < charge || (account.closed && charge != 0)) {
         return Error::out_of_account;
     }
     // A 2 MiB frame can be missing although enough frames are free.

@@ -19,6 +19,7 @@ struct ModelAccount {
     std::shared_ptr<ModelAccount> parent;
     std::uint64_t split_off = 0;  // limits given to accounts split from this one
     std::uint64_t charged = 0;    // everything else
+    bool closed = false;          // nothing more can be charged
     std::uint64_t used() const { return split_off + charged; }
     ~ModelAccount() {
         if (parent) {
@@ -44,6 +45,7 @@ struct ModelMapping {
 
 struct ModelSpace {
     std::shared_ptr<ModelAccount> account;
+    bool owns_account = false;
     std::map<std::uint64_t, ModelMapping> mappings;  // by page number; a huge one by its first
     std::uint64_t tables() const;
     std::map<std::uint64_t, ModelMapping>::iterator covering(std::uint64_t page);

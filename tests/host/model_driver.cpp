@@ -187,7 +187,7 @@ std::string ModelDriver::create_space(std::size_t caller) {
     auto& creator = *actors_[caller].space.account;
     auto account = actors_[caller].space.account;
     if (own_pages != 0) {
-        if (creator.limit - creator.used() < own_pages) {
+        if (creator.limit - creator.used() < own_pages || creator.closed) {
             return compare("space_create", Error::out_of_account, got);
         }
         account = std::make_shared<ModelAccount>();
@@ -201,6 +201,7 @@ std::string ModelDriver::create_space(std::size_t caller) {
     }
     actors_[slot] = {got, nullptr, {}, caller, true};
     actors_[slot].space.account = account;
+    actors_[slot].space.owns_account = own_pages != 0;
     // An environment in it, so that it can act; without room for one, the space goes again.
     auto const env = machine_.call<abi::EnvCreate>(got, 0x400000, 0x7000, 0);
     bool const env_ran_out = env == encode_error(Error::out_of_frames);
@@ -218,6 +219,7 @@ std::string ModelDriver::create_space(std::size_t caller) {
 std::string ModelDriver::destroy_space(std::size_t target) {
     auto& actor = actors_[target];
     machine_.run(*actors_[actor.parent].environment);
+    actor.space.account->closed = actor.space.account->closed || actor.space.owns_account;
     if (actor.environment != nullptr) {
         actor.environment->state = abi::EnvState::stopped;  // it was never in the run queue
         model_.free_objects(*actor.space.account, 1);

@@ -34,8 +34,8 @@ class Soak {
         auto* const root = *the_kernel.create_root_space(frames, SpaceForm{}, "root");
         spaces_.add(root->id.value);
         for (unsigned i = 0; i < 2 * threads; ++i) {
-            auto* const environment = *the_kernel.create_environment(
-                *root, UserAddr{0x400000}, UserAddr{0x7000}, 0);
+            auto* const environment =
+                *the_kernel.create_environment(*root, UserAddr{0x400000}, UserAddr{0x7000}, 0);
             environments_.add(environment->id.value);
             the_kernel.start(*environment);
         }
@@ -50,7 +50,9 @@ class Soak {
             thread.join();
         }
     }
-    std::string_view check() { return foreign_ != 0 ? "a page had another space's contents" : machine_.check(); }
+    std::string_view check() {
+        return foreign_ != 0 ? "a page had another space's contents" : machine_.check();
+    }
     std::uint64_t made() const { return made_; }
 
   private:
@@ -102,17 +104,28 @@ class Soak {
         }
     }
 
-    // A page is written only by its space, so it holds that space's id or zero: a stale translation
-    // would show another one's.
+    // A page is written only by its space, so it holds that space's stamp or zero: a stale translation
+    // would show another one's. No stamp is part of another: each byte has as many bits as the next.
+    static std::uint64_t stamp_of(Space const& space) {
+        constexpr std::array<std::uint64_t, 16> digits{0x0f, 0x17, 0x1b, 0x1d, 0x1e, 0x27,
+                                                       0x2b, 0x2d, 0x2e, 0x33, 0x35, 0x36,
+                                                       0x39, 0x3a, 0x3c, 0x47};
+        std::uint64_t stamp = 0;
+        for (unsigned byte = 0; byte < 8; ++byte) {
+            auto const id = (space.id.value & 0xf) | (space.id.value >> 16 << 4);
+            stamp |= digits[id >> (4 * byte) & 15] << (8 * byte);
+        }
+        return stamp;
+    }
     void touch(std::mt19937_64& random) {
-        auto const own = this_processor().current->space().id.value;
+        auto const own = stamp_of(this_processor().current->space());
         UserAddr const address{(pages_base + random() % pages_used) << page_shift};
         std::uint64_t value = own;
         auto const bytes = std::as_writable_bytes(std::span(&value, 1));
         if (random() % 2 == 0) {
             (void)machine::copy_out(address, bytes);
-        } else if (machine::copy_in(bytes, address) && value != 0 && value != own) {
-            ++foreign_;
+        } else if (machine::copy_in(bytes, address) && (value & ~own) != 0) {
+            ++foreign_;  // more than a part of what another processor writes at this moment
         }
     }
 
@@ -191,7 +204,9 @@ class Soak {
                 (void)machine_.call<abi::EnvStop>(env);
                 break;
             case 4:
-                (void)machine_.call<abi::EnvDestroy>(env);
+                if (random() % 4 == 0) {
+                    (void)machine_.call<abi::EnvDestroy>(env);
+                }
                 break;
             case 5:
                 (void)machine_.call<abi::EnvNotify>(env, environments_.any(random()), 1);
@@ -225,7 +240,8 @@ class Soak {
                 (void)machine_.call<abi::YieldTo>(env);
                 break;
             case 6:
-                (void)machine_.call<abi::WordWait>(pages_base << page_shift, 0, random() % 2, soon());
+                (void)machine_.call<abi::WordWait>(pages_base << page_shift, 0, random() % 2,
+                                                   soon());
                 break;
             case 7:
                 (void)machine_.call<abi::WordWake>(pages_base << page_shift, 2, random() % 2);
@@ -268,12 +284,14 @@ TEST(Processors, RandomCallsOnSeveralLeaveTheInvariantsWhole) {
     auto const* const text = std::getenv("QUARRY_SOAK_CALLS");
     auto const calls = text != nullptr ? std::stoull(text) : 200'000;
     constexpr std::uint64_t calls_a_world = 5'000;
+    std::uint64_t made = 0;
     for (std::uint64_t done = 0, seed = 1; done < calls; done += calls_a_world, ++seed) {
         Soak soak(seed);
         soak.run(calls_a_world);
         ASSERT_EQ(soak.check(), "") << "seed " << seed;
-        ASSERT_GT(soak.made(), calls_a_world / 4) << "something runs most of the time";
+        made += soak.made();
     }
+    EXPECT_GT(made, calls) << "something runs most of the time";
 }
 
 }  // namespace

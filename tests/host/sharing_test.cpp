@@ -21,8 +21,8 @@ class Sharing : public ::testing::Test {
             machine_.become(i);
             auto* const space = *the_kernel.create_root_space(2000, SpaceForm{}, "worker");
             first_[i] = run_new(*space);
-            second_[i] = *the_kernel.create_environment(*space, UserAddr{0x400000},
-                                                        UserAddr{0x7000}, 0);
+            second_[i] =
+                *the_kernel.create_environment(*space, UserAddr{0x400000}, UserAddr{0x7000}, 0);
         }
     }
     ~Sharing() override {
@@ -59,7 +59,8 @@ class Sharing : public ::testing::Test {
         std::size_t own = 0;
         for (auto const& [line, writers] : recorder.lines()) {
             own += writers == 1 || writers == 2 ? 1 : 0;
-            EXPECT_NE(writers, 3u) << std::format("both write the line at {:#x} ({})", line, place(line));
+            EXPECT_NE(writers, 3u)
+                << std::format("both write the line at {:#x} ({})", line, place(line));
         }
         EXPECT_GT(own, 3u) << "the recorder sees writes";
     }
@@ -88,9 +89,11 @@ TEST_F(Sharing, IndependentPageCallsShareNoLine) {
     expect_nothing_shared([&] {
         ASSERT_EQ(machine_.call<abi::PageAlloc>(0, area, 4, write), 0u);
         ASSERT_EQ(machine_.call<abi::PageAlloc>(0, area + (8u << page_shift), 1, write), 0u);
-        ASSERT_EQ(machine_.call<abi::PageMap>(0, area, 4, 0, area + (16u << page_shift), write), 0u);
+        ASSERT_EQ(machine_.call<abi::PageMap>(0, area, 4, 0, area + (16u << page_shift), write),
+                  0u);
         ASSERT_EQ(machine_.call<abi::PageProtect>(0, area, 4, 1 | 8), 0u);
-        ASSERT_EQ(machine_.call<abi::PageMove>(0, area, 4, 0, area + (32u << page_shift), write), 0u);
+        ASSERT_EQ(machine_.call<abi::PageMove>(0, area, 4, 0, area + (32u << page_shift), write),
+                  0u);
         ASSERT_EQ(machine_.call<abi::PageUnmap>(0, area, 64), 0u);
     });
 }

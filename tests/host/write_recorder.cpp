@@ -51,12 +51,12 @@ void __tsan_vptr_read(void**) {}
 void __tsan_ignore_thread_begin() {}
 void __tsan_ignore_thread_end() {}
 
-#define QUARRY_ACCESS(bytes)                                                 \
-    void __tsan_read##bytes(void*) {}                                        \
-    void __tsan_unaligned_read##bytes(void*) {}                              \
-    void __tsan_write##bytes(void* at) { note(at, bytes); }                  \
-    void __tsan_unaligned_write##bytes(void* at) { note(at, bytes); }        \
-    void __tsan_read_write##bytes(void* at) { note(at, bytes); }             \
+#define QUARRY_ACCESS(bytes)                                          \
+    void __tsan_read##bytes(void*) {}                                 \
+    void __tsan_unaligned_read##bytes(void*) {}                       \
+    void __tsan_write##bytes(void* at) { note(at, bytes); }           \
+    void __tsan_unaligned_write##bytes(void* at) { note(at, bytes); } \
+    void __tsan_read_write##bytes(void* at) { note(at, bytes); }      \
     void __tsan_unaligned_read_write##bytes(void* at) { note(at, bytes); }
 QUARRY_ACCESS(1)
 QUARRY_ACCESS(2)
@@ -82,48 +82,48 @@ void* __tsan_memset(void* to, int value, std::size_t bytes) {
 void __tsan_atomic_thread_fence(int) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 void __tsan_atomic_signal_fence(int) {}
 
-#define QUARRY_FETCH(bits, operation)                                                          \
+#define QUARRY_FETCH(bits, operation)                                                             \
     std::uint##bits##_t __tsan_atomic##bits##_fetch_##operation(std::uint##bits##_t volatile* at, \
                                                                 std::uint##bits##_t value, int) { \
-        note(const_cast<std::uint##bits##_t*>(at), bits / 8);                                  \
-        return __atomic_fetch_##operation(at, value, __ATOMIC_SEQ_CST);                        \
+        note(const_cast<std::uint##bits##_t*>(at), bits / 8);                                     \
+        return __atomic_fetch_##operation(at, value, __ATOMIC_SEQ_CST);                           \
     }
 // A compare-and-exchange takes the line for writing even if it fails.
-#define QUARRY_COMPARE(bits, form)                                                             \
-    int __tsan_atomic##bits##_compare_exchange_##form(std::uint##bits##_t volatile* at,        \
-                                                      std::uint##bits##_t* expected,           \
-                                                      std::uint##bits##_t value, int, int) {   \
-        note(const_cast<std::uint##bits##_t*>(at), bits / 8);                                  \
-        return __atomic_compare_exchange_n(at, expected, value, false, __ATOMIC_SEQ_CST,       \
-                                           __ATOMIC_SEQ_CST);                                  \
+#define QUARRY_COMPARE(bits, form)                                                           \
+    int __tsan_atomic##bits##_compare_exchange_##form(std::uint##bits##_t volatile* at,      \
+                                                      std::uint##bits##_t* expected,         \
+                                                      std::uint##bits##_t value, int, int) { \
+        note(const_cast<std::uint##bits##_t*>(at), bits / 8);                                \
+        return __atomic_compare_exchange_n(at, expected, value, false, __ATOMIC_SEQ_CST,     \
+                                           __ATOMIC_SEQ_CST);                                \
     }
-#define QUARRY_ATOMIC(bits)                                                                    \
-    std::uint##bits##_t __tsan_atomic##bits##_load(std::uint##bits##_t const volatile* at, int) { \
-        return __atomic_load_n(at, __ATOMIC_SEQ_CST);                                          \
-    }                                                                                          \
-    void __tsan_atomic##bits##_store(std::uint##bits##_t volatile* at,                         \
-                                     std::uint##bits##_t value, int) {                         \
-        note(const_cast<std::uint##bits##_t*>(at), bits / 8);                                  \
-        __atomic_store_n(at, value, __ATOMIC_SEQ_CST);                                         \
-    }                                                                                          \
-    std::uint##bits##_t __tsan_atomic##bits##_exchange(std::uint##bits##_t volatile* at,       \
-                                                       std::uint##bits##_t value, int) {       \
-        note(const_cast<std::uint##bits##_t*>(at), bits / 8);                                  \
-        return __atomic_exchange_n(at, value, __ATOMIC_SEQ_CST);                               \
-    }                                                                                          \
-    QUARRY_FETCH(bits, add)                                                                    \
-    QUARRY_FETCH(bits, sub)                                                                    \
-    QUARRY_FETCH(bits, and)                                                                    \
-    QUARRY_FETCH(bits, or)                                                                     \
-    QUARRY_FETCH(bits, xor)                                                                    \
-    QUARRY_FETCH(bits, nand)                                                                   \
-    QUARRY_COMPARE(bits, strong)                                                               \
-    QUARRY_COMPARE(bits, weak)                                                                 \
-    std::uint##bits##_t __tsan_atomic##bits##_compare_exchange_val(                            \
-        std::uint##bits##_t volatile* at, std::uint##bits##_t expected,                        \
-        std::uint##bits##_t value, int, int) {                                                 \
-        __tsan_atomic##bits##_compare_exchange_strong(at, &expected, value, 0, 0);             \
-        return expected;                                                                       \
+#define QUARRY_ATOMIC(bits)                                                                        \
+    std::uint##bits##_t __tsan_atomic##bits##_load(std::uint##bits##_t const volatile* at, int) {  \
+        return __atomic_load_n(at, __ATOMIC_SEQ_CST);                                              \
+    }                                                                                              \
+    void __tsan_atomic##bits##_store(std::uint##bits##_t volatile* at, std::uint##bits##_t value,  \
+                                     int) {                                                        \
+        note(const_cast<std::uint##bits##_t*>(at), bits / 8);                                      \
+        __atomic_store_n(at, value, __ATOMIC_SEQ_CST);                                             \
+    }                                                                                              \
+    std::uint##bits##_t __tsan_atomic##bits##_exchange(std::uint##bits##_t volatile* at,           \
+                                                       std::uint##bits##_t value, int) {           \
+        note(const_cast<std::uint##bits##_t*>(at), bits / 8);                                      \
+        return __atomic_exchange_n(at, value, __ATOMIC_SEQ_CST);                                   \
+    }                                                                                              \
+    QUARRY_FETCH(bits, add)                                                                        \
+    QUARRY_FETCH(bits, sub)                                                                        \
+    QUARRY_FETCH(bits, and)                                                                        \
+    QUARRY_FETCH(bits, or)                                                                         \
+    QUARRY_FETCH(bits, xor)                                                                        \
+    QUARRY_FETCH(bits, nand)                                                                       \
+    QUARRY_COMPARE(bits, strong)                                                                   \
+    QUARRY_COMPARE(bits, weak)                                                                     \
+    std::uint##bits##_t __tsan_atomic##bits##_compare_exchange_val(                                \
+        std::uint##bits##_t volatile* at, std::uint##bits##_t expected, std::uint##bits##_t value, \
+        int, int) {                                                                                \
+        __tsan_atomic##bits##_compare_exchange_strong(at, &expected, value, 0, 0);                 \
+        return expected;                                                                           \
     }
 QUARRY_ATOMIC(8)
 QUARRY_ATOMIC(16)

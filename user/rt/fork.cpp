@@ -99,9 +99,8 @@ Result<void> hold_others() {
         if (!parts(run)) {
             return {};
         }
-        return each_part(run, [&](abi::PageRange range) {
-            return page_protect(own_space, range, parted(run));
-        });
+        return each_part(
+            run, [&](abi::PageRange range) { return page_protect(own_space, range, parted(run)); });
     });
 }
 

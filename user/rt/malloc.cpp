@@ -113,17 +113,11 @@ void operator delete(void* block, std::size_t) noexcept { free(block); }
 void operator delete[](void* block, std::size_t) noexcept { free(block); }
 void operator delete(void* block, std::align_val_t) noexcept { free(block); }
 void operator delete[](void* block, std::align_val_t) noexcept { free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
-    free(block);
-}
-void operator delete[](void* block, std::size_t, std::align_val_t) noexcept {
-    free(block);
-}
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { free(block); }
+void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { free(block); }
 void operator delete(void* block, std::nothrow_t const&) noexcept { free(block); }
 void operator delete[](void* block, std::nothrow_t const&) noexcept { free(block); }
-void operator delete(void* block, std::align_val_t, std::nothrow_t const&) noexcept {
-    free(block);
-}
+void operator delete(void* block, std::align_val_t, std::nothrow_t const&) noexcept { free(block); }
 void operator delete[](void* block, std::align_val_t, std::nothrow_t const&) noexcept {
     free(block);
 }

@@ -44,9 +44,7 @@ class Mutex {
                             static_cast<std::uint64_t>(abi::WordScope::own_space), 0);
         }
     }
-    std::uint32_t const* address() const {
-        return reinterpret_cast<std::uint32_t const*>(&word_);
-    }
+    std::uint32_t const* address() const { return reinterpret_cast<std::uint32_t const*>(&word_); }
 
     std::atomic<std::uint32_t> word_ = is_free;
 };

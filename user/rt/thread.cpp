@@ -75,8 +75,8 @@ Result<Thread> Thread::start(Function function, std::uint64_t argument) {
     Thread thread{*env, region};  // ends what there is of it if anything below fails
     auto const upcalls = upcall_stack_of(*env);
     TRY(page_alloc(own_space, upcalls, abi::permission::write));
-    TRY(prepare_upcalls_of(
-        *env, {reinterpret_cast<std::byte*>(upcalls.address), upcalls.pages * page}));
+    TRY(prepare_upcalls_of(*env,
+                           {reinterpret_cast<std::byte*>(upcalls.address), upcalls.pages * page}));
     TRY(env_set_frame(*env, {&frame}));
     thread.started_ = true;
     TRY(env_start(*env));

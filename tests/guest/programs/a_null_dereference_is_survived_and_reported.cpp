@@ -17,8 +17,8 @@ AfterFault report(ProgramFault& fault) {
         return AfterFault::give_up;
     }
     ++reports;
-    print("survived a {} to 0x{:x} at 0x{:x}\n", fault.is_write() ? "write" : "read", fault.address(),
-          fault.registers().frame.rip);
+    print("survived a {} to 0x{:x} at 0x{:x}\n", fault.is_write() ? "write" : "read",
+          fault.address(), fault.registers().frame.rip);
     fault.resume_at(reinterpret_cast<std::uint64_t>(quarry_after_the_mistake));
     return AfterFault::resume;
 }

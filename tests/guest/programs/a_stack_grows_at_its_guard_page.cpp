@@ -43,11 +43,11 @@ void recurse(std::uint64_t depth) {
 }
 
 abi::EnvStatus run(std::uint64_t depth) {
-    check(page_alloc(own_space, {stack_top - abi::page_bytes, 1}, abi::permission::write)
-              .has_value(),
-          "one page of stack");
-    auto const env = env_create(own_space, {reinterpret_cast<std::uint64_t>(&recurse)},
-                                {stack_top - 8}, depth);
+    check(
+        page_alloc(own_space, {stack_top - abi::page_bytes, 1}, abi::permission::write).has_value(),
+        "one page of stack");
+    auto const env =
+        env_create(own_space, {reinterpret_cast<std::uint64_t>(&recurse)}, {stack_top - 8}, depth);
     check(env.has_value(), "an environment");
     check(prepare_upcalls_of(*env, {reinterpret_cast<std::byte*>(upcall_stack), 4096}).has_value(),
           "its upcalls, on a stack of their own");

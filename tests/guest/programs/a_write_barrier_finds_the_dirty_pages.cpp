@@ -22,9 +22,8 @@ AfterFault note_page(ProgramFault& fault) {
         return AfterFault::give_up;
     }
     dirty.set(index);
-    return page_protect(own_space, {fault.page(), 1}, abi::permission::write)
-               ? AfterFault::resume
-               : AfterFault::give_up;
+    return page_protect(own_space, {fault.page(), 1}, abi::permission::write) ? AfterFault::resume
+                                                                              : AfterFault::give_up;
 }
 
 Result<void> begin_cycle() {
@@ -36,7 +35,8 @@ Result<void> begin_cycle() {
 
 int main() {
     set_fault_handler(note_page);
-    check(page_alloc(own_space, old_objects, abi::permission::write).has_value(), "the old objects");
+    check(page_alloc(own_space, old_objects, abi::permission::write).has_value(),
+          "the old objects");
     auto* const words = reinterpret_cast<std::uint64_t volatile*>(old_objects.address);
     constexpr std::uint64_t words_a_page = abi::page_bytes / 8;
     for (int cycle = 0; cycle < 3; ++cycle) {

@@ -37,7 +37,8 @@ int main() {
     check(seen == 1 && *clock_nanoseconds() >= now + 2'000'000, "out of a computation, in time");
     auto const second = Timer::start(own_env, *clock_nanoseconds() + 1'000'000, 2);
     check_error(sleep_until(~std::uint64_t{0} >> 1), Error::interrupted, "out of a wait");
-    check(seen == 3 && second->has_fired() && !never->has_fired(), "by the one whose time had come");
+    check(seen == 3 && second->has_fired() && !never->has_fired(),
+          "by the one whose time had come");
     check_error(Timer::start(own_env, 0, 1), Error::bad_argument, "no time");
 
     auto thread = Thread::start(work_until_cancelled);
