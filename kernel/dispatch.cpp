@@ -74,9 +74,10 @@ bool must_repeat(Kernel& kernel, Error error) {
            kernel.reclaim_step();
 }
 
+// Not inlined: the shortcuts end in it, and are to be leaves.
 template <typename Call>
-std::uint64_t enter(std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d,
-                    std::uint64_t e, std::uint64_t f) {
+[[gnu::noinline]] std::uint64_t enter(std::uint64_t a, std::uint64_t b, std::uint64_t c,
+                                      std::uint64_t d, std::uint64_t e, std::uint64_t f) {
     using Types = typename Call::Arguments::Types;
     static_assert(abi::words_of<Types> <= abi::argument_registers);
     auto& kernel = the_kernel;

@@ -38,6 +38,14 @@ KERNEL_ROWS = {
 }
 
 
+# Work that processors do at once, each its own: (operation, marker).
+SCALING_ROWS = {20: "`page_alloc` + `page_unmap`, one page", 21: "user-level demand page, C++ handler",
+                22: "IPC round trip, one space"}
+SCALING_PROCESSORS = (1, 2, 4, 8)
+SCALING_UNITS = 2000  # of bench/scaling.cpp
+SCALING_LIMIT = 1.10  # the most that a unit may cost more than on one processor
+
+
 def build_plugin(folder: str) -> str:
     """Compiles the counting plugin."""
     plugin = f"{folder}/count_plugin.so"
@@ -46,14 +54,16 @@ def build_plugin(folder: str) -> str:
     return plugin
 
 
-def count(machine: str, program: str = "bench_native") -> tuple[tuple[int, int], dict[int, list[int]]]:
+def count(machine: str, program: str = "bench_native", words: str = "",
+          processors: int = 1) -> tuple[tuple[int, int], dict[int, list[int]]]:
     """One run: boot (N, raw), and for each marker [samples, least, median, greatest, raw median]."""
     with tempfile.TemporaryDirectory() as folder:
         archive, out = pathlib.Path(folder) / "archive", pathlib.Path(folder) / "counts"
         qemu.make_archive(archive, [program], {})
         plugin = build_plugin(folder)
         result = qemu.run(["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append",
-                           program], machine=machine, extra=["-plugin", f"{plugin},out={out}"])
+                           f"{program} {words}".strip()], machine=machine,
+                          extra=["-plugin", f"{plugin},out={out}", "-smp", str(processors)])
         if result.exit_status() != 0:
             sys.exit(f"bench: {result.how()}\n{result.console}")
         boot, markers = (0, 0), {}
@@ -97,27 +107,52 @@ def kernel_table() -> str:
     return "\n".join(lines)
 
 
+def scaling() -> dict[str, list[float]]:
+    """Instructions of all processors for a unit of work, for each number of processors."""
+    runs = [count("pc", "bench_scaling", str(number), number)[1] for number in SCALING_PROCESSORS]
+    return {name: [markers[marker][2] / (SCALING_UNITS * number)
+                   for markers, number in zip(runs, SCALING_PROCESSORS)]
+            for marker, name in SCALING_ROWS.items()}
+
+
+def scaling_table() -> str:
+    """The same as Markdown."""
+    heads = " | ".join(f"{number}" for number in SCALING_PROCESSORS)
+    lines = [f"| a unit of work on so many processors at once | {heads} |",
+             "|---|" + "---:|" * len(SCALING_PROCESSORS)]
+    for name, costs in scaling().items():
+        lines.append(f"| {name} | {' | '.join(f'{cost:,.0f}' for cost in costs)} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Parses the command line and counts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernel", action="store_true", help="only the kernel's mechanisms")
+    parser.add_argument("--scaling", action="store_true", help="only work on 1 to 8 processors")
     parser.add_argument("--record", action="store_true", help="write bench/results.md")
     arguments = parser.parse_args()
     if arguments.kernel:
-        print(kernel_table())
+        print(f"{kernel_table()}\n\n{scaling_table()}")
+        return 0
+    if arguments.scaling:
+        print(scaling_table())
         return 0
     print("Counting (two runs, a few seconds each)...", file=sys.stderr)
     text, kernel = table(), kernel_table()
-    if (text, kernel) != (table(), kernel_table()):
+    shared = scaling_table()
+    if (text, kernel, shared) != (table(), kernel_table(), scaling_table()):
         print("bench: two runs differ; the counts are not repeatable", file=sys.stderr)
         return 1
-    print(f"{text}\n\n{kernel}")
+    print(f"{text}\n\n{kernel}\n\n{shared}")
     if arguments.record:
         (qemu.ROOT / "bench" / "results.md").write_text(
             "# What things cost\n\nGuest instructions, median of 100, a string instruction counted "
             "once; raw counts its every iteration.\nPrinted by `make bench`; docs/measuring.md says "
             f"how.\n\n{text}\n\n## The kernel's mechanisms\n\nPrinted by `make bench-kernel`, with the "
-            f"goals and what others need on the same emulator.\n\n{kernel}\n", encoding="utf-8")
+            f"goals and what others need on the same emulator.\n\n{kernel}\n\n## Several processors\n\n"
+            "Instructions of all processors but while they idle, for a unit of work; each has its own. To "
+            f"grow by at most a tenth.\n\n{shared}\n", encoding="utf-8")
     return 0
 
 

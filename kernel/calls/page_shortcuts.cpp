@@ -14,9 +14,18 @@ using Run = std::span<Pte>;
 // The caller's space, locked, if nobody else has the lock or uses the space.
 class OwnSpace {
   public:
-    explicit OwnSpace(Processor& self)
-        : space_(self.current->space()), lock_(HeldLock::try_take(*space_.lock)), self_(self) {}
-    bool alone() const { return lock_ && space_.active.load() == self_.bit; }
+    explicit OwnSpace(Processor& self) NO_THREAD_SAFETY_ANALYSIS
+        : space_(*self.active_space),
+          is_locked_(space_.lock->try_lock()),
+          self_(self) {}
+    ~OwnSpace() NO_THREAD_SAFETY_ANALYSIS {
+        if (is_locked_) {
+            space_.lock->unlock();
+        }
+    }
+    OwnSpace(OwnSpace const&) = delete;
+    OwnSpace& operator=(OwnSpace const&) = delete;
+    bool alone() const { return is_locked_ && space_.active.load() == self_.bit; }
     Space& space() const { return space_; }
     AccountIndex account() const { return space_.account(); }
 
@@ -27,9 +36,9 @@ class OwnSpace {
         }
         return space_.tables().leaf(UserPage::numbered(address >> page_shift), keep);
     }
-    // The same if it is at hand.
+    // The same if it is at hand: then it is below the user top, which ends a table.
     LeafCache const* recent_table(std::uint64_t address) const {
-        if (address % page_bytes != 0 || address >= space_.user_top().raw()) [[unlikely]] {
+        if (address % page_bytes != 0) [[unlikely]] {
             return nullptr;
         }
         return space_.tables().recent_leaf(UserPage::numbered(address >> page_shift));
@@ -48,9 +57,11 @@ class OwnSpace {
 
   private:
     Space& space_;
-    HeldLock lock_;
+    bool const is_locked_;
     Processor& self_;
 };
+static_assert(abi::jos_user_top % huge_bytes == 0 && abi::native_user_top % huge_bytes == 0 &&
+              abi::self_map_user_top % huge_bytes == 0);
 
 // Another space that a run may be mapped to at once: one that the caller's space made and shares its
 // account with. Its table is made if need be, and goes again if nothing came into it.

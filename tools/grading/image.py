@@ -135,6 +135,13 @@ def costs_are_as_recorded() -> None:
             raise Failed(f"{name}: {after:.0f} instructions, to be fewer than 60")
 
 
+def independent_work_scales() -> None:
+    """What each processor does for itself costs at most a tenth more on 8 of them than on one."""
+    for name, costs in bench.scaling().items():
+        if max(costs) > costs[0] * bench.SCALING_LIMIT:
+            raise Failed(f"{name}: {costs} instructions on {bench.SCALING_PROCESSORS} processors")
+
+
 def keys_reach_a_program() -> None:
     """Typed keys arrive through the receive interrupt; the reader sleeps until then."""
     result = boot("keys", "echo_keys", programs=["echo_keys"], keys=b"Quarry\nq")

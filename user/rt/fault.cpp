@@ -42,7 +42,7 @@ void set_interrupt_handler(InterruptHandler handler) {
 
 // With a page left free below as a guard.
 abi::PageRange upcall_stack_of(abi::EnvId env) {
-    constexpr std::uint64_t pages = 8;
+    constexpr std::uint64_t pages = 4;
     auto const slot = env.value & 0xffff;
     auto const base = abi::upcall_stacks_base + slot * abi::upcall_stack_stride;
     return {base + abi::page_bytes, pages};

@@ -61,6 +61,13 @@ class ForkInProgress {
     }
 };
 
+// While it exists no other thread forks or is within the heap, and what was held by hold_others waits.
+struct OthersHeld {
+    std::lock_guard<Mutex> one_at_a_time{fork_mutex};
+    SharedHeap::Guard heap{program_heap};
+    ForkInProgress in_progress;
+};
+
 bool parts(walk::Run const& run) {
     auto const bits = run.permissions().bits;
     return (bits & abi::permission::may_write.bits) != 0 && (bits & shared_page.bits) == 0;
@@ -153,15 +160,17 @@ Result<std::optional<Child>> fork() {
     if (is_upcall_memory(reinterpret_cast<std::uint64_t>(&frame))) {
         return Error::bad_argument;
     }
-    // In parent and child both, nobody is within the heap afterwards, or forks.
-    std::lock_guard const one_at_a_time(fork_mutex);
-    SharedHeap::Guard const heap(program_heap);
-    ForkInProgress const in_progress;
+    // Let go in parent and child both. A program with one thread needs none of it, and so writes to
+    // fewer pages.
+    std::optional<OthersHeld> others;
+    if (program_heap.is_shared()) {
+        others.emplace();
+    }
     if (quarry_fork_point(&frame) != 0) {
         return std::optional<Child>{};
     }
     TRY(prepare_self());
-    if (program_heap.is_shared()) {
+    if (others) {
         TRY(hold_others());
     }
     auto const space = TRY(space_create(0, rt::space_options, {"fork", 4}));
