@@ -154,6 +154,26 @@ bool is_empty(Run run) {
     return any == 0;
 }
 
+// Takes translations of a run out of this processor's TLB: one by one, or for a long run all at once
+// when its entries are changed.
+class Invalidation {
+  public:
+    explicit Invalidation(std::uint64_t pages) : one_by_one_(pages <= max_single_invalidations) {}
+    void page(std::uint64_t address) const {
+        if (one_by_one_) {
+            machine::invalidate(UserPage::containing(UserAddr{address}));
+        }
+    }
+    void finish() const {
+        if (!one_by_one_) {
+            machine::invalidate_all();
+        }
+    }
+
+  private:
+    bool one_by_one_;
+};
+
 void add_live(Memory& memory, PhysPage table, std::ptrdiff_t count) {
     auto& live = memory.meta(table).live;
     live = static_cast<std::uint16_t>(live + count);
@@ -186,11 +206,13 @@ bool protect_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, s
     if ((common_bits(run) & needed) != needed) {
         return false;
     }
+    Invalidation const invalidation(pages);
     for (auto& entry : run) {
         Pte::store(entry, Pte::from_raw((Pte::load(entry).raw() & Pte::address_mask) | bits));
-        machine::invalidate(UserPage::containing(UserAddr{address}));
+        invalidation.page(address);
         address += page_bytes;
     }
+    invalidation.finish();
     return true;
 }
 
@@ -303,13 +325,15 @@ bool move_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, st
     constexpr auto masked = Pte::writable | may_bits;
     auto const kept = ~masked | bits;
     auto const added = bits & Pte::no_execute;
+    Invalidation const invalidation(pages);
 #pragma clang loop unroll_count(4)
     for (auto const [here, there] : std::views::zip(source, target)) {
         Pte::store(there, Pte::from_raw((Pte::load(here).raw() & kept) | added));
         Pte::store(here, Pte{});
-        machine::invalidate(UserPage::containing(UserAddr{from}));
+        invalidation.page(from);
         from += page_bytes;
     }
+    invalidation.finish();
     add_live(memory, from_table->table, -static_cast<std::ptrdiff_t>(pages));
     add_live(memory, to_table->table, static_cast<std::ptrdiff_t>(pages));
     return true;
@@ -336,6 +360,7 @@ bool unmap_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
     for (auto& entry : run) {
         auto const old = Pte::load(entry);
         Pte::store(entry, Pte{});
+        // One by one: no count drops before the TLB has forgotten the page.
         machine::invalidate(UserPage::containing(UserAddr{address}));
         address += page_bytes;
         // Frame 0 is nobody's, so that an absent page is not taken for one of the account's.

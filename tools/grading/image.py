@@ -135,6 +135,15 @@ def costs_are_as_recorded() -> None:
             raise Failed(f"{name}: {after:.0f} instructions, to be fewer than 60")
 
 
+def sixty_four_processors_run() -> None:
+    """Threads, shootdowns and forks on as many processors as the kernel takes."""
+    names = ["threads_share_the_heap_and_have_their_own_objects", "forks_of_a_threaded_program_work",
+             "messages_go_between_environments"]
+    result = boot("processors_64", " ".join(["suite", *names]), programs=["suite", *names],
+                  extra=["-smp", "64"])
+    expect(result, qemu.POWERED_OFF, *(rf"\[suite\] end {name} exit 0 kept 0" for name in names))
+
+
 def independent_work_scales() -> None:
     """What each processor does for itself costs at most a tenth more on 8 of them than on one."""
     for name, costs in bench.scaling().items():
@@ -252,7 +261,7 @@ def jobs(only: str) -> list[Job]:
                  monitor_shows_the_machine,
                  monitor_steps_a_program, trace_names_calls_and_arguments, replay_goes_backwards,
                  gdb_helpers_print_the_kernel, boot_work_does_not_grow_with_memory,
-                 costs_are_as_recorded):
+                 costs_are_as_recorded, independent_work_scales, sixty_four_processors_run):
         named[test.__name__] = single("machine", test.__name__, test)
     for firmware in ("bios", "uefi"):
         named[f"iso_boots_by_{firmware}"] = single(
