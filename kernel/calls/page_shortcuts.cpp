@@ -498,46 +498,49 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined };
 
 }  // namespace
 
+// What they hand on is written with constants where it is known: fewer registers to keep.
 Word page_protect_shortcut(Word id, Word address, Word pages, Word mode, Word e, Word f) {
-    if (pages == 1 && id == 0) [[likely]] {
-        auto const outcome = protect_one(address, mode);
-        if (outcome == Outcome::done) [[likely]] {
-            return 0;
-        }
-        if (outcome == Outcome::declined) {
-            [[clang::musttail]] return quarry_full_table[abi::PageProtect::index](
-                id, address, pages, mode, e, f);
-        }
+    if (pages != 1 || id != 0) [[unlikely]] {
+        [[clang::musttail]] return page_protect_runs(id, address, pages, mode, e, f);
     }
-    [[clang::musttail]] return page_protect_runs(id, address, pages, mode, e, f);
+    auto const outcome = protect_one(address, mode);
+    if (outcome == Outcome::done) [[likely]] {
+        return 0;
+    }
+    if (outcome == Outcome::declined) {
+        [[clang::musttail]] return quarry_full_table[abi::PageProtect::index](0, address, 1, mode,
+                                                                              0, 0);
+    }
+    [[clang::musttail]] return page_protect_runs(0, address, 1, mode, 0, 0);
 }
 
 Word page_map_shortcut(Word from_id, Word from, Word pages, Word to_id, Word to, Word mode) {
-    if (pages == 1 && (from_id | to_id) == 0) [[likely]] {
-        auto const outcome = map_one(from, to, mode);
-        if (outcome == Outcome::done) [[likely]] {
-            return 0;
-        }
-        if (outcome == Outcome::declined) {
-            [[clang::musttail]] return quarry_full_table[abi::PageMap::index](from_id, from, pages,
-                                                                              to_id, to, mode);
-        }
+    if (pages != 1 || (from_id | to_id) != 0) [[unlikely]] {
+        [[clang::musttail]] return page_map_runs(from_id, from, pages, to_id, to, mode);
     }
-    [[clang::musttail]] return page_map_runs(from_id, from, pages, to_id, to, mode);
+    auto const outcome = map_one(from, to, mode);
+    if (outcome == Outcome::done) [[likely]] {
+        return 0;
+    }
+    if (outcome == Outcome::declined) {
+        [[clang::musttail]] return quarry_full_table[abi::PageMap::index](0, from, 1, 0, to, mode);
+    }
+    [[clang::musttail]] return page_map_runs(0, from, 1, 0, to, mode);
 }
 
 Word page_alloc_shortcut(Word id, Word address, Word pages, Word mode, Word e, Word f) {
-    if (pages == 1 && id == 0) [[likely]] {
-        auto const outcome = alloc_one(address, mode);
-        if (outcome == Outcome::done) [[likely]] {
-            return 0;
-        }
-        if (outcome == Outcome::declined) {
-            [[clang::musttail]] return quarry_full_table[abi::PageAlloc::index](id, address, pages,
-                                                                                mode, e, f);
-        }
+    if (pages != 1 || id != 0) [[unlikely]] {
+        [[clang::musttail]] return page_alloc_runs(id, address, pages, mode, e, f);
     }
-    [[clang::musttail]] return page_alloc_runs(id, address, pages, mode, e, f);
+    auto const outcome = alloc_one(address, mode);
+    if (outcome == Outcome::done) [[likely]] {
+        return 0;
+    }
+    if (outcome == Outcome::declined) {
+        [[clang::musttail]] return quarry_full_table[abi::PageAlloc::index](0, address, 1, mode, 0,
+                                                                            0);
+    }
+    [[clang::musttail]] return page_alloc_runs(0, address, 1, mode, 0, 0);
 }
 
 Word page_unmap_shortcut(Word id, Word address, Word pages, Word d, Word e, Word f) {

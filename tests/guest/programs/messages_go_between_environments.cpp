@@ -35,7 +35,7 @@ bool is_blocked(abi::EnvId env) {
     return env_status(env, {&status}) && status.state == abi::EnvState::blocked;
 }
 
-void receive_nothing(std::uint64_t) { (void)sleep_until(1u << 30); }
+void receive_nothing(std::uint64_t) { (void)sleep_until(~std::uint64_t{0} >> 1); }
 }  // namespace
 
 int main() {
