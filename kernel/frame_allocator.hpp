@@ -47,8 +47,12 @@ class FrameAllocator {
     void split_huge(PhysPage first) EXCLUDES(lock_);
 
     // Metadata of an allocated frame.
-    FrameMeta& meta(PhysPage page) { return metas_[page.number()]; }
-    FrameMeta const& meta(PhysPage page) const { return metas_[page.number()]; }
+    // Of any frame below the end of memory. Not checked again: numbers come from the allocator and from
+    // page tables, and this is in every step of every page call.
+#pragma clang unsafe_buffer_usage begin
+    FrameMeta& meta(PhysPage page) { return metas_.data()[page.number()]; }
+    FrameMeta const& meta(PhysPage page) const { return metas_.data()[page.number()]; }
+#pragma clang unsafe_buffer_usage end
     // Metadata of a frame outside the regions that programs may map (boot archive): set up here.
     FrameMeta& adopt(PhysPage page);
     bool covers(PhysPage page) const { return page.number() < metas_.size(); }

@@ -63,7 +63,7 @@ class FrameCounts {
 // Frames that the kernel manages at most: 64 GiB.
 inline constexpr std::uint64_t max_frames = 1u << 24;
 
-struct FrameMeta {
+struct alignas(16) FrameMeta {
     std::atomic<std::uint64_t> counts;
     std::uint32_t link;  // next in whichever list holds the frame
     std::uint16_t live;  // of tables: entries in use
@@ -73,11 +73,12 @@ struct FrameMeta {
     FrameCounts load() const { return FrameCounts{counts.load(std::memory_order_relaxed)}; }
     void reset(FrameKind now, FrameCounts initial) {
         counts.store(initial.word(), std::memory_order_relaxed);
-        link = 0;
-        live = 0;
-        kind = now;
+        // The rest is one word, and one store.
+        auto const rest = std::uint64_t{static_cast<std::uint8_t>(now)} << 48;
+        __builtin_memcpy(&link, &rest, sizeof(rest));
     }
 };
-static_assert(sizeof(FrameMeta) == 16);
+static_assert(sizeof(FrameMeta) == 16 && offsetof(FrameMeta, link) == 8 &&
+              offsetof(FrameMeta, kind) == 14);
 
 }  // namespace quarry

@@ -14,13 +14,13 @@ using Run = std::span<Pte>;
 // The caller's space, locked, if nobody else has the lock or uses the space.
 class OwnSpace {
   public:
-    explicit OwnSpace(Processor& self) NO_THREAD_SAFETY_ANALYSIS
-        : space_(*self.active_space),
-          is_locked_(space_.lock->try_lock()),
-          self_(self) {}
+    explicit OwnSpace(Processor& self) NO_THREAD_SAFETY_ANALYSIS : space_(*self.active_space),
+                                                                   lock_(*space_.lock),
+                                                                   is_locked_(lock_.try_lock()),
+                                                                   self_(self) {}
     ~OwnSpace() NO_THREAD_SAFETY_ANALYSIS {
         if (is_locked_) {
-            space_.lock->unlock();
+            lock_.unlock();
         }
     }
     OwnSpace(OwnSpace const&) = delete;
@@ -57,6 +57,7 @@ class OwnSpace {
 
   private:
     Space& space_;
+    SpinLock& lock_;
     bool const is_locked_;
     Processor& self_;
 };
@@ -135,6 +136,8 @@ std::uint64_t tagged_bits(std::uint64_t mode) {
 constexpr std::uint64_t may_bits = Pte::may_write | Pte::may_execute;
 // Of a mapping that anything is done with.
 constexpr std::uint64_t always_needed = Pte::present | Pte::unlent;
+// Of what is asked, that which the mapping must have already.
+constexpr std::uint64_t needed_bits = always_needed | may_bits;
 
 // The bits that all entries have.
 std::uint64_t common_bits(Run run) {
@@ -202,7 +205,7 @@ bool protect_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, s
     if (run.empty()) {
         return false;
     }
-    auto const needed = always_needed | (bits & may_bits);
+    auto const needed = bits & needed_bits;
     if ((common_bits(run) & needed) != needed) {
         return false;
     }
@@ -266,7 +269,7 @@ bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std
         return false;
     }
     // All present, with the rights; nothing there, so that no range can overlap the other.
-    auto const needed = always_needed | (bits & may_bits);
+    auto const needed = bits & needed_bits;
     if ((common_bits(source) & needed) != needed || !is_empty(target)) {
         return false;
     }
@@ -413,10 +416,16 @@ bool unmap_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
 enum class Outcome : std::uint8_t { done, not_at_hand, declined };
 
 [[gnu::always_inline]] inline Outcome protect_one(Word address, Word mode) {
-    auto const bits = entry_bits(mode);
-    auto const needed = always_needed | (bits & may_bits);
+    if (mode >= 32) {
+        return Outcome::declined;
+    }
+    auto const bits = Pte::bits_of_mode(mode);
+    if (bits == 0) {
+        return Outcome::declined;
+    }
+    auto const needed = bits & needed_bits;
     OwnSpace const space(this_processor());
-    if (!space.alone() || bits == 0) {
+    if (!space.alone()) {
         return Outcome::declined;
     }
     auto const* const table = space.recent_table(address);
@@ -434,10 +443,16 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined };
 }
 
 [[gnu::always_inline]] inline Outcome map_one(Word from, Word to, Word mode) {
-    auto const bits = entry_bits(mode);
-    auto const needed = always_needed | (bits & may_bits);
+    if (mode >= 32) {
+        return Outcome::declined;
+    }
+    auto const bits = Pte::bits_of_mode(mode);
+    if (bits == 0) {
+        return Outcome::declined;
+    }
+    auto const needed = bits & needed_bits;
     OwnSpace const space(this_processor());
-    if (!space.alone() || bits == 0) {
+    if (!space.alone()) {
         return Outcome::declined;
     }
     auto const* const source = space.recent_table(from);
@@ -465,10 +480,17 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined };
 }
 
 [[gnu::always_inline]] inline Outcome alloc_one(Word address, Word mode) {
-    auto const bits = entry_bits(mode & ~(abi::page_option::if_absent.bits << 32));
+    auto const plain_mode = mode & ~(abi::page_option::if_absent.bits << 32);
+    if (plain_mode >= 32) {
+        return Outcome::declined;
+    }
+    auto const bits = Pte::bits_of_mode(plain_mode);
+    if (bits == 0) {
+        return Outcome::declined;
+    }
     auto& self = this_processor();
     OwnSpace const space(self);
-    if (!space.alone() || bits == 0) {
+    if (!space.alone()) {
         return Outcome::declined;
     }
     auto const* const table = space.recent_table(address);
