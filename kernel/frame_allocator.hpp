@@ -9,6 +9,7 @@
 #include "kernel/lock.hpp"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -52,6 +53,12 @@ class FrameAllocator {
 #pragma clang unsafe_buffer_usage begin
     FrameMeta& meta(PhysPage page) { return metas_.data()[page.number()]; }
     FrameMeta const& meta(PhysPage page) const { return metas_.data()[page.number()]; }
+    // The same by the frame's first address, in fewer steps.
+    FrameMeta& meta_at(PhysAddr start) {
+        constexpr auto shift = page_shift - std::countr_zero(sizeof(FrameMeta));
+        auto const base = __builtin_bit_cast(std::uint64_t, metas_.data());
+        return *__builtin_bit_cast(FrameMeta*, base + (start.raw() >> shift));
+    }
 #pragma clang unsafe_buffer_usage end
     // Metadata of a frame outside the regions that programs may map (boot archive): set up here.
     FrameMeta& adopt(PhysPage page);

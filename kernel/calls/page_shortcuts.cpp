@@ -157,6 +157,11 @@ bool is_empty(Run run) {
     return any == 0;
 }
 
+// Of the frame that an entry names.
+FrameMeta& meta_of(Memory& memory, std::uint64_t entry) {
+    return memory.frames.meta_at(PhysAddr{entry & Pte::address_mask});
+}
+
 // Takes translations of a run out of this processor's TLB: one by one, or for a long run all at once
 // when its entries are changed.
 class Invalidation {
@@ -281,7 +286,7 @@ bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std
 #pragma clang loop unroll_count(4)
     for (auto const [here, there] : std::views::zip(source, target)) {
         auto const raw = Pte::load(here).raw();
-        auto& counts = memory.meta(Pte::from_raw(raw).frame()).counts;
+        auto& counts = meta_of(memory, raw).counts;
         // Its owner maps it here, so it stays the owner while this lock is held.
         if (static_cast<AccountIndex>(counts.load(std::memory_order_relaxed)) != account)
             [[unlikely]] {
@@ -367,7 +372,7 @@ bool unmap_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
         machine::invalidate(UserPage::containing(UserAddr{address}));
         address += page_bytes;
         // Frame 0 is nobody's, so that an absent page is not taken for one of the account's.
-        auto& counts = memory.meta(old.frame()).counts;
+        auto& counts = meta_of(memory, old.raw()).counts;
         bool const own =
             static_cast<AccountIndex>(counts.load(std::memory_order_relaxed)) == account;
         if (!own) [[unlikely]] {
@@ -466,7 +471,7 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined };
     if ((old & needed) != needed || !Pte::load(entry).is_empty()) {
         return Outcome::declined;
     }
-    auto& counts = memory.meta(Pte::from_raw(old).frame()).counts;
+    auto& counts = meta_of(memory, old).counts;
     FrameCounts const now{counts.load(std::memory_order_relaxed)};
     if (static_cast<AccountIndex>(now.word()) != space.account() ||
         now.owner_mappings() >= FrameCounts::max_owner_mappings) {

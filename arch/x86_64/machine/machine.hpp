@@ -127,7 +127,7 @@ inline void switch_bases(SavedState& from, SavedState const& to) {
 // Where entry code saves the registers of what runs now. A Processor begins with what entry code
 // needs, an Environment with its registers.
 inline void set_entry_frame(Processor& processor, Environment& environment) {
-    auto& state = *static_cast<ProcessorState*>(static_cast<void*>(&processor));
+    auto& state = *__builtin_bit_cast(ProcessorState*, &processor);
     state.task_state.rsp[0] = __builtin_bit_cast(std::uint64_t, &environment) + SAVED_END;
 }
 // activate() of a space that is another one for certain.
