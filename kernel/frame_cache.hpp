@@ -1,5 +1,6 @@
 // One processor's free frames: taken and given back without the lock that all share. Refilled and
-// spilled by whole lines of metadata, so that two processors seldom write one line.
+// spilled by batches, which are neighbours in memory while it is fresh: then two processors seldom write
+// one line of metadata.
 #pragma once
 
 #include "kernel/frame_allocator.hpp"
