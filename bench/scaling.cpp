@@ -8,7 +8,6 @@
 #include "user/rt/spawn.hpp"
 #include "user/rt/thread.hpp"
 
-#include <array>
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -39,7 +38,6 @@ std::uint64_t number_in(std::string_view text) {
     (void)std::from_chars(text.data(), text.data() + text.size(), value);
     return value;
 }
-std::string text_of(std::uint64_t number) { return std::to_string(number); }
 
 void page_calls() {
     for (std::uint64_t i = 0; i < units; ++i) {
@@ -130,7 +128,7 @@ int main(int count, char** arguments) {
     auto const workers = count > 1 ? number_in(arguments[1]) : 1;
     std::vector<Child> children;
     for (std::uint64_t i = 0; i < workers; ++i) {
-        auto child = spawn("bench_scaling", "worker " + text_of(env_self()->value), 1000);
+        auto child = spawn("bench_scaling", "worker " + std::to_string(env_self()->value), 1000);
         require(child.has_value());
         children.push_back(std::move(*child));
     }

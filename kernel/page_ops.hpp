@@ -1,7 +1,7 @@
 // What can be done to the pages of a space: alloc, map, move, protect, unmap, split. Each checks,
 // then gathers what it needs, then commits; an error before the commit leaves everything as it was,
 // and the commit cannot fail. Frames and tables are given back only after every TLB has forgotten
-// them. The common cases have short ways of their own (kernel/page_runs.cpp).
+// them. The common cases have short ways of their own (kernel/calls/page_shortcuts.cpp).
 #pragma once
 
 #include "base/result.hpp"

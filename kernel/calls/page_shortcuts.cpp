@@ -421,10 +421,7 @@ bool unmap_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
 enum class Outcome : std::uint8_t { done, not_at_hand, declined };
 
 [[gnu::always_inline]] inline Outcome protect_one(Word address, Word mode) {
-    if (mode >= 32) {
-        return Outcome::declined;
-    }
-    auto const bits = Pte::bits_of_mode(mode);
+    auto const bits = entry_bits(mode);
     if (bits == 0) {
         return Outcome::declined;
     }
@@ -448,10 +445,7 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined };
 }
 
 [[gnu::always_inline]] inline Outcome map_one(Word from, Word to, Word mode) {
-    if (mode >= 32) {
-        return Outcome::declined;
-    }
-    auto const bits = Pte::bits_of_mode(mode);
+    auto const bits = entry_bits(mode);
     if (bits == 0) {
         return Outcome::declined;
     }
@@ -485,11 +479,7 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined };
 }
 
 [[gnu::always_inline]] inline Outcome alloc_one(Word address, Word mode) {
-    auto const plain_mode = mode & ~(abi::page_option::if_absent.bits << 32);
-    if (plain_mode >= 32) {
-        return Outcome::declined;
-    }
-    auto const bits = Pte::bits_of_mode(plain_mode);
+    auto const bits = entry_bits(mode & ~(abi::page_option::if_absent.bits << 32));
     if (bits == 0) {
         return Outcome::declined;
     }

@@ -80,6 +80,24 @@ struct Stub<Call, std::tuple<Wires...>> {
     }
 };
 
+// A call that may go straight to another environment: of the caller's registers only RSP is kept, and
+// RBP so that backtraces hold. The words come back as the call left them.
+[[gnu::always_inline]] inline std::uint64_t raw_switching_call(
+    std::uint64_t number, std::array<std::uint64_t, abi::argument_registers>& words) {
+    register std::uint64_t r10 asm("r10") = words[3];
+    register std::uint64_t r8 asm("r8") = words[4];
+    register std::uint64_t r9 asm("r9") = words[5];
+    asm volatile("syscall"
+                 : "+a"(number), "+D"(words[0]), "+S"(words[1]), "+d"(words[2]), "+r"(r10),
+                   "+r"(r8), "+r"(r9)
+                 :
+                 : "rcx", "r11", "rbx", "r12", "r13", "r14", "r15", "memory", "cc");
+    words[3] = r10;
+    words[4] = r8;
+    words[5] = r9;
+    return number;
+}
+
 // The calls whose answer is a message in registers.
 template <typename Call, typename Types = typename Call::Arguments::Types>
 struct MessageStub;
@@ -90,17 +108,8 @@ struct MessageStub<Call, std::tuple<Wires...>> {
         std::array<std::uint64_t, abi::argument_registers> words{};
         std::size_t used = 0;
         ((abi::Codec<Wires>::encode(values, &words[used]), used += abi::Codec<Wires>::words), ...);
-        auto rax = Call::number;
-        register std::uint64_t r10 asm("r10") = words[3];
-        register std::uint64_t r8 asm("r8") = words[4];
-        register std::uint64_t r9 asm("r9") = words[5];
-        asm volatile("syscall"
-                     : "+a"(rax), "+D"(words[0]), "+S"(words[1]), "+d"(words[2]), "+r"(r10),
-                       "+r"(r8), "+r"(r9)
-                     :
-                     : "rcx", "r11", "rbx", "r12", "r13", "r14", "r15", "memory", "cc");
-        TRY(decode_result<void>(rax));
-        return abi::Message{{words[0]}, {words[1], words[2], r10, r8}, r9};
+        TRY(decode_result<void>(raw_switching_call(Call::number, words)));
+        return abi::Message{{words[0]}, {words[1], words[2], words[3], words[4]}, words[5]};
     }
 };
 

@@ -15,7 +15,7 @@ namespace {
     for (;;) {
         auto child = fork();
         if (child && *child) {
-            (void)(*child)->env();  // left to run; destroyed with this one's space
+            // Left to run: its space passes on with this one's end.
             new (std::nothrow) std::optional<Child>(std::move(*child));
         }
     }

@@ -4,8 +4,6 @@
 #include "user/rt/spawn.hpp"
 #include "user/rt/thread.hpp"
 
-#include <array>
-#include <charconv>
 #include <string>
 #include <string_view>
 
@@ -24,7 +22,6 @@ constexpr std::string_view own_name = "a_hog_and_a_flood_leave_others_running";
     }
 }
 
-// Whoever created this program is its first environment's parent: the id comes as an argument.
 [[noreturn]] void send_for_ever(abi::EnvId to) {
     for (;;) {
         abi::IpcOptions soon{};
@@ -61,9 +58,7 @@ int main(int count, char** arguments) {
     }
     auto server = Thread::start(serve);
     check(server.has_value(), "a server");
-    std::array<char, 32> text{};
-    auto const number = std::to_chars(text.data(), text.data() + text.size(), server->env().value);
-    std::string const flood_arguments = "flood " + std::string(text.data(), number.ptr);
+    auto const flood_arguments = "flood " + std::to_string(server->env().value);
     constexpr std::uint64_t account_pages = 1000;
     auto hog = spawn(own_name, "hog", account_pages);
     auto flood = spawn(own_name, flood_arguments, account_pages);

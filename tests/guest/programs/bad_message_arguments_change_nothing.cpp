@@ -33,12 +33,9 @@ abi::IpcOptions sending(std::uint64_t address, std::uint64_t pages, abi::Permiss
 }
 
 void bad_targets() {
-    for (auto const* const options : {static_cast<abi::IpcOptions const*>(nullptr)}) {
-        check_error(ipc_call(no_such_env, 0, 0, 0, 0, {options}), Error::not_found, "call");
-        check_error(ipc_send(no_such_env, 0, 0, 0, 0, {options}), Error::not_found, "send");
-        check_error(ipc_reply_receive(no_such_env, 0, 0, 0, 0, {options}), Error::not_found,
-                    "reply");
-    }
+    check_error(ipc_call(no_such_env, 0, 0, 0, 0, {}), Error::not_found, "call");
+    check_error(ipc_send(no_such_env, 0, 0, 0, 0, {}), Error::not_found, "send");
+    check_error(ipc_reply_receive(no_such_env, 0, 0, 0, 0, {}), Error::not_found, "reply");
     auto const self = *env_self();
     check_error(ipc_call(self, 0, 0, 0, 0, {}), Error::bad_argument, "a call to oneself");
     check_error(ipc_send(self, 0, 0, 0, 0, {}), Error::bad_argument, "a message to oneself");

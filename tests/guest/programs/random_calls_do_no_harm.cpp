@@ -10,19 +10,6 @@ namespace {
 using namespace quarry;
 using namespace quarry::test;
 
-// Some calls keep no register but RSP, and RBP.
-std::uint64_t call_keeping_nothing(std::uint64_t number, std::array<std::uint64_t, 6> words) {
-    register std::uint64_t r10 asm("r10") = words[3];
-    register std::uint64_t r8 asm("r8") = words[4];
-    register std::uint64_t r9 asm("r9") = words[5];
-    asm volatile("syscall"
-                 : "+a"(number), "+D"(words[0]), "+S"(words[1]), "+d"(words[2]), "+r"(r10),
-                   "+r"(r8), "+r"(r9)
-                 :
-                 : "rcx", "r11", "rbx", "r12", "r13", "r14", "r15", "memory", "cc");
-    return number;
-}
-
 // Whatever the other thread waits for, it does not wait long.
 [[noreturn]] void interrupt_waits(std::uint64_t env) {
     for (;;) {
@@ -73,8 +60,9 @@ int main() {
         if (std::ranges::find(without, call) != without.end()) {
             continue;
         }
-        auto const result = call_keeping_nothing(abi::native_base + call,
-                                                 {word(), word(), word(), word(), word(), word()});
+        std::array<std::uint64_t, abi::argument_registers> words{word(), word(), word(),
+                                                                 word(), word(), word()};
+        auto const result = rt::raw_switching_call(abi::native_base + call, words);
         errors += static_cast<std::int64_t>(result) < 0 ? 1 : 0;
         if (call == abi::SpaceCreate::index && static_cast<std::int64_t>(result) > 0) {
             created.push_back(result);
