@@ -25,8 +25,13 @@ class ChargeInHand {
     bool take(AccountIndex account, std::uint64_t pages) {
         auto word = word_.load(std::memory_order_relaxed);
         auto const needed = pages << shift;
-        return static_cast<AccountIndex>(word) == account && word >= needed + account &&
-               word_.compare_exchange_strong(word, word - needed, std::memory_order_relaxed);
+        if (static_cast<AccountIndex>(word) != account) [[unlikely]] {
+            return false;
+        }
+        if (word < needed + account) [[unlikely]] {
+            return false;
+        }
+        return word_.compare_exchange_strong(word, word - needed, std::memory_order_relaxed);
     }
     bool give(AccountIndex account, std::uint64_t pages) {
         auto word = word_.load(std::memory_order_relaxed);

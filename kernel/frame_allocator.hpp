@@ -53,12 +53,26 @@ class FrameAllocator {
 #pragma clang unsafe_buffer_usage begin
     FrameMeta& meta(PhysPage page) { return metas_.data()[page.number()]; }
     FrameMeta const& meta(PhysPage page) const { return metas_.data()[page.number()]; }
-    // The same by the frame's first address, in fewer steps.
-    FrameMeta& meta_at(PhysAddr start) {
-        constexpr auto shift = page_shift - std::countr_zero(sizeof(FrameMeta));
-        auto const base = __builtin_bit_cast(std::uint64_t, metas_.data());
-        return *__builtin_bit_cast(FrameMeta*, base + (start.raw() >> shift));
-    }
+    // The same of frames that page-table entries name, in fewer steps.
+    class Metas {
+      public:
+        explicit Metas(FrameMeta* first) : base_(__builtin_bit_cast(std::uint64_t, first)) {}
+        FrameMeta& of_entry(std::uint64_t entry) const {
+            constexpr auto shift = page_shift - std::countr_zero(sizeof(FrameMeta));
+            static_assert(max_frames * sizeof(FrameMeta) <= std::uint64_t{1} << 32);
+            auto const offset = static_cast<std::uint32_t>(entry >> shift) &
+                                ~static_cast<std::uint32_t>(sizeof(FrameMeta) - 1);
+            return *__builtin_bit_cast(FrameMeta*, base_ + offset);
+        }
+        PhysPage frame_of(FrameMeta const& meta) const {
+            return PhysPage::numbered((__builtin_bit_cast(std::uint64_t, &meta) - base_) /
+                                      sizeof(FrameMeta));
+        }
+
+      private:
+        std::uint64_t base_;
+    };
+    Metas metas() { return Metas{metas_.data()}; }
 #pragma clang unsafe_buffer_usage end
     // Metadata of a frame outside the regions that programs may map (boot archive): set up here.
     FrameMeta& adopt(PhysPage page);

@@ -5,19 +5,19 @@
 namespace quarry {
 
 Result<void> FrameCache::refill(FrameAllocator& frames) {
-    count_ = static_cast<std::uint32_t>(frames.allocate_many(std::span(numbers_).first(batch)));
+    count_ = static_cast<std::uint32_t>(frames.allocate_many(numbers().first(batch)));
     if (count_ == 0) {
         return Error::out_of_frames;
     }
     // Lowest on top: fresh frames are handed out in ascending order.
-    std::ranges::reverse(std::span(numbers_).first(count_));
+    std::ranges::reverse(numbers().first(count_));
     return {};
 }
 
 void FrameCache::spill(FrameAllocator& frames) {
     // The oldest ones go; the newest may still be in the processor's own cache.
-    frames.free_many(std::span(numbers_).first(batch));
-    std::ranges::copy(std::span(numbers_).subspan(batch), numbers_.begin());
+    frames.free_many(numbers().first(batch));
+    std::ranges::copy(numbers().subspan(batch), numbers().begin());
     count_ -= batch;
 }
 
@@ -35,7 +35,7 @@ bool FrameCache::take_directly(FrameAllocator& frames, std::span<std::uint32_t> 
 
 void FrameCache::drain(FrameAllocator& frames) {
     LockGuard const guard(lock_);
-    frames.free_many(std::span(numbers_).first(count_));
+    frames.free_many(numbers().first(count_));
     count_ = 0;
 }
 
@@ -46,7 +46,7 @@ std::uint64_t FrameCache::count() const {
 
 void FrameCache::mark_free(std::span<std::uint8_t> marks) const {
     LockGuard const guard(lock_);
-    for (auto const number : std::span(numbers_).first(count_)) {
+    for (auto const number : numbers().first(count_)) {
         marks[number] = 1;
     }
 }

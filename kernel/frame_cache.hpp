@@ -6,6 +6,7 @@
 #include "kernel/frame_allocator.hpp"
 
 #include <array>
+#include <span>
 
 namespace quarry {
 
@@ -20,21 +21,31 @@ class FrameCache {
         if (count_ == 0) [[unlikely]] {
             TRY(refill(frames));
         }
-        return PhysPage::numbered(numbers_[--count_]);
+        return PhysPage::numbered(slots_[count_--]);
     }
     void give(FrameAllocator& frames, PhysPage page) EXCLUDES(lock_) {
         LockGuard const guard(lock_);
         if (count_ == capacity) [[unlikely]] {
             spill(frames);
         }
-        numbers_[count_++] = static_cast<std::uint32_t>(page.number());
+        slots_[++count_] = static_cast<std::uint32_t>(page.number());
     }
 
-    // A frame's number if the cache has one, else 0.
-    std::uint32_t take_cached() EXCLUDES(lock_) {
-        LockGuard const guard(lock_);
-        return count_ != 0 ? numbers_[--count_] : 0;
+    // A frame's number if the cache has one at once, else 0. Without a check of the bounds: this is in
+    // every page that a program asks for.
+#pragma clang unsafe_buffer_usage begin
+    std::uint32_t take_cached() NO_THREAD_SAFETY_ANALYSIS {
+        if (!lock_.try_lock()) [[unlikely]] {
+            return 0;
+        }
+        auto const number = *(slots_.data() + count_);
+        if (number != 0) [[likely]] {
+            --count_;
+        }
+        lock_.unlock();
+        return number;
     }
+#pragma clang unsafe_buffer_usage end
     // As many frame numbers as fit, or none and false.
     bool take_many(FrameAllocator& frames, std::span<std::uint32_t> to) EXCLUDES(lock_) {
         LockGuard const guard(lock_);
@@ -42,7 +53,7 @@ class FrameCache {
             return take_directly(frames, to);
         }
         for (auto& number : to) {
-            number = numbers_[--count_];
+            number = slots_[count_--];
         }
         return true;
     }
@@ -63,9 +74,15 @@ class FrameCache {
     // Refills, or for many goes past the cache.
     bool take_directly(FrameAllocator& frames, std::span<std::uint32_t> to) REQUIRES(lock_);
 
+    std::span<std::uint32_t> numbers() REQUIRES(lock_) { return std::span(slots_).subspan(1); }
+    std::span<std::uint32_t const> numbers() const REQUIRES(lock_) {
+        return std::span(slots_).subspan(1);
+    }
+
     mutable SpinLock lock_{Rank::cache};
     std::uint32_t count_ GUARDED_BY(lock_) = 0;
-    std::array<std::uint32_t, capacity> numbers_ GUARDED_BY(lock_){};
+    // Frame numbers behind a 0, so that what lies on top says whether there is one.
+    std::array<std::uint32_t, 1 + capacity> slots_ GUARDED_BY(lock_){};
 };
 
 }  // namespace quarry

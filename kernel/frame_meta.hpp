@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/address.hpp"
+#include "machine/atomic.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -70,6 +71,9 @@ struct alignas(16) FrameMeta {
     FrameKind kind;
     std::uint8_t unused;
 
+    // Whether the account is in the owner's place, where the last owner's name may stay: for frames
+    // that the account maps.
+    bool is_named(AccountIndex account) const { return machine::low_half_is(counts, account); }
     FrameCounts load() const { return FrameCounts{counts.load(std::memory_order_relaxed)}; }
     void reset(FrameKind now, FrameCounts initial) {
         counts.store(initial.word(), std::memory_order_relaxed);

@@ -72,13 +72,13 @@ class Mappings {
     // the mapping cost: the caller uncharges it, once for many.
     [[nodiscard]] static std::uint64_t drop(Memory& memory, UserFrame frame, AccountIndex account,
                                             std::uint64_t pages) {
-        auto& counts = memory.meta(frame.page()).counts;
-        // The low half-word names `account` only while it is the owner: see add().
-        if (static_cast<AccountIndex>(counts.load(std::memory_order_relaxed)) == account)
-            [[likely]] {
-            auto const left = counts.fetch_sub(FrameCounts::one_owner) - FrameCounts::one_owner;
-            return static_cast<std::int64_t>(left) < 0
-                       ? last_of_owner(memory, frame, FrameCounts{left}, pages)
+        auto& meta = memory.meta(frame.page());
+        // The owner's place names `account` only while it is the owner: see add().
+        if (meta.is_named(account)) [[likely]] {
+            auto const now = machine::fetch_add(meta.counts, -FrameCounts::one_owner);
+            return now.is_negative
+                       ? last_of_owner(memory, frame,
+                                       FrameCounts{now.before - FrameCounts::one_owner}, pages)
                        : 0;
         }
         return drop_other(memory, frame, pages);

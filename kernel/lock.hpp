@@ -6,7 +6,6 @@
 #include "base/lock_annotations.hpp"
 #include "machine/spin.hpp"
 
-#include <atomic>
 #include <cstdint>
 
 namespace quarry {
@@ -34,17 +33,17 @@ class CAPABILITY("lock") SpinLock {
 
     void lock() ACQUIRE() {
         check_order();
-        while (taken_.exchange(true, std::memory_order_acquire)) [[unlikely]] {
+        while (!machine::take(word_)) [[unlikely]] {
             // A processor that waits here still answers shootdowns: whoever holds the lock may be
             // waiting for that.
-            while (taken_.load(std::memory_order_relaxed)) {
+            while (is_taken()) {
                 machine::spin_pause();
             }
         }
         note_taken();
     }
     bool try_lock() TRY_ACQUIRE(true) {
-        if (taken_.exchange(true, std::memory_order_acquire)) {
+        if (!machine::take(word_)) [[unlikely]] {
             return false;
         }
         note_taken();
@@ -52,11 +51,11 @@ class CAPABILITY("lock") SpinLock {
     }
     void unlock() RELEASE() {
         note_released();
-        taken_.store(false, std::memory_order_release);
+        __atomic_store_n(&word_, 0, __ATOMIC_RELEASE);
     }
 
     Rank rank() const { return rank_; }
-    bool is_taken() const { return taken_.load(); }
+    bool is_taken() const { return __atomic_load_n(&word_, __ATOMIC_SEQ_CST) != 0; }
 
   private:
 #ifdef QUARRY_CHECK_LOCKS
@@ -69,7 +68,7 @@ class CAPABILITY("lock") SpinLock {
     void note_released() const {}
 #endif
 
-    std::atomic<bool> taken_ = false;
+    std::uint16_t word_ = 0;  // 1: taken
     Rank rank_;
 };
 

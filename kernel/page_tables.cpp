@@ -21,13 +21,19 @@ Slot PageTables::find(UserPage page, unsigned stop) const {
     }
 }
 
-LeafCache const* PageTables::fill(LeafCache& cache, UserPage page) const {
+LeafCache const* PageTables::fill(LeafRole role, UserPage page) const {
+    auto& cache = role == LeafRole::target ? std::get<0>(*caches_) : std::get<1>(*caches_);
+    auto const& other = role == LeafRole::target ? std::get<1>(*caches_) : std::get<0>(*caches_);
+    auto const region = page.number() / machine::entries_per_table;
+    if (other.region == region) {
+        cache = other;
+        return &cache;
+    }
     auto const slot = find(page);
     if (slot.level != 0) {
         return nullptr;
     }
-    cache = {page.number() / machine::entries_per_table, slot.table,
-             machine::table(slot.table).data()};
+    cache = {region, machine::table(slot.table).data(), &memory_->meta(slot.table).live};
     return &cache;
 }
 
@@ -49,8 +55,10 @@ std::size_t PageTables::missing(PageSpan span, unsigned stop) const {
 Slot PageTables::make(Memory& memory, UserPage page, unsigned stop, TableReserve& reserve) const {
     auto slot = find(page, stop);
     while (slot.level != stop) {
-        exchange(memory, slot, Pte::table(reserve.take()));
-        slot = find(page, stop);
+        auto const table = reserve.take();
+        exchange(memory, slot, Pte::table(table));
+        auto const level = slot.level - 1;
+        slot = {&machine::table(table.page())[index(page, level)], level, table.page()};
     }
     return slot;
 }

@@ -28,37 +28,33 @@ struct Slot {
     bool is_huge_mapping() const { return level == 1 && is_mapping(); }
 };
 
-// The level 0 table that was used last, so that most calls need not walk. Guarded by the space's
-// lock, like the tables.
+// A level 0 table that was used last, so that most calls need not walk. Guarded by the space's lock,
+// like the tables.
 struct LeafCache {
     std::uint64_t region = ~std::uint64_t{0};
-    PhysPage table;
     Pte* entries = nullptr;
+    std::uint16_t* live = nullptr;
 };
-
+// One for what pages are taken from, one for all else: so a call has both at hand.
+enum class LeafRole : std::uint8_t { target, source };
 using LeafCaches = std::array<LeafCache, 2>;
 
 class PageTables {
   public:
-    PageTables(PhysPage root, LeafCaches& caches) : root_(root), caches_(&caches) {}
+    PageTables(Memory& memory, PhysPage root, LeafCaches& caches)
+        : memory_(&memory), root_(root), caches_(&caches) {}
     PhysPage root() const { return root_; }
 
-    // The level 0 table of a page, if it is one of the two that were used last; else null.
-    LeafCache const* recent_leaf(UserPage page) const {
-        auto const region = page.number() / machine::entries_per_table;
-        auto const& [first, second] = *caches_;
-        if (first.region == region) [[likely]] {
-            return &first;
-        }
-        return second.region == region ? &second : nullptr;
+    // The level 0 table that was used last, and whether it is that of a page.
+    LeafCache const& recent_leaf(LeafRole role) const {
+        return role == LeafRole::target ? std::get<0>(*caches_) : std::get<1>(*caches_);
     }
-    // The same, looked for in the tables too. With `keep` that one stays, for a call that uses both.
-    LeafCache const* leaf(UserPage page, LeafCache const* keep = nullptr) const {
-        if (auto const* const recent = recent_leaf(page)) [[likely]] {
-            return recent;
-        }
-        auto& [first, second] = *caches_;
-        return fill(keep == &first ? second : first, page);
+    bool is_recent(LeafRole role, UserPage page) const {
+        return recent_leaf(role).region == page.number() / machine::entries_per_table;
+    }
+    // The level 0 table of a page; null if there is none.
+    LeafCache const* leaf(LeafRole role, UserPage page) const {
+        return is_recent(role, page) ? &recent_leaf(role) : fill(role, page);
     }
     // A table was taken out.
     void forget_runs() const { *caches_ = {}; }
@@ -82,8 +78,9 @@ class PageTables {
     static std::size_t index(UserPage page, unsigned level) {
         return page.number() >> (9 * level) & (machine::entries_per_table - 1);
     }
-    LeafCache const* fill(LeafCache& cache, UserPage page) const;
+    LeafCache const* fill(LeafRole role, UserPage page) const;
 
+    Memory* memory_;
     PhysPage root_;
     LeafCaches* caches_;
 };

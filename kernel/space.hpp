@@ -90,7 +90,7 @@ class Space {
                 account_,          (active_on & here) != 0,
                 active_on & ~here, form_.has_self_map()};
     }
-    PageTables tables() { return PageTables{root_, leaf_caches_}; }
+    PageTables tables() { return PageTables{memory_, root_, leaf_caches_}; }
     PhysPage root() const { return root_; }
     PhysPage own_frame() const { return own_frame_; }
     AccountIndex account() const { return account_; }

@@ -56,7 +56,8 @@ inline std::uint64_t read_cr4() {
 }
 inline void write_cr4(std::uint64_t value) { asm volatile("mov %0, %%cr4" : : "r"(value)); }
 inline void invalidate_page(std::uint64_t address) {
-    asm volatile("invlpg (%0)" : : "r"(address) : "memory");
+    // As a memory operand, so that a loop over pages needs no addition.
+    asm volatile("invlpg %0" : : "m"(*reinterpret_cast<char const*>(address)) : "memory");
 }
 
 inline constexpr std::uint64_t cr4_smap = 1 << 21;

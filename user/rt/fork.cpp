@@ -131,14 +131,17 @@ Result<void> prepare_child(abi::SpaceId space, abi::EnvId env) {
     return {};
 }
 
+// What the kernel counts of the frame that an entry names.
+abi::PageView view_of(walk::Entry entry) {
+    auto const frame = (entry & walk::address_mask) >> abi::page_shift;
+    return reinterpret_cast<abi::PageView const*>(abi::page_views)[frame];
+}
+
 // The parent takes faults by the same entry from now on.
 Result<void> prepare_self() {
-    auto const env = *env_self();
-    auto const stack = upcall_stack_of(env);
-    auto const made =
-        page_alloc(own_space, stack, {abi::permission::write, abi::page_option::if_absent});
-    if (!made && made.error() != Error::already_mapped) {
-        return made;
+    auto const stack = upcall_stack_of(*env_self());
+    if (!walk::is_mapped(stack.address)) {
+        TRY(page_alloc(own_space, stack, abi::permission::write));
     }
     abi::Upcall const upcall{reinterpret_cast<std::uint64_t>(&quarry_cow_entry), stack.address,
                              stack.pages * abi::page_bytes, 0};
@@ -204,7 +207,9 @@ extern "C" bool quarry_copy_page(quarry::abi::UpcallFrame const* frame) {
     bool const huge = walk::is_huge(page);
     auto const size = huge ? abi::huge_bytes : abi::page_bytes;
     abi::PageRange const there{page & ~(size - 1), size / abi::page_bytes};
-    if (page_protect(own_space, there, {own | extra, abi::page_option::if_sole})) {
+    // The kernel has the last word; the count spares a call that would be refused.
+    bool const may_be_sole = abi::references(view_of(entry)) == 1;
+    if (may_be_sole && page_protect(own_space, there, {own | extra, abi::page_option::if_sole})) {
         return true;
     }
     // A place for the copy that no other environment of this space uses: beside the upcall stack.

@@ -1,5 +1,7 @@
 #include "user/rt/walk.hpp"
 
+#include <span>
+
 namespace quarry::walk {
 namespace {
 
@@ -30,10 +32,20 @@ constexpr Level levels[] = {{abi::native_self_map.root(), 39},
 
 }  // namespace
 
+// The level to go on from: the highest one whose table is another than that of the place where the
+// search was, where all tables are there.
+std::size_t Runs::first_level() const {
+    std::size_t level = 0;
+    while (level + 1 < std::size(levels) && (next_table_ ^ searched_) >> levels[level].shift == 0) {
+        ++level;
+    }
+    return level;
+}
+
 bool Runs::find_table() {
     while (next_table_ < top_) {
         bool descended = true;
-        for (auto const& [array, shift] : levels) {
+        for (auto const& [array, shift] : std::span(levels).subspan(first_level())) {
             auto const index = next_table_ >> shift;
             auto const end =
                 std::min((index / per_table + 1) * per_table, ((top_ - 1) >> shift) + 1);
@@ -45,6 +57,7 @@ bool Runs::find_table() {
                 descended = false;
                 break;
             }
+            searched_ = next_table_;
         }
         if (descended) {
             table_ = next_table_;

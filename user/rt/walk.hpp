@@ -4,6 +4,7 @@
 #include "abi/view.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -21,6 +22,7 @@ inline constexpr Entry kernels_own = 1ull << 54;
 inline constexpr Entry held = 1ull << 55;
 inline constexpr Entry unlent = 1ull << 56;  // another space may take a lent page back any time
 inline constexpr Entry no_execute = 1ull << 63;
+inline constexpr Entry address_mask = 0x000f'ffff'ffff'f000;
 // What two entries have in common when the same calls suit both.
 inline constexpr Entry kind_bits = present | writable | huge | may_write | may_execute | held |
                                    unlent | no_execute | abi::permission::tag_mask;
@@ -49,6 +51,14 @@ inline Entry entry_of(std::uint64_t address) {
                : entries_at(abi::native_self_map.pages())[address >> abi::page_shift];
 }
 
+// Whether a page is mapped at all, of which nothing is known.
+inline bool is_mapped(std::uint64_t address) {
+    constexpr auto map = abi::native_self_map;
+    return entries_at(map.root())[address >> 39] != 0 &&
+           entries_at(map.directories())[address >> 30] != 0 && directory_entry(address) != 0 &&
+           (is_huge(address) || entries_at(map.pages())[address >> abi::page_shift] != 0);
+}
+
 struct Run {
     std::uint64_t address;
     std::uint64_t pages;
@@ -67,10 +77,12 @@ class Runs {
   private:
     std::optional<Run> next_in_table();
     bool find_table();
+    std::size_t first_level() const;
 
     std::uint64_t top_;
-    std::uint64_t next_table_ = 0;  // address from which a table is looked for
-    std::uint64_t table_ = 0;       // of the table in hand, the address it maps first
+    std::uint64_t next_table_ = 0;                // address from which a table is looked for
+    std::uint64_t searched_ = ~std::uint64_t{0};  // an address whose upper tables were found
+    std::uint64_t table_ = 0;                     // of the table in hand, the address it maps first
     std::uint64_t index_ = abi::huge_pages;
 };
 

@@ -6,6 +6,7 @@
 #include "abi/types.hpp"
 #include "base/address.hpp"
 #include "base/relaxed.hpp"
+#include "machine/atomic.hpp"
 #include "machine/processor_state.hpp"
 #include "machine/pte.hpp"
 #include "machine/saved_state.hpp"

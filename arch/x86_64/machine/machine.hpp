@@ -5,6 +5,7 @@
 #include "arch/x86_64/instructions.hpp"
 #include "arch/x86_64/layout.hpp"
 #include "base/address.hpp"
+#include "machine/atomic.hpp"
 #include "machine/processor_state.hpp"
 #include "machine/pte.hpp"
 #include "machine/saved_state.hpp"

@@ -1,0 +1,34 @@
+// Atomic operations that say more than the standard library's: the processor's flags.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace quarry::machine {
+
+struct Added {
+    std::uint64_t before;
+    bool is_negative;  // what there is now, as a signed number
+};
+// Adds, and says what was there and, from the sign flag, what there is.
+[[gnu::always_inline]] inline Added fetch_add(std::atomic<std::uint64_t>& word,
+                                              std::uint64_t value) {
+    bool is_negative = false;
+    asm volatile("lock xaddq %1, %2"
+                 : "=@ccs"(is_negative), "+r"(value), "+m"(reinterpret_cast<std::uint64_t&>(word))
+                 :
+                 : "memory");
+    return {value, is_negative};
+}
+
+// Whether the low half-word is this, without a register for it.
+[[gnu::always_inline]] inline bool low_half_is(std::atomic<std::uint64_t> const& word,
+                                               std::uint16_t value) {
+    bool is_equal = false;
+    asm("cmpw %2, %1"
+        : "=@cce"(is_equal)
+        : "m"(reinterpret_cast<std::uint16_t const&>(word)), "r"(value));
+    return is_equal;
+}
+
+}  // namespace quarry::machine
