@@ -5,6 +5,7 @@
 
 #include "kernel/frame_allocator.hpp"
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -46,15 +47,16 @@ class FrameCache {
         return number;
     }
 #pragma clang unsafe_buffer_usage end
-    // As many frame numbers as fit, or none and false.
+    // Frames whose metadata says that they are free already.
+    void give_many(FrameAllocator& frames, std::span<std::uint32_t const> from) EXCLUDES(lock_);
+    // As many frame numbers as fit, the next one last, or none and false.
     bool take_many(FrameAllocator& frames, std::span<std::uint32_t> to) EXCLUDES(lock_) {
         LockGuard const guard(lock_);
         if (count_ < to.size()) [[unlikely]] {
             return take_directly(frames, to);
         }
-        for (auto& number : to) {
-            number = slots_[count_--];
-        }
+        count_ -= static_cast<std::uint32_t>(to.size());
+        std::ranges::copy(numbers().subspan(count_, to.size()), to.begin());
         return true;
     }
 
@@ -66,7 +68,7 @@ class FrameCache {
     void mark_free(std::span<std::uint8_t> marks) const EXCLUDES(lock_);
 
   private:
-    static constexpr std::size_t capacity = 128;
+    static constexpr std::size_t capacity = 416;  // programs get and return pages by the 256
     static constexpr std::size_t batch = 64;
 
     Result<void> refill(FrameAllocator& frames) REQUIRES(lock_);

@@ -2,6 +2,7 @@
 
 #include "kernel/calls/own_space.hpp"
 #include "kernel/decode.hpp"
+#include "kernel/freed_frames.hpp"
 
 #include <optional>
 #include <ranges>
@@ -260,10 +261,12 @@ bool alloc_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, std
         memory.accounts.uncharge(space.account(), pages);
         return false;
     }
-    for (auto const [entry, number] : std::views::zip(run, frames)) {
+    auto const account = space.account();
+    for (auto const [entry, number] :
+         std::views::zip(run, std::views::reverse(std::span(frames).first(pages)))) {
         auto const frame = PhysPage::numbered(number);
         machine::zero_frames(frame, 1);
-        memory.meta(frame).reset(FrameKind::user, FrameCounts::owned(space.account()));
+        memory.meta(frame).reset(FrameKind::user, FrameCounts::owned(account));
         Pte::store(entry, Pte::from_raw(frame.start().raw() | bits));
     }
     add_live(*table, static_cast<std::ptrdiff_t>(pages));
@@ -372,6 +375,7 @@ bool unmap_run(std::uint64_t address, std::uint64_t pages) {
     auto& memory = the_kernel.memory;
     auto const account = space.account();
     auto const metas = memory.frames.metas();
+    FreedFrames<abi::max_range_pages> freed(memory);
     std::uint64_t cost = 0;
     std::ptrdiff_t absent = 0;
 #pragma clang loop unroll_count(8)
@@ -390,8 +394,9 @@ bool unmap_run(std::uint64_t address, std::uint64_t pages) {
         }
         auto const now = machine::fetch_add(meta.counts, -FrameCounts::one_owner);
         if (now.is_negative) [[unlikely]] {
-            cost += Mappings::last_of_owner(memory, UserFrame{metas.frame_of(meta)},
-                                            FrameCounts{now.before - FrameCounts::one_owner}, 1);
+            freed.add_if_unused(meta, metas.frame_of(meta),
+                                FrameCounts{now.before - FrameCounts::one_owner});
+            ++cost;
         }
     }
     add_live(*table, absent - static_cast<std::ptrdiff_t>(pages));
