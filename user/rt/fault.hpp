@@ -67,6 +67,10 @@ Result<void> prepare_upcalls_of(abi::EnvId env, std::span<std::byte> stack);
 
 // Where an environment's upcall stack lies when the library allocates it: one place for each slot.
 abi::PageRange upcall_stack_of(abi::EnvId env);
+// A page between upcall stacks, and so in no fork: where a program with threads keeps the lock under
+// which pages are copied.
+inline constexpr std::uint64_t copy_lock_page =
+    abi::upcall_stacks_base + abi::upcall_stack_stride / 2;
 
 // Interrupt bits of the caller: those of the mask wait until it is lifted.
 std::uint64_t set_interrupt_mask(std::uint64_t mask);

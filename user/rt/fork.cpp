@@ -121,6 +121,33 @@ Result<void> share(abi::SpaceId child, walk::Run const& run) {
     });
 }
 
+// Threads that write to one page at once make one copy between them: the second would replace the
+// first one's, and what was written there since. Held in a page that no fork shares.
+class CopyGuard {
+  public:
+    CopyGuard() {
+        if (program_heap.is_shared()) {
+            is_held_ = true;
+            while (word().exchange(1, std::memory_order_acquire) != 0) {
+                (void)yield();
+            }
+        }
+    }
+    ~CopyGuard() {
+        if (is_held_) {
+            word().store(0, std::memory_order_release);
+        }
+    }
+    CopyGuard(CopyGuard const&) = delete;
+    CopyGuard& operator=(CopyGuard const&) = delete;
+
+  private:
+    static std::atomic<std::uint32_t>& word() {
+        return *reinterpret_cast<std::atomic<std::uint32_t>*>(copy_lock_page);
+    }
+    bool is_held_ = false;
+};
+
 // An upcall stack for the child, and the entry that copies its pages.
 Result<void> prepare_child(abi::SpaceId space, abi::EnvId env) {
     auto const stack = upcall_stack_of(env);
@@ -128,7 +155,8 @@ Result<void> prepare_child(abi::SpaceId space, abi::EnvId env) {
     abi::Upcall const upcall{reinterpret_cast<std::uint64_t>(&quarry_cow_entry), stack.address,
                              stack.pages * abi::page_bytes, 0};
     TRY(env_set_upcall(env, {&upcall}));
-    return {};
+    return program_heap.is_shared() ? page_alloc(space, {copy_lock_page, 1}, abi::permission::write)
+                                    : Result<void>{};
 }
 
 // What the kernel counts of the frame that an entry names.
@@ -194,6 +222,7 @@ extern "C" bool quarry_copy_page(quarry::abi::UpcallFrame const* frame) {
         return false;
     }
     ForkInProgress::wait_unless_own();
+    CopyGuard const guard;
     auto const entry = walk::entry_of(page);
     if ((entry & walk::writable) != 0) {
         return true;  // another thread's fault was for the same page

@@ -57,6 +57,11 @@ Result<Thread> Thread::start(Function function, std::uint64_t argument) {
         return Error::bad_argument;  // more thread_local objects than there is room for
     }
     program_heap.share();
+    auto const lock = page_alloc(own_space, {copy_lock_page, 1},
+                                 {abi::permission::write, abi::page_option::if_absent});
+    if (!lock && lock.error() != Error::already_mapped) {
+        return lock.error();
+    }
     auto const region = TRY(allocate_stack());
     auto const top = region + (1 + thread_stack_pages) * page;
     auto const area = (top - area_bytes) & ~std::uint64_t{63};
