@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 
 namespace slab {
 
@@ -12,18 +13,33 @@ inline constexpr std::size_t page_bytes = 4096;
 // What commit says about the pages it made usable.
 enum class Committed : unsigned char { failed, dirty, zeroed };
 
-// reserve: a window of `bytes`, aligned to 2 MiB, or null. commit, decommit: whole pages of the
-// window. release: the window as reserved. fail: says what is wrong with a pointer and ends the
-// program.
+// reserve: a window of `bytes`, aligned to 2 MiB, or null; a heap then asks for a smaller one.
+// commit, decommit: whole pages of the window; several threads may call them at once, for different
+// pages. release: the window as reserved. fail: says what is wrong with a pointer, and need not
+// return.
 template <typename S>
 concept PageSource =
     requires(S source, std::size_t bytes, std::byte* at, char const* what, void const* pointer) {
+        { S::window_bytes } -> std::convertible_to<std::size_t>;  // to ask for at first
         { source.reserve(bytes) } -> std::same_as<std::byte*>;
         { source.commit(at, bytes) } -> std::same_as<Committed>;
         { source.decommit(at, bytes) } -> std::same_as<void>;
         { source.release(at, bytes) } -> std::same_as<void>;
         { source.fail(what, pointer) } -> std::same_as<void>;
     };
+
+// A source with a clock, in ticks of about a tenth of a second: free pages then stay committed for a
+// while. Without one they go back at once.
+template <typename S>
+concept HasClock = requires(S source) {
+    { source.ticks() } -> std::same_as<std::uint32_t>;
+};
+
+// A source of numbers that nobody can guess, for encoding what a program might write over.
+template <typename S>
+concept HasEntropy = requires(S source) {
+    { source.entropy() } -> std::same_as<std::uint64_t>;
+};
 
 // Several threads or one: what a heap takes around each call.
 struct NoLock {

@@ -1,16 +1,21 @@
-// Runs of units in the heap's window: the address space of slabs and large blocks. Free runs hold
-// no committed pages; neighbours merge at once (boundary tags: Knuth, volume 1, section 2.5).
+// Runs of units in the heap's window: the address space of slabs and large blocks. Free neighbours
+// merge at once (boundary tags: Knuth, volume 1, section 2.5). Pages of a free run stay committed
+// until they are purged. Under the arena's lock, but for what the owner of a run does with its pages.
 #pragma once
 
 #include "heap/page_source.hpp"
 #include "heap/unit.hpp"
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 
 namespace slab {
+
+inline constexpr std::size_t pages_a_unit = unit_bytes / page_bytes;
 
 template <PageSource Source>
 class Runs {
@@ -18,53 +23,59 @@ class Runs {
     constexpr explicit Runs(Source source) : source_(source) {}
 
     Source& source() { return source_; }
-    std::byte* base() const { return base_; }
-
-    // The unit that holds `pointer`, or null if it is none of the window's.
-    bool owns(void const* pointer) const { return offset_of(pointer) < used_bytes_; }
-    // The unit that a pointer of this heap's lies in.
-    Unit& owned_unit_at(void const* pointer) const {
-        return units_[offset_of(pointer) >> unit_shift];
-    }
-    // The same, or null for any other pointer.
-    Unit* unit_at(void const* pointer) const {
-        return owns(pointer) ? &owned_unit_at(pointer) : nullptr;
-    }
-    std::size_t offset_of(void const* pointer) const {
-        return reinterpret_cast<std::uintptr_t>(pointer) - reinterpret_cast<std::uintptr_t>(base_);
+    Unit* units() const { return units_; }
+    Unit& unit(std::uint32_t index) const { return units_[index]; }
+    std::uint32_t used_units() const { return used_units_; }
+    std::uintptr_t base() const { return base_; }
+    // Bytes of metadata in use: what bounds an index, and so a pointer. Read while others extend it, as
+    // a plain word: whoever has a block of the heap has seen a limit beyond it, and any later one will do.
+#ifdef __clang__
+    [[clang::no_sanitize("thread")]]
+#endif
+    std::uintptr_t limit() const {
+        return limit_;
     }
 
-    // `count` units, the first at a multiple of `alignment` (a power of two, at least a unit). Null
-    // when the window or memory for metadata is used up. Nothing is committed.
-    Unit* take(std::size_t count, std::size_t alignment) {
-        auto const align_units = alignment >> unit_shift;
+    std::uint32_t index_of(std::uintptr_t address) const {
+        return static_cast<std::uint32_t>((address - base_) >> unit_shift);
+    }
+    std::uintptr_t address_of(std::uint32_t index) const {
+        return base_ + (std::uintptr_t{index} << unit_shift);
+    }
+    std::uint32_t index_of(Unit const& unit) const {
+        return static_cast<std::uint32_t>(&unit - units_);
+    }
+
+    // `count` units, the first at a multiple of `align_units`, a power of two. 0 when the window or
+    // memory for metadata is used up. Of their pages some may be committed.
+    std::uint32_t take(std::uint32_t count, std::uint32_t align_units) {
         auto const wanted = count + align_units - 1;
-        Unit* run = find_free(wanted);
-        if (run == nullptr) {
+        auto run = find_free(wanted);
+        if (run == 0) {
             run = extend(wanted);
         }
-        if (run == nullptr) {
-            return nullptr;
+        if (run == 0) {
+            return 0;
         }
-        auto const length = run->run_units;
-        auto const index = static_cast<std::size_t>(run - units_);
-        auto const first = (index + align_units - 1) & ~(align_units - 1);
-        give(index, first - index);
-        give(first + count, length - (first - index) - count);
-        for (std::size_t i = 0; i < count; ++i) {
-            units_[first + i].head = &units_[first];
-        }
-        return &units_[first];
+        auto const length = units_[run].run_units;
+        auto const first = (run + align_units - 1) & ~(align_units - 1);
+        give(run, first - run, units_[run].freed_at);
+        give(first + count, length - (first - run) - count, units_[run].freed_at);
+        return first;
     }
 
-    // Gives `count` units back. They must be decommitted.
-    void put(Unit& unit, std::size_t count) {
-        auto first = static_cast<std::size_t>(&unit - units_);
-        for (std::size_t i = 0; i < count; ++i) {
-            units_[first + i].kind = UnitKind::untouched;
-            units_[first + i].head = &units_[first + i];
+    // Gives `count` units back.
+    void put(std::uint32_t first, std::uint32_t count) {
+        for (auto i = first; i < first + count; ++i) {
+            auto& unit = units_[i];
+            unit.owner.store(0, std::memory_order_relaxed);
+            unit.kind = UnitKind::untouched;
+            unit.reciprocal = 0;
         }
-        if (first != 0 && units_[first - 1].kind == UnitKind::free_run) {
+        if constexpr (!HasClock<Source>) {
+            decommit(first, count);
+        }
+        if (units_[first - 1].kind == UnitKind::free_run) {
             auto const length = units_[first - 1].run_units;
             first -= length;
             count += length;
@@ -75,115 +86,213 @@ class Runs {
             count += units_[after].run_units;
             unlink(after);
         }
-        give(first, count);
+        give(first, count, now());
     }
 
-    // Grows a large block in place into the free run behind it. False if there is none long enough.
-    bool grow(Unit& unit, std::size_t from_units, std::size_t to_units) {
-        auto const after = static_cast<std::size_t>(&unit - units_) + from_units;
+    // Grows a run in place into the free one behind it. False if there is none long enough.
+    bool grow(std::uint32_t first, std::uint32_t from_units, std::uint32_t to_units) {
+        auto const after = first + from_units;
         auto const extra = to_units - from_units;
         if (after >= used_units_ || units_[after].kind != UnitKind::free_run ||
             units_[after].run_units < extra) {
             return false;
         }
         auto const length = units_[after].run_units;
+        auto const freed_at = units_[after].freed_at;
         unlink(after);
-        give(after + extra, length - extra);
-        for (std::size_t i = from_units; i < to_units; ++i) {
-            (&unit)[i].head = &unit;
-        }
+        give(after + extra, length - extra, freed_at);
         return true;
     }
 
-    // Commits and decommits with the counts that statistics show.
-    Committed commit(std::byte* at, std::size_t bytes) {
-        auto const result = source_.commit(at, bytes);
-        if (result != Committed::failed) {
-            pages_taken_ += bytes / page_bytes;
-            ++commits_;
+    // Makes the first pages of a run usable that are not yet. Its owner calls it, without the lock.
+    // dirty: some had been in use before.
+    Committed commit(std::uint32_t first, std::size_t pages) {
+        auto result = Committed::zeroed;
+        for (std::size_t done = 0; done < pages;) {
+            auto& unit = units_[first + done / pages_a_unit];
+            auto const wanted = std::min(pages_a_unit, pages - done);
+            if (unit.committed_pages != 0) {
+                result = Committed::dirty;
+            }
+            if (unit.committed_pages >= wanted) {
+                done += pages_a_unit;
+                continue;
+            }
+            auto const from = done + unit.committed_pages;
+            auto const to = end_of_missing(first, done, pages);
+            if (!commit_pages(first, from, to, result)) {
+                return Committed::failed;
+            }
+            done = (to + pages_a_unit - 1) / pages_a_unit * pages_a_unit;
         }
         return result;
     }
-    void decommit(std::byte* at, std::size_t bytes) {
-        source_.decommit(at, bytes);
-        pages_returned_ += bytes / page_bytes;
-        ++decommits_;
+
+    // Takes the pages of units away.
+    void decommit(std::uint32_t first, std::uint32_t count) {
+        for (auto i = first; i < first + count;) {
+            if (units_[i].committed_pages == 0) {
+                ++i;
+                continue;
+            }
+            auto const from = i;
+            std::size_t pages = 0;
+            do {
+                pages = (i - from) * pages_a_unit + units_[i].committed_pages;
+                units_[i].committed_pages = 0;
+                ++i;
+            } while (i < first + count && pages % pages_a_unit == 0 &&
+                     units_[i].committed_pages != 0);
+            decommit_pages(address_of(from), pages);
+        }
+    }
+    // Takes all but the first pages of a run away.
+    void decommit_behind(std::uint32_t first, std::uint32_t count, std::size_t pages) {
+        auto const whole = static_cast<std::uint32_t>((pages + pages_a_unit - 1) / pages_a_unit);
+        if (auto const kept = pages % pages_a_unit; kept != 0) {
+            auto& unit = units_[first + whole - 1];
+            if (unit.committed_pages > kept) {
+                decommit_pages(address_of(first + whole - 1) + kept * page_bytes,
+                               unit.committed_pages - kept);
+                unit.committed_pages = static_cast<std::uint8_t>(kept);
+            }
+        }
+        decommit(first + whole, count - whole);
     }
 
-    std::uint64_t pages_taken() const { return pages_taken_; }
-    std::uint64_t pages_returned() const { return pages_returned_; }
-    std::uint64_t commits() const { return commits_; }
-    std::uint64_t decommits() const { return decommits_; }
-    std::uint64_t metadata_pages() const { return units_committed_bytes_ / page_bytes; }
-    std::size_t used_units() const { return used_units_; }
-    Unit& unit(std::size_t index) const { return units_[index]; }
+    // Takes the pages of runs away that have been free for so many ticks.
+    void purge(std::uint32_t age_ticks) {
+        auto const time = now();
+        for (auto& list : free_) {
+            for (auto index = list.first(); index != 0; index = units_[index].next) {
+                if (time - units_[index].freed_at >= age_ticks) {
+                    decommit(index, units_[index].run_units);
+                }
+            }
+        }
+    }
+    std::uint32_t now() {
+        if constexpr (HasClock<Source>) {
+            return source_.ticks();
+        } else {
+            return 0;
+        }
+    }
 
-    // Gives the whole window back. The heap is unusable until the next take.
+    std::uint64_t pages_taken() const { return pages_taken_.load(std::memory_order_relaxed); }
+    std::uint64_t pages_returned() const { return pages_returned_.load(std::memory_order_relaxed); }
+    std::uint64_t commits() const { return commits_.load(std::memory_order_relaxed); }
+    std::uint64_t decommits() const { return decommits_.load(std::memory_order_relaxed); }
+    std::uint64_t metadata_bytes() const { return metadata_committed_; }
+
+    // Gives the whole window back.
     void release() {
-        if (base_ != nullptr) {
-            source_.decommit(base_, used_units_ << unit_shift);
-            source_.decommit(window_, units_committed_bytes_);
-            source_.release(window_, reserved_bytes_);
-            *this = Runs(source_);
+        if (base_ != 0) {
+            decommit(0, used_units_);
+            decommit_pages(reinterpret_cast<std::uintptr_t>(units_),
+                           metadata_committed_ / page_bytes);
+            source_.release(reinterpret_cast<std::byte*>(units_), reserved_bytes_);
         }
     }
 
   private:
-    static constexpr std::size_t bucket_count = 40;
-    static std::size_t bucket_of(std::size_t units) {
+    static constexpr std::size_t bucket_count = 32;
+    static constexpr std::size_t alignment = std::size_t{2} << 20;
+    static constexpr std::size_t least_window = std::size_t{1} << 20;
+    static std::size_t bucket_of(std::uint32_t units) {
         return static_cast<std::size_t>(std::bit_width(units)) - 1;
     }
+    static std::byte* at(std::uintptr_t address) { return reinterpret_cast<std::byte*>(address); }
+    static void count(std::atomic<std::uint64_t>& counter, std::uint64_t more) {
+        counter.fetch_add(more, std::memory_order_relaxed);
+    }
 
-    // The window: metadata first, then the units, which begin at a multiple of 2 MiB.
-    bool reserve() {
-        constexpr std::size_t alignment = std::size_t{2} << 20;
-        auto const units = Source::window_bytes >> unit_shift;
-        auto const metadata = (units * sizeof(Unit) + alignment - 1) & ~(alignment - 1);
-        window_ = source_.reserve(metadata + Source::window_bytes);
-        if (window_ == nullptr) {
+    // The end of the pages from `done` on that must be committed and adjoin each other.
+    std::size_t end_of_missing(std::uint32_t first, std::size_t done, std::size_t pages) const {
+        auto end = std::min(pages, done + pages_a_unit);
+        while (end < pages && units_[first + end / pages_a_unit].committed_pages == 0) {
+            end = std::min(pages, end + pages_a_unit);
+        }
+        return end;
+    }
+    bool commit_pages(std::uint32_t first, std::size_t from, std::size_t to, Committed& result) {
+        auto const got =
+            source_.commit(at(address_of(first) + from * page_bytes), (to - from) * page_bytes);
+        if (got == Committed::failed) {
             return false;
         }
-        reserved_bytes_ = metadata + Source::window_bytes;
-        units_ = reinterpret_cast<Unit*>(window_);
-        base_ = window_ + metadata;
-        window_bytes_ = Source::window_bytes;
+        count(pages_taken_, to - from);
+        count(commits_, 1);
+        if (got == Committed::dirty) {
+            result = got;
+        }
+        for (auto page = from / pages_a_unit * pages_a_unit; page < to; page += pages_a_unit) {
+            units_[first + page / pages_a_unit].committed_pages =
+                static_cast<std::uint8_t>(std::min(pages_a_unit, to - page));
+        }
         return true;
+    }
+    void decommit_pages(std::uintptr_t address, std::size_t pages) {
+        source_.decommit(at(address), pages * page_bytes);
+        count(pages_returned_, pages);
+        count(decommits_, 1);
+    }
+
+    // The window: metadata first, then the units, which begin at a multiple of 2 MiB. Unit 0 is given
+    // to nobody, so that 0 is no index, and its metadata a neighbour for unit 1's.
+    bool reserve() {
+        for (auto bytes = Source::window_bytes; bytes >= least_window; bytes /= 2) {
+            auto const count = bytes >> unit_shift;
+            auto const metadata = (count * sizeof(Unit) + alignment - 1) & ~(alignment - 1);
+            auto* const window = source_.reserve(metadata + bytes);
+            if (window == nullptr) {
+                continue;
+            }
+            reserved_bytes_ = metadata + bytes;
+            units_ = reinterpret_cast<Unit*>(window);
+            base_ = reinterpret_cast<std::uintptr_t>(window) + metadata;
+            window_units_ = static_cast<std::uint32_t>(count);
+            return true;
+        }
+        return false;
     }
 
     // Fresh units at the end of what was used so far.
-    Unit* extend(std::size_t count) {
-        if (base_ == nullptr && !reserve()) {
-            return nullptr;
+    std::uint32_t extend(std::uint32_t wanted) {
+        if (base_ == 0 && !reserve()) {
+            return 0;
         }
-        auto const first = used_units_;
-        if (count > (window_bytes_ >> unit_shift) - first) {
-            return nullptr;
+        auto const first = std::max(used_units_, std::uint32_t{1});
+        if (wanted > window_units_ - first || !commit_metadata(first + wanted)) {
+            return 0;
         }
-        auto const needed = ((first + count) * sizeof(Unit) + page_bytes - 1) & ~(page_bytes - 1);
-        if (needed > units_committed_bytes_) {
-            auto* const at = window_ + units_committed_bytes_;
-            auto const bytes = needed - units_committed_bytes_;
-            auto const result = commit(at, bytes);
-            if (result == Committed::failed) {
-                return nullptr;
-            }
-            if (result == Committed::dirty) {
-                __builtin_memset(at, 0, bytes);
-            }
-            units_committed_bytes_ = needed;
+        used_units_ = first + wanted;
+        limit_ = std::uintptr_t{used_units_} * sizeof(Unit);
+        units_[first].run_units = wanted;
+        return first;
+    }
+    bool commit_metadata(std::uint32_t units) {
+        auto const needed =
+            (std::size_t{units} * sizeof(Unit) + page_bytes - 1) & ~(page_bytes - 1);
+        if (needed <= metadata_committed_) {
+            return true;
         }
-        used_units_ += count;
-        used_bytes_ = used_units_ << unit_shift;
-        for (std::size_t i = first; i < first + count; ++i) {
-            units_[i].head = &units_[i];
-            units_[i].memory = base_ + (i << unit_shift);
+        auto* const from = reinterpret_cast<std::byte*>(units_) + metadata_committed_;
+        auto const bytes = needed - metadata_committed_;
+        auto const result = source_.commit(from, bytes);
+        if (result == Committed::failed) {
+            return false;
         }
-        // A free run right before is joined: `put` sees the neighbour.
-        units_[first].run_units = static_cast<std::uint32_t>(count);
-        return &units_[first];
+        if (result == Committed::dirty) {
+            __builtin_memset(from, 0, bytes);
+        }
+        count(pages_taken_, bytes / page_bytes);
+        count(commits_, 1);
+        metadata_committed_ = needed;
+        return true;
     }
 
-    void give(std::size_t first, std::size_t count) {
+    void give(std::uint32_t first, std::uint32_t count, std::uint32_t freed_at) {
         if (count == 0) {
             return;
         }
@@ -191,46 +300,44 @@ class Runs {
         auto& tail = units_[first + count - 1];
         head.kind = UnitKind::free_run;
         tail.kind = UnitKind::free_run;
-        head.run_units = static_cast<std::uint32_t>(count);
-        tail.run_units = static_cast<std::uint32_t>(count);
-        free_[bucket_of(count)].push(head);
+        head.run_units = count;
+        tail.run_units = count;
+        head.freed_at = freed_at;
+        free_[bucket_of(count)].push(units_, first);
     }
-
-    void unlink(std::size_t first) {
+    void unlink(std::uint32_t first) {
         auto& head = units_[first];
-        auto& tail = units_[first + head.run_units - 1];
-        free_[bucket_of(head.run_units)].remove(head);
+        free_[bucket_of(head.run_units)].remove(units_, first);
+        units_[first + head.run_units - 1].kind = UnitKind::untouched;
         head.kind = UnitKind::untouched;
-        tail.kind = UnitKind::untouched;
     }
 
     // First fit in the request's own bucket, then any of the larger ones.
-    Unit* find_free(std::size_t count) {
-        for (auto bucket = bucket_of(count); bucket < bucket_count; ++bucket) {
-            for (auto* run = free_[bucket].first; run != nullptr; run = run->next) {
-                if (run->run_units >= count) {
-                    unlink(static_cast<std::size_t>(run - units_));
+    std::uint32_t find_free(std::uint32_t wanted) {
+        for (auto bucket = bucket_of(wanted); bucket < bucket_count; ++bucket) {
+            for (auto run = free_[bucket].first(); run != 0; run = units_[run].next) {
+                if (units_[run].run_units >= wanted) {
+                    unlink(run);
                     return run;
                 }
             }
         }
-        return nullptr;
+        return 0;
     }
 
-    Source source_;
-    std::byte* window_ = nullptr;
-    std::byte* base_ = nullptr;
     Unit* units_ = nullptr;
+    std::uintptr_t base_ = 0;
+    std::uintptr_t limit_ = 0;
+    std::uint32_t used_units_ = 0;
+    std::uint32_t window_units_ = 0;
     std::size_t reserved_bytes_ = 0;
-    std::size_t window_bytes_ = 0;
-    std::size_t used_units_ = 0;
-    std::size_t used_bytes_ = 0;  // of the units in use so far
-    std::size_t units_committed_bytes_ = 0;
-    std::uint64_t pages_taken_ = 0;
-    std::uint64_t pages_returned_ = 0;
-    std::uint64_t commits_ = 0;
-    std::uint64_t decommits_ = 0;
+    std::size_t metadata_committed_ = 0;
+    std::atomic<std::uint64_t> pages_taken_ = 0;
+    std::atomic<std::uint64_t> pages_returned_ = 0;
+    std::atomic<std::uint64_t> commits_ = 0;
+    std::atomic<std::uint64_t> decommits_ = 0;
     std::array<UnitList, bucket_count> free_{};
+    [[no_unique_address]] Source source_;
 };
 
 }  // namespace slab

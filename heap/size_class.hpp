@@ -1,5 +1,5 @@
-// Size classes: 16-byte steps to 1 KiB, then sixteen a doubling to 32 KiB. Larger blocks are page
-// runs.
+// Size classes: 8 bytes, 16-byte steps to 1 KiB, then sixteen a doubling to 32 KiB. Larger blocks are
+// page runs.
 #pragma once
 
 #include <array>
@@ -13,7 +13,8 @@ inline constexpr std::size_t quantum = 16;
 inline constexpr std::size_t fine_limit = 1024;
 inline constexpr std::size_t small_limit = 32 * 1024;
 inline constexpr std::size_t classes_a_doubling = 16;
-// Class 0 serves requests of no bytes, with blocks as class 1's.
+// Class 0 serves requests of at most 8 bytes.
+inline constexpr std::size_t tiny_limit = 8;
 inline constexpr std::size_t fine_classes = fine_limit / quantum + 1;
 inline constexpr std::size_t class_count = fine_classes + 5 * classes_a_doubling;
 
@@ -24,6 +25,9 @@ inline constexpr std::size_t coarse_slab_units = 8;
 
 // The class of a request of `bytes`, at most small_limit.
 constexpr std::size_t class_of(std::size_t bytes) {
+    if (bytes <= tiny_limit) {
+        return 0;
+    }
     if (bytes <= fine_limit) {
         return (bytes + quantum - 1) / quantum;
     }
@@ -36,7 +40,7 @@ constexpr std::size_t class_of(std::size_t bytes) {
 // Bytes of a block of this class.
 constexpr std::size_t class_bytes(std::size_t index) {
     if (index < fine_classes) {
-        return index == 0 ? quantum : index * quantum;
+        return index == 0 ? tiny_limit : index * quantum;
     }
     auto const doubling = (index - fine_classes) / classes_a_doubling + 10;
     auto const step = (index - fine_classes) % classes_a_doubling + 1;
@@ -46,20 +50,22 @@ constexpr std::size_t class_bytes(std::size_t index) {
 constexpr std::size_t slab_units(std::size_t index) {
     return index < fine_classes ? 1 : coarse_slab_units;
 }
-constexpr std::size_t blocks_a_slab(std::size_t index) {
-    return slab_units(index) * unit_bytes / class_bytes(index);
+constexpr std::size_t slab_bytes(std::size_t index) { return slab_units(index) * unit_bytes; }
+constexpr std::uint32_t blocks_a_slab(std::size_t index) {
+    return static_cast<std::uint32_t>(slab_bytes(index) / class_bytes(index));
 }
-inline constexpr std::size_t max_blocks_a_slab = unit_bytes / quantum;
+inline constexpr std::size_t max_slab_bytes = coarse_slab_units * unit_bytes;
 
-// For dividing an offset in a slab by the block size with a multiplication: exact, because an
-// offset times a block size stays below 2^32 (Granlund and Montgomery, PLDI 1994).
+// For asking whether a distance within a slab is a multiple of the block size: it is, if the low 32
+// bits of distance * reciprocal are below the reciprocal (Lemire, Kaser and Kurz, "Faster remainder
+// by direct computation", 2019). The high bits are the quotient.
 constexpr std::uint32_t reciprocal(std::size_t bytes) {
     return static_cast<std::uint32_t>(((std::uint64_t{1} << 32) + bytes - 1) / bytes);
 }
-static_assert(coarse_slab_units * unit_bytes * small_limit <= std::uint64_t{1} << 32);
 
-static_assert(class_of(1) == 1 && class_of(1024) == 64 && class_of(1025) == 65);
-static_assert(class_bytes(65) == 1088 && class_bytes(class_count - 1) == small_limit);
+static_assert(class_of(8) == 0 && class_of(9) == 1 && class_of(1024) == 64);
+static_assert(class_of(1025) == 65 && class_bytes(65) == 1088);
+static_assert(class_bytes(class_count - 1) == small_limit);
 static_assert(class_of(small_limit) == class_count - 1);
 
 }  // namespace slab

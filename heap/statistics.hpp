@@ -1,7 +1,7 @@
 // What a heap says about itself.
 #pragma once
 
-#include "heap/size_class.hpp"
+#include "heap/runs.hpp"
 
 #include <array>
 #include <cstddef>
@@ -12,11 +12,10 @@ namespace slab {
 struct ClassStatistics {
     std::uint32_t slabs = 0;
     std::uint32_t blocks_in_use = 0;
-    std::uint32_t blocks_committed = 0;
+    std::uint32_t blocks_carved = 0;
 };
 
 struct Statistics {
-    std::uint64_t asked_bytes = 0;     // by all requests so far
     std::uint64_t in_use_bytes = 0;    // blocks in use, at their class's size
     std::uint64_t held_bytes = 0;      // pages held, metadata included
     std::uint64_t metadata_bytes = 0;  // of them
@@ -28,5 +27,32 @@ struct Statistics {
     std::uint64_t decommits = 0;
     std::array<ClassStatistics, class_count> classes{};
 };
+
+// Of a heap at rest. Blocks that threads have at hand count as in use.
+template <typename Runs>
+Statistics statistics_of(Runs const& runs) {
+    Statistics s;
+    s.pages_taken = runs.pages_taken();
+    s.pages_returned = runs.pages_returned();
+    s.commits = runs.commits();
+    s.decommits = runs.decommits();
+    s.held_bytes = (s.pages_taken - s.pages_returned) * page_bytes;
+    s.metadata_bytes = runs.metadata_bytes();
+    for (std::uint32_t i = 0; i < runs.used_units(); ++i) {
+        auto const& unit = runs.unit(i);
+        if (unit.kind == UnitKind::slab) {
+            auto& c = s.classes[unit.size_class];
+            ++c.slabs;
+            c.blocks_in_use += unit.used();
+            c.blocks_carved += unit.carved;
+            s.in_use_bytes += std::uint64_t{unit.used()} * class_bytes(unit.size_class);
+        } else if (unit.kind == UnitKind::large) {
+            ++s.large_blocks;
+            s.large_bytes += std::uint64_t{unit.carved} * page_bytes;
+            s.in_use_bytes += std::uint64_t{unit.carved} * page_bytes;
+        }
+    }
+    return s;
+}
 
 }  // namespace slab

@@ -4,6 +4,7 @@
 
 #include "heap/size_class.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,61 +13,80 @@ namespace slab {
 enum class UnitKind : std::uint8_t {
     untouched = 0,  // in no slab and no large block, and not at the end of a free run
     free_run,       // the first or last unit of a free run
-    slab,
-    large,
+    slab,           // the first unit of a slab
+    large,          // the first unit of a large block
+    inner,          // another one of either
+    own,            // holds what the heap itself needs
 };
 
+// Who may take from a slab and give to it without telling others; 0 is nobody.
+using Owner = std::uintptr_t;
+
 struct alignas(64) Unit {
+    // Of a slab. What a free looks at comes first.
+    std::atomic<Owner> owner = 0;
+    std::uintptr_t free = 0;         // the first free block, or the slab's end mark; see link.hpp
+    std::uint32_t until_change = 0;  // frees until the slab must be looked at; see used()
+    std::uint32_t reciprocal = 0;    // of the block size; 0 where no block can begin
+    std::uint32_t bias = 0;          // for is_block()
     UnitKind kind = UnitKind::untouched;
     std::uint8_t size_class = 0;
-    std::uint16_t words = 0;             // of free_bits in use
-    std::uint32_t run_units = 0;         // of a free run or a large block
-    std::uint32_t block_bytes = 0;       // of a slab
-    std::uint32_t block_reciprocal = 0;  // of block_bytes
-    std::uint32_t until_change = 0;      // frees until the slab must be looked at; see live()
-    std::uint32_t blocks = 0;            // in the slab
-    std::uint32_t committed_blocks = 0;  // zero in units that begin no slab
-    bool is_full = false;                // the slab, and let go by its class
-    Unit* head = nullptr;         // the first unit of its slab or large block; itself if in none
-    std::byte* memory = nullptr;  // where the unit begins
-    Unit* next = nullptr;         // in a list of slabs or free runs
-    Unit* previous = nullptr;
-    // A set bit is a free block. What a slab has not committed yet counts as in use.
-    std::uint64_t free_bits[max_blocks_a_slab / 64] = {};
+    bool is_full = false;                    // and let go by its class
+    std::uint8_t committed_pages = 0;        // of any unit, from its first one on
+    std::atomic<std::uintptr_t> remote = 0;  // blocks that others freed; 0: none
+    std::uint32_t carved = 0;                // blocks that were ever handed out
+    std::uint32_t next = 0;                  // in a list; see UnitList
+    std::uint32_t previous = 0;
+    std::uint32_t head = 0;       // of an inner one: the index of the first
+    std::uint32_t run_units = 0;  // of a free run, a slab or a large block
+    std::uint32_t freed_at = 0;   // of a free run: when, in ticks of the arena's clock
 
     // `free` counts until_change down and looks at the slab when it reaches zero. It is the number
     // of blocks in use, with two exceptions: a slab that its class takes blocks from has is_current
     // added, so that one block going back and forth stays off the slow path; a full slab that its
-    // class has let go has 1, because its next free block makes it useful again.
+    // class has let go has what is missing until enough of its blocks are free to be worth a change.
     static constexpr std::uint32_t is_current = std::uint32_t{1} << 31;
-    std::uint32_t live() const { return is_full ? blocks : until_change & ~is_current; }
+    static constexpr std::uint32_t frees_until_useful(std::uint32_t capacity) {
+        return capacity < 16 ? 1 : capacity / 8;
+    }
+    std::uint32_t used() const {
+        return is_full ? carved - frees_until_useful(capacity()) + until_change
+                       : until_change & ~is_current;
+    }
 
-    // Of a large block, which has no free bits: bytes committed.
-    std::uint64_t& large_bytes() { return free_bits[0]; }
-    std::uint64_t large_bytes() const { return free_bits[0]; }
+    std::uint32_t capacity() const { return blocks_a_slab(size_class); }
 };
-static_assert(sizeof(Unit) == 192);
+static_assert(sizeof(Unit) == 64);
 
-// Lists of units, linked through `next` and `previous`.
-struct UnitList {
-    Unit* first = nullptr;
+// Lists of units by index. Unit 0 is the heap's own and in no list, so that 0 is the end.
+class UnitList {
+  public:
+    constexpr UnitList() = default;
+    std::uint32_t first() const { return first_; }
 
-    void push(Unit& unit) {
-        unit.previous = nullptr;
-        unit.next = first;
-        if (first != nullptr) {
-            first->previous = &unit;
-        }
-        first = &unit;
+    void push(Unit* units, std::uint32_t index) {
+        units[index].previous = 0;
+        units[index].next = first_;
+        (first_ != 0 ? units[first_].previous : last_) = index;
+        first_ = index;
     }
-    void remove(Unit& unit) {
-        (unit.previous != nullptr ? unit.previous->next : first) = unit.next;
-        if (unit.next != nullptr) {
-            unit.next->previous = unit.previous;
-        }
-        unit.next = nullptr;
-        unit.previous = nullptr;
+    void push_back(Unit* units, std::uint32_t index) {
+        units[index].previous = last_;
+        units[index].next = 0;
+        (last_ != 0 ? units[last_].next : first_) = index;
+        last_ = index;
     }
+    void remove(Unit* units, std::uint32_t index) {
+        auto& unit = units[index];
+        (unit.previous != 0 ? units[unit.previous].next : first_) = unit.next;
+        (unit.next != 0 ? units[unit.next].previous : last_) = unit.previous;
+        unit.next = 0;
+        unit.previous = 0;
+    }
+
+  private:
+    std::uint32_t first_ = 0;
+    std::uint32_t last_ = 0;
 };
 
 }  // namespace slab

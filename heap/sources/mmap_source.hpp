@@ -13,7 +13,6 @@ namespace slab {
 
 struct MmapSource {
     static constexpr std::size_t window_bytes = std::size_t{16} << 30;
-    static constexpr bool commits_zeros = true;
 
     std::byte* reserve(std::size_t bytes) {
         // Asked for with room to align; what is not needed goes back.

@@ -12,7 +12,6 @@ constexpr auto permissions = abi::permission::write | abi::permission::may_execu
 
 struct Source {
     static constexpr std::size_t window_bytes = std::size_t{256} << 30;
-    static constexpr bool commits_zeros = true;
 
     std::byte* reserve(std::size_t) { return reinterpret_cast<std::byte*>(heap_base); }
     slab::Committed commit(std::byte* at, std::size_t bytes) {

@@ -14,7 +14,7 @@ void release_heap() {
 
 void print_heap_statistics() {
     auto const s = heap_statistics();
-    print("heap: asked for {} bytes in all; {} in use now\n", s.asked_bytes, s.in_use_bytes);
+    print("heap: {} bytes in use\n", s.in_use_bytes);
     print("heap: holds {} KiB, of which {} KiB metadata\n", s.held_bytes / 1024,
           s.metadata_bytes / 1024);
     print("heap: {} pages taken in {} calls, {} returned in {} calls\n", s.pages_taken, s.commits,
@@ -27,7 +27,7 @@ void print_heap_statistics() {
         auto const& c = s.classes[i];
         if (c.slabs != 0) {
             print("   {:6} {:7} {:8} {:6}\n", slab::class_bytes(i), c.slabs, c.blocks_in_use,
-                  c.blocks_committed - c.blocks_in_use);
+                  c.blocks_carved - c.blocks_in_use);
         }
     }
 }

@@ -53,12 +53,8 @@ using quarry::program_heap;
 using quarry::ProgramHeap;
 
 extern "C" {
-void* malloc(std::size_t bytes) {
-    return program_heap.with([=](ProgramHeap& heap) { return heap.allocate(bytes); });
-}
-void free(void* block) {
-    program_heap.with([=](ProgramHeap& heap) { heap.free(block); });
-}
+void* malloc(std::size_t bytes) { return program_heap.allocate(bytes); }
+void free(void* block) { program_heap.free(block); }
 void* calloc(std::size_t count, std::size_t bytes) {
     return program_heap.with([=](ProgramHeap& heap) { return heap.allocate_zeroed(count, bytes); });
 }

@@ -18,8 +18,20 @@ class SharedHeap {
   public:
     constexpr SharedHeap() = default;
 
+    [[gnu::always_inline]] void* allocate(std::size_t bytes) {
+        if (is_shared_) [[unlikely]] {
+            return allocate_shared(bytes);
+        }
+        return heap_.allocate(bytes);
+    }
+    [[gnu::always_inline]] void free(void* block) {
+        if (is_shared_) [[unlikely]] {
+            return free_shared(block);
+        }
+        heap_.free(block);
+    }
     template <typename Function>
-    [[gnu::always_inline]] auto with(Function function) {
+    auto with(Function function) {
         if (is_shared_) [[unlikely]] {
             return with_lock(function);
         }
@@ -41,6 +53,14 @@ class SharedHeap {
     };
 
   private:
+    [[gnu::noinline]] void* allocate_shared(std::size_t bytes) {
+        Guard const guard(*this);
+        return heap_.allocate(bytes);
+    }
+    [[gnu::noinline]] void free_shared(void* block) {
+        Guard const guard(*this);
+        heap_.free(block);
+    }
     template <typename Function>
     [[gnu::noinline]] auto with_lock(Function function) {
         Guard const guard(*this);

@@ -10,7 +10,6 @@ namespace quarry {
 
 struct QuarrySource {
     static constexpr std::size_t window_bytes = std::size_t{256} << 30;
-    static constexpr bool commits_zeros = true;  // page_alloc zeroes
 
     // Address space costs nothing until it is mapped.
     std::byte* reserve(std::size_t bytes);

@@ -1,0 +1,349 @@
+// What all threads share: the window, the secret of the links, large blocks, and slabs whose threads
+// have ended.
+#pragma once
+
+#include "heap/link.hpp"
+#include "heap/runs.hpp"
+#include "heap/unit.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+namespace slab {
+
+inline constexpr std::size_t max_alignment = std::size_t{2} << 20;
+inline constexpr std::size_t max_request = PTRDIFF_MAX;
+
+// How a heap is put together: its pages, its lock, and who calls (0 is nobody).
+template <typename C>
+concept HeapConfig = requires(std::atomic<Owner> const& owner) {
+    requires PageSource<typename C::Source>;
+    typename C::Lock;
+    { C::self() } -> std::same_as<Owner>;
+    { C::is_self(owner) } -> std::same_as<bool>;
+};
+
+inline constexpr char const* into_the_middle = "free of a pointer into the middle of a block";
+inline constexpr char const* double_free = "double free";
+inline constexpr char const* not_ours = "free of a pointer that is not this heap's";
+inline constexpr char const* no_block = "double free, or free of memory that no block has";
+inline constexpr char const* corrupted =
+    "a free block was written to; the blocks behind it are lost";
+
+constexpr std::size_t whole_pages(std::size_t bytes) {
+    return (bytes + page_bytes - 1) / page_bytes;
+}
+
+template <HeapConfig Config>
+class Arena {
+  public:
+    using Source = Config::Source;
+
+    // Constant-initialised: works before any constructor has run.
+    constexpr explicit Arena(Source source = {}) : runs_(source) {}
+    Arena(Arena const&) = delete;
+    Arena& operator=(Arena const&) = delete;
+
+    LinkKey const& key() const { return key_; }
+    Runs<Source>& runs() { return runs_; }
+    Runs<Source> const& runs() const { return runs_; }
+    Config::Lock& lock() { return lock_; }
+
+    // Where a pointer's unit has its metadata, as an offset; beyond `limit` for a pointer that is not
+    // this heap's.
+    [[gnu::always_inline]] std::uintptr_t offset_of(std::uintptr_t address) const {
+        constexpr auto shift = unit_shift - std::countr_zero(sizeof(Unit));
+        return (address - runs_.base()) >> shift & ~(sizeof(Unit) - 1);
+    }
+    [[gnu::always_inline]] bool is_own(std::uintptr_t offset) const {
+        return offset < runs_.limit();
+    }
+    [[gnu::always_inline]] Unit& unit_at_offset(std::uintptr_t offset) const {
+        return *reinterpret_cast<Unit*>(reinterpret_cast<std::uintptr_t>(runs_.units()) + offset);
+    }
+    // Metadata of the unit that a pointer of this heap's lies in; null for any other pointer.
+    Unit* unit_at(std::uintptr_t address) const {
+        auto const offset = offset_of(address);
+        return is_own(offset) ? &unit_at_offset(offset) : nullptr;
+    }
+    // The same, or the first unit of the slab or large block that the pointer lies in.
+    Unit* head_at(std::uintptr_t address) const {
+        auto* const unit = unit_at(address);
+        return unit != nullptr && unit->kind == UnitKind::inner ? &runs_.unit(unit->head) : unit;
+    }
+    std::uintptr_t memory_of(Unit const& unit) const {
+        return runs_.address_of(runs_.index_of(unit));
+    }
+
+    // Where a slab's blocks begin: what is over lies before them, so that the distance to the slab's
+    // end is a multiple of the block size nowhere else.
+    std::uintptr_t first_block(Unit const& slab) const {
+        auto const size = class_bytes(slab.size_class);
+        return memory_of(slab) + slab_bytes(slab.size_class) - slab.capacity() * size;
+    }
+    // Whether a block of the slab may begin there: whether the distance to the slab's end is a multiple
+    // of the block size. The bias turns the sign, so that what comes first is the multiplication.
+    [[gnu::always_inline]] static bool is_block(Unit const& slab, std::uintptr_t address) {
+        return static_cast<std::uint32_t>(address) * slab.reciprocal - slab.bias < slab.reciprocal;
+    }
+    std::uintptr_t end_mark(Unit const& slab) const { return LinkKey::end_mark(memory_of(slab)); }
+
+    // A new slab of a class for `owner`; 0 if there is no memory.
+    std::uint32_t make_slab(std::size_t size_class, Owner owner) {
+        auto const units = static_cast<std::uint32_t>(slab_units(size_class));
+        auto const index = take(units, units, UnitKind::slab);
+        if (index == 0) {
+            return 0;
+        }
+        auto& slab = runs_.unit(index);
+        slab.size_class = static_cast<std::uint8_t>(size_class);
+        slab.reciprocal = reciprocal(class_bytes(size_class));
+        slab.bias = static_cast<std::uint32_t>(runs_.address_of(index + units)) * slab.reciprocal -
+                    slab.reciprocal + 1;
+        slab.free = end_mark(slab);
+        slab.until_change = 0;
+        slab.is_full = false;
+        slab.carved = 0;
+        slab.remote.store(0, std::memory_order_relaxed);
+        slab.owner.store(owner, std::memory_order_relaxed);
+        return index;
+    }
+    // Makes at least the first pages of a slab usable; as many more as it has, since a source is asked
+    // for few large parts rather than many small ones.
+    bool commit_slab(Unit& slab, std::size_t pages) {
+        auto const index = runs_.index_of(slab);
+        auto const most = slab_bytes(slab.size_class) / page_bytes;
+        auto const& unit =
+            runs_.unit(index + static_cast<std::uint32_t>((pages - 1) / pages_a_unit));
+        if (unit.committed_pages > (pages - 1) % pages_a_unit) {
+            return true;
+        }
+        return runs_.commit(index, std::min(most, 2 * pages - 1)) != Committed::failed;
+    }
+    // Gives a chain of linked blocks to a slab, whose owner will find them.
+    void give_remote(Unit& slab, std::uintptr_t first, std::uintptr_t last) {
+        if (!gave_remote_.load(std::memory_order_relaxed)) {
+            gave_remote_.store(true, std::memory_order_relaxed);
+        }
+        auto there = slab.remote.load(std::memory_order_relaxed);
+        do {
+            key_.link(last, there != 0 ? there : end_mark(slab));
+        } while (!slab.remote.compare_exchange_weak(there, first, std::memory_order_release,
+                                                    std::memory_order_relaxed));
+    }
+    // Takes what others freed into a slab that is neither current nor in a list. By its owner, or under
+    // the lock.
+    void collect(Unit& slab) {
+        auto block = slab.remote.exchange(0, std::memory_order_acquire);
+        while (block != 0) {
+            auto const step = key_.step(block);
+            if (!LinkKey::is_free(step)) {
+                fail(corrupted, reinterpret_cast<void const*>(block));
+            }
+            auto const next = LinkKey::leads_on(step) ? block ^ step : 0;
+            key_.link(block, slab.free);
+            slab.free = block;
+            --slab.until_change;
+            block = next;
+        }
+    }
+    // Whether that ever happened.
+    bool gave_remote() const { return gave_remote_.load(std::memory_order_relaxed); }
+
+    // Memory for what the heap itself needs, zeroed; null if there is none. It is never given back.
+    void* allocate_own(std::size_t bytes) {
+        auto const pages = whole_pages(bytes);
+        auto const units = static_cast<std::uint32_t>(units_of(pages));
+        auto const index = take(units, 1, UnitKind::own);
+        if (index == 0) {
+            return nullptr;
+        }
+        if (runs_.commit(index, pages) == Committed::failed) {
+            put(index);
+            return nullptr;
+        }
+        auto* const memory = reinterpret_cast<void*>(runs_.address_of(index));
+        __builtin_memset(memory, 0, bytes);
+        return memory;
+    }
+    // Gives a slab or a large block back.
+    void put(std::uint32_t index) {
+        std::lock_guard const guard(lock_);
+        runs_.put(index, runs_.unit(index).run_units);
+    }
+
+    // A slab whose thread has ended waits for another one that needs its class.
+    void abandon(std::uint32_t index) {
+        std::lock_guard const guard(lock_);
+        auto& slab = runs_.unit(index);
+        slab.owner.store(0, std::memory_order_relaxed);
+        abandoned_[slab.size_class].push(runs_.units(), index);
+    }
+    // The first abandoned slab of a class, for its new owner; 0 if there is none.
+    std::uint32_t adopt(std::size_t size_class, Owner owner) {
+        std::lock_guard const guard(lock_);
+        auto& list = abandoned_[size_class];
+        auto const index = list.first();
+        if (index != 0) {
+            list.remove(runs_.units(), index);
+            runs_.unit(index).owner.store(owner, std::memory_order_relaxed);
+        }
+        return index;
+    }
+
+    // A block of its own, at a multiple of `alignment`; null if there is no memory. Says whether all
+    // of it is zero.
+    void* allocate_large(std::size_t bytes, std::size_t alignment, bool& zeroed) {
+        if (bytes > max_request - max_alignment) {
+            return nullptr;
+        }
+        auto const pages = whole_pages(bytes);
+        auto const units = units_of(pages);
+        if (units > most_units) {
+            return nullptr;
+        }
+        auto const align = std::max(alignment, unit_bytes) >> unit_shift;
+        auto const index = take(static_cast<std::uint32_t>(units),
+                                static_cast<std::uint32_t>(align), UnitKind::large);
+        if (index == 0) {
+            return nullptr;
+        }
+        auto const committed = runs_.commit(index, pages);
+        if (committed == Committed::failed) {
+            put(index);
+            return nullptr;
+        }
+        zeroed = committed == Committed::zeroed;
+        large_pages(index) = static_cast<std::uint32_t>(pages);
+        return reinterpret_cast<void*>(runs_.address_of(index));
+    }
+    // Changes a large block's size in place, if what is behind it allows.
+    bool resize_large(std::uint32_t index, std::size_t bytes) {
+        auto& unit = runs_.unit(index);
+        auto const pages = whole_pages(bytes);
+        if (units_of(pages) > most_units) {
+            return false;
+        }
+        auto const units = static_cast<std::uint32_t>(units_of(pages));
+        auto const old_units = unit.run_units;
+        if (units > old_units) {
+            std::lock_guard const guard(lock_);
+            if (!runs_.grow(index, old_units, units)) {
+                return false;
+            }
+            set_up(index, units, UnitKind::large);
+        }
+        if (units >= old_units) {
+            if (runs_.commit(index, pages) == Committed::failed) {
+                shrink(index, old_units);
+                return false;
+            }
+        } else {
+            shrink(index, units);
+        }
+        runs_.decommit_behind(index, unit.run_units, pages);
+        large_pages(index) = static_cast<std::uint32_t>(pages);
+        return true;
+    }
+    std::uint32_t& large_pages(std::uint32_t index) { return runs_.unit(index).carved; }
+    std::size_t large_bytes(Unit const& unit) const {
+        return std::size_t{unit.carved} * page_bytes;
+    }
+
+    void fail(char const* what, void const* pointer) { runs_.source().fail(what, pointer); }
+
+    // Takes pages away that have been free for a while. Called now and then.
+    void purge() {
+        if constexpr (HasClock<Source>) {
+            auto const time = runs_.now();
+            if (time - purged_at_ < 1) {
+                return;
+            }
+            std::lock_guard const guard(lock_);
+            purged_at_ = time;
+            sweep_abandoned();
+            runs_.purge(ticks_until_purged);
+        }
+    }
+    // The same, for all that is free now.
+    void trim() {
+        std::lock_guard const guard(lock_);
+        sweep_abandoned();
+        runs_.purge(0);
+    }
+
+    void release() {
+        runs_.release();
+        auto const source = runs_.source();
+        std::destroy_at(this);
+        std::construct_at(this, source);
+    }
+
+  private:
+    static constexpr std::size_t most_units = std::size_t{1} << 31;
+    static constexpr std::uint32_t ticks_until_purged = 4;
+    static constexpr std::size_t units_of(std::size_t pages) {
+        return (pages + pages_a_unit - 1) / pages_a_unit;
+    }
+
+    std::uint32_t take(std::uint32_t units, std::uint32_t align_units, UnitKind kind) {
+        std::lock_guard const guard(lock_);
+        auto const index = runs_.take(units, align_units);
+        if (index != 0) {
+            set_up(index, units, kind);
+        }
+        if constexpr (HasEntropy<Source>) {
+            if (index != 0 && !has_key_) {
+                has_key_ = true;  // before anything is linked
+                key_ = LinkKey{runs_.source().entropy()};
+            }
+        }
+        return index;
+    }
+    // Slabs of threads that have ended, of which others have freed the last block.
+    void sweep_abandoned() {
+        for (auto& list : abandoned_) {
+            for (auto index = list.first(); index != 0;) {
+                auto& slab = runs_.unit(index);
+                auto const next = slab.next;
+                collect(slab);
+                if (slab.used() == 0) {
+                    list.remove(runs_.units(), index);
+                    runs_.put(index, slab.run_units);
+                }
+                index = next;
+            }
+        }
+    }
+    // Marks a run as one slab or large block. Under the lock: whoever puts a neighbour back looks at it.
+    void set_up(std::uint32_t index, std::uint32_t units, UnitKind kind) {
+        for (auto i = index + 1; i < index + units; ++i) {
+            runs_.unit(i).kind = UnitKind::inner;
+            runs_.unit(i).head = index;
+        }
+        auto& unit = runs_.unit(index);
+        unit.kind = kind;
+        unit.run_units = units;
+    }
+    void shrink(std::uint32_t index, std::uint32_t units) {
+        auto& unit = runs_.unit(index);
+        auto const old_units = unit.run_units;
+        unit.run_units = units;
+        if (units < old_units) {
+            std::lock_guard const guard(lock_);
+            runs_.put(index + units, old_units - units);
+        }
+    }
+
+    Runs<Source> runs_;
+    LinkKey key_;
+    bool has_key_ = false;
+    std::atomic<bool> gave_remote_ = false;
+    std::uint32_t purged_at_ = 0;
+    std::array<UnitList, class_count> abandoned_{};
+    [[no_unique_address]] Config::Lock lock_;
+};
+
+}  // namespace slab

@@ -1,0 +1,94 @@
+// malloc and its kin, as programs and the C library find them in libslab.so.
+#include "heap/linux/threads.hpp"
+
+#include <bit>
+#include <cerrno>
+#include <cstdlib>
+
+using slab::hosted::arena;
+using slab::hosted::KeepErrno;
+using slab::hosted::thread_heap;
+using slab::hosted::ThreadHeap;
+
+#define SLAB_EXPORT extern "C" [[gnu::visibility("default")]]
+
+namespace {
+
+void* or_no_memory(void* block) {
+    if (block == nullptr) [[unlikely]] {
+        errno = ENOMEM;
+    }
+    return block;
+}
+
+}  // namespace
+
+SLAB_EXPORT void* malloc(std::size_t bytes) {
+    return ThreadHeap::allocate(*thread_heap, arena, bytes, slab::hosted::malloc_slow);
+}
+
+SLAB_EXPORT void free(void* block) {
+    ThreadHeap::free(arena, block, slab::hosted::free_slow, slab::hosted::slab_changed);
+}
+
+SLAB_EXPORT void* calloc(std::size_t count, std::size_t bytes) {
+    return or_no_memory(slab::hosted::own_heap().allocate_zeroed(arena, count, bytes));
+}
+
+SLAB_EXPORT void* realloc(void* block, std::size_t bytes) {
+    return or_no_memory(slab::hosted::own_heap().reallocate(arena, block, bytes));
+}
+
+SLAB_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t bytes) {
+    std::size_t total = 0;
+    if (__builtin_mul_overflow(count, bytes, &total)) {
+        return or_no_memory(nullptr);
+    }
+    return realloc(block, total);
+}
+
+SLAB_EXPORT void* memalign(std::size_t alignment, std::size_t bytes) {
+    if (!std::has_single_bit(alignment)) {
+        errno = EINVAL;
+        return nullptr;
+    }
+    return or_no_memory(slab::hosted::own_heap().allocate_aligned(arena, alignment, bytes));
+}
+
+SLAB_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
+    return memalign(alignment, bytes);
+}
+
+SLAB_EXPORT int posix_memalign(void** block, std::size_t alignment, std::size_t bytes) {
+    if (!std::has_single_bit(alignment) || alignment % sizeof(void*) != 0) {
+        return EINVAL;
+    }
+    KeepErrno const kept;
+    void* const got = slab::hosted::own_heap().allocate_aligned(arena, alignment, bytes);
+    if (got == nullptr) {
+        return ENOMEM;
+    }
+    *block = got;
+    return 0;
+}
+
+SLAB_EXPORT void* valloc(std::size_t bytes) { return memalign(slab::page_bytes, bytes); }
+
+SLAB_EXPORT void* pvalloc(std::size_t bytes) {
+    if (bytes > slab::max_request) {
+        return or_no_memory(nullptr);
+    }
+    return memalign(slab::page_bytes, slab::whole_pages(bytes) * slab::page_bytes);
+}
+
+SLAB_EXPORT std::size_t malloc_usable_size(void* block) {
+    return slab::hosted::own_heap().usable_bytes(arena, block);
+}
+
+SLAB_EXPORT int malloc_trim(std::size_t) {
+    slab::hosted::own_heap().trim(arena);
+    arena.trim();
+    return 1;
+}
+
+SLAB_EXPORT void cfree(void* block) { free(block); }

@@ -1,0 +1,78 @@
+// What the heap says about misuse, without allocating.
+#include "heap/linux/source.hpp"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstring>
+#include <string_view>
+
+namespace slab::hosted {
+namespace {
+
+enum class OnError { abort, report, ignore };
+
+OnError on_error() {
+    auto const* const wish = secure_getenv("SLAB_ON_ERROR");
+    if (wish != nullptr && std::strcmp(wish, "report") == 0) {
+        return OnError::report;
+    }
+    if (wish != nullptr && std::strcmp(wish, "ignore") == 0) {
+        return OnError::ignore;
+    }
+    return OnError::abort;
+}
+
+void write_all(std::string_view text) {
+    while (!text.empty()) {
+        auto const written = write(STDERR_FILENO, text.data(), text.size());
+        if (written <= 0) {
+            return;
+        }
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+void write_hex(std::uintptr_t number) {
+    char digits[2 * sizeof(number)];
+    auto const end = std::to_chars(digits, digits + sizeof(digits), number, 16).ptr;
+    write_all({digits, static_cast<std::size_t>(end - digits)});
+}
+
+// The callers' return addresses, as far as frame pointers lead; symbols are a debugger's affair.
+void write_backtrace() {
+    auto const* frame = static_cast<std::uintptr_t const*>(__builtin_frame_address(0));
+    for (int depth = 0; depth < 16; ++depth) {
+        auto const next = frame[0];
+        auto const here = reinterpret_cast<std::uintptr_t>(frame);
+        if (next <= here || next - here > (1u << 20) || next % sizeof(next) != 0) {
+            return;
+        }
+        write_all("slab:     called from 0x");
+        write_hex(frame[1]);
+        write_all("\n");
+        frame = reinterpret_cast<std::uintptr_t const*>(next);
+    }
+}
+
+}  // namespace
+
+void report(char const* what, void const* pointer) {
+    KeepErrno const kept;
+    auto const wish = on_error();
+    if (wish == OnError::ignore) {
+        return;
+    }
+    write_all("slab: ");
+    write_all(what);
+    write_all(": 0x");
+    write_hex(reinterpret_cast<std::uintptr_t>(pointer));
+    write_all("\n");
+    if (wish == OnError::abort) {
+        write_backtrace();
+        abort();
+    }
+}
+
+}  // namespace slab::hosted

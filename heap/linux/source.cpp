@@ -1,0 +1,110 @@
+#include "heap/linux/source.hpp"
+
+#include "heap/size_class.hpp"
+#include "heap/unit.hpp"
+
+#include <sys/auxv.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace slab::hosted {
+namespace {
+
+constexpr std::size_t alignment = std::size_t{2} << 20;
+
+// The metadata lies before the units; each has a frontier of its own.
+constinit Frontier metadata;
+constinit Frontier units;
+constinit std::uintptr_t units_begin = 0;
+constinit std::uintptr_t window_end = 0;
+
+std::uintptr_t address_of(std::byte const* at) { return reinterpret_cast<std::uintptr_t>(at); }
+
+// How a window is divided is Runs' affair; this follows it.
+std::size_t metadata_bytes(std::size_t window) {
+    // window = metadata + units, where metadata is rounded up to 2 MiB.
+    for (auto bytes = Source::window_bytes; bytes != 0; bytes /= 2) {
+        auto const needed =
+            ((bytes >> unit_shift) * sizeof(Unit) + alignment - 1) & ~(alignment - 1);
+        if (needed + bytes == window) {
+            return needed;
+        }
+    }
+    return 0;
+}
+
+}  // namespace
+
+bool Frontier::advance(std::uintptr_t to, std::uintptr_t most) {
+    auto end = end_.load(std::memory_order_acquire);
+    while (end < to) {
+        constexpr std::uintptr_t step = std::uintptr_t{1} << 20;
+        auto const next = std::min(most, (to + step - 1) & ~(step - 1));
+        // Whoever comes at the same time may do the same; the system minds no repetition.
+        if (mprotect(reinterpret_cast<void*>(end), next - end, PROT_READ | PROT_WRITE) != 0) {
+            return false;
+        }
+        if (end_.compare_exchange_weak(end, next, std::memory_order_acq_rel)) {
+            return true;
+        }
+    }
+    return true;
+}
+
+std::byte* Source::reserve(std::size_t bytes) {
+    // Asked for with room to align; what is not needed goes back.
+    void* const got = mmap(nullptr, bytes + alignment, PROT_NONE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (got == MAP_FAILED) {
+        return nullptr;
+    }
+    auto* const begin = static_cast<std::byte*>(got);
+    auto const skip = (alignment - address_of(begin) % alignment) % alignment;
+    if (skip != 0) {
+        munmap(begin, skip);
+    }
+    auto* const window = begin + skip;
+    munmap(window + bytes, alignment - skip);
+    units_begin = address_of(window) + metadata_bytes(bytes);
+    window_end = address_of(window) + bytes;
+    metadata.begin_at(address_of(window));
+    units.begin_at(units_begin);
+    return window;
+}
+
+Committed Source::commit(std::byte* at, std::size_t bytes) {
+    auto const end = address_of(at) + bytes;
+    bool const done =
+        end > units_begin ? units.advance(end, window_end) : metadata.advance(end, units_begin);
+    return done ? Committed::zeroed : Committed::failed;
+}
+
+void Source::decommit(std::byte* at, std::size_t bytes) {
+    KeepErrno const kept;
+    if (madvise(at, bytes, MADV_DONTNEED) != 0) {
+        // Not allowed to: a fresh mapping drops the pages too.
+        mmap(at, bytes, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    }
+}
+
+std::uint64_t random_word() {
+    // 16 bytes that the kernel gave the program at its start; they need no system call.
+    std::uint64_t words[2] = {};
+    auto const* const bytes = reinterpret_cast<void const*>(getauxval(AT_RANDOM));
+    if (bytes != nullptr) {
+        std::memcpy(words, bytes, sizeof(words));
+    }
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    auto mixed = words[0] ^ (words[1] << 32 | words[1] >> 32) ^
+                 static_cast<std::uint64_t>(now.tv_nsec) << 20 ^
+                 reinterpret_cast<std::uintptr_t>(&words);
+    // A finisher of splitmix64 (Steele, Lea and Flood, OOPSLA 2014): every bit depends on all.
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    return mixed ^ mixed >> 31;
+}
+
+}  // namespace slab::hosted

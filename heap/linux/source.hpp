@@ -1,0 +1,62 @@
+// Linux's pages for the heap: one reservation that grows from its start, so that it stays two mappings.
+#pragma once
+
+#include "heap/page_source.hpp"
+
+#include <sys/mman.h>
+#include <time.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+
+namespace slab::hosted {
+
+// Says what is wrong with a pointer, as SLAB_ON_ERROR wants; allocates nothing.
+void report(char const* what, void const* pointer);
+std::uint64_t random_word();
+
+// free() and friends keep errno, whatever the system says meanwhile.
+class KeepErrno {
+  public:
+    KeepErrno() = default;
+    ~KeepErrno() { errno = kept_; }
+    KeepErrno(KeepErrno const&) = delete;
+    KeepErrno& operator=(KeepErrno const&) = delete;
+
+  private:
+    int kept_ = errno;
+};
+
+// The part of a reservation that may be used, which only grows.
+class Frontier {
+  public:
+    constexpr Frontier() = default;
+    void begin_at(std::uintptr_t address) { end_ = address; }
+    // Makes what lies below `to` usable, and some more, up to `most`.
+    bool advance(std::uintptr_t to, std::uintptr_t most);
+
+  private:
+    std::atomic<std::uintptr_t> end_ = 0;
+};
+
+struct Source {
+    static constexpr std::size_t window_bytes = std::size_t{16} << 30;
+
+    std::byte* reserve(std::size_t bytes);
+    // Untouched pages cost nothing, so all that is needed is the right to touch them.
+    Committed commit(std::byte* at, std::size_t bytes);
+    void decommit(std::byte* at, std::size_t bytes);
+    void release(std::byte* at, std::size_t bytes) { munmap(at, bytes); }
+    void fail(char const* what, void const* pointer) { report(what, pointer); }
+    std::uint64_t entropy() { return random_word(); }
+    // Tenths of a second.
+    std::uint32_t ticks() {
+        timespec now{};
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+        return static_cast<std::uint32_t>(now.tv_sec * 10 + now.tv_nsec / 100'000'000);
+    }
+};
+
+}  // namespace slab::hosted

@@ -1,0 +1,50 @@
+// The process's heap, and each thread's part of it.
+#pragma once
+
+#include "heap/linux/futex_lock.hpp"
+#include "heap/linux/source.hpp"
+#include "heap/local_heap.hpp"
+
+namespace slab::hosted {
+
+struct Config {
+    using Source = hosted::Source;
+    using Lock = FutexLock;
+    // The thread pointer, which is at its own address (ELF handling for thread-local storage, variant
+    // II): one instruction, and no two living threads have the same.
+    [[gnu::always_inline]] static Owner self() {
+        Owner self = 0;
+        asm("mov %%fs:0, %0" : "=r"(self));
+        return self;
+    }
+    // Whether that is the calling thread; compared in memory, which spares a register.
+    [[gnu::always_inline]] static bool is_self(std::atomic<Owner> const& owner) {
+        bool is_self = false;
+        asm("cmp %2, %1" : "=@cce"(is_self) : "m"(owner), "r"(self()));
+        return is_self;
+    }
+};
+
+using ProcessArena = Arena<Config>;
+using ThreadHeap = LocalHeap<Config>;
+
+#pragma GCC visibility push(hidden)  // found without the global offset table
+extern constinit ProcessArena arena;
+// What threads have before they first need a heap: nothing is at hand in it, and nothing is put there.
+extern constinit ThreadHeap no_heap;
+// Initial-exec, so that it is found without a call (and cannot allocate): 8 bytes of the room that
+// libraries share.
+extern thread_local constinit ThreadHeap* thread_heap [[gnu::tls_model("initial-exec")]];
+#pragma GCC visibility pop
+
+// The calling thread's heap, made if need be; no_heap if there is no memory for it.
+[[gnu::noinline]] ThreadHeap& make_heap();
+inline ThreadHeap& own_heap() { return thread_heap != &no_heap ? *thread_heap : make_heap(); }
+
+// What malloc and free do not do at once. Without parameters for what is the process's, so that the
+// fast ways have all registers. malloc_slow sets errno.
+[[gnu::noinline]] void* malloc_slow(std::size_t bytes);
+[[gnu::noinline]] void free_slow(void* pointer);
+[[gnu::noinline]] void slab_changed(Unit& slab);
+
+}  // namespace slab::hosted

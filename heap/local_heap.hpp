@@ -1,0 +1,153 @@
+// One thread's part of a heap: for each class the free blocks at hand and the slabs it takes from.
+// Blocks go and come without a lock; blocks of other threads' slabs go back in batches.
+#pragma once
+
+#include "heap/arena.hpp"
+#include "heap/remote_batches.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace slab {
+
+template <HeapConfig Config>
+class LocalHeap {
+  public:
+    using Arena = slab::Arena<Config>;
+
+    // Constant-initialised, with nothing at hand: a thread can begin with one that all share.
+    constexpr LocalHeap() { heads_.fill(nothing()); }
+    LocalHeap(LocalHeap const&) = delete;
+    LocalHeap& operator=(LocalHeap const&) = delete;
+
+    // `bytes` bytes aligned to 16 (to 8, if they are no more), or null. What is not at hand is
+    // slow(bytes)'s affair: a function that needs no more than that leaves all registers to this one.
+    template <typename Slow>
+    [[gnu::always_inline]] static void* allocate(LocalHeap& heap, Arena const& arena,
+                                                 std::size_t bytes, Slow slow) {
+        if (bytes - (tiny_limit + 1) >= fine_limit - tiny_limit) [[unlikely]] {
+            return slow(bytes);
+        }
+        auto& head = heap.heads_.data()[(bytes + quantum - 1) / quantum];
+        auto* const block = head;
+        auto const step = arena.key().step(address_of(block));
+        if (!LinkKey::leads_on(step)) [[unlikely]] {
+            return slow(bytes);
+        }
+        head = word_at(address_of(block) ^ step);
+        *block = 0;  // so that what is in use does not look free
+        return block;
+    }
+    void* allocate(Arena& arena, std::size_t bytes) {
+        return allocate(*this, arena, bytes,
+                        [&](std::size_t more) { return allocate_slow(arena, more); });
+    }
+
+    // Gives a block back. Anything else than a block of this thread's slabs is slow(pointer)'s affair;
+    // changed(slab) is called when there is something to do about its slab.
+    template <typename Slow, typename Changed>
+    [[gnu::always_inline]] static void free(Arena const& arena, void* pointer, Slow slow,
+                                            Changed changed) {
+        auto const address = address_of(pointer);
+        auto const offset = arena.offset_of(address);
+        if (!arena.is_own(offset)) [[unlikely]] {
+            return slow(pointer);
+        }
+        auto& slab = arena.unit_at_offset(offset);
+        if (!Config::is_self(slab.owner)) [[unlikely]] {
+            return slow(pointer);
+        }
+        if (!Arena::is_block(slab, address)) [[unlikely]] {
+            return slow(pointer);
+        }
+        if (LinkKey::is_free(arena.key().step(address))) [[unlikely]] {
+            return slow(pointer);
+        }
+        arena.key().link(address, slab.free);
+        slab.free = address;
+        if (--slab.until_change == 0) [[unlikely]] {
+            changed(slab);
+        }
+    }
+    void free(Arena& arena, void* pointer) {
+        free(
+            arena, pointer, [&](void* other) { free_slow(arena, other); },
+            [&](Unit& slab) { slab_changed(arena, slab); });
+    }
+
+    // What is not at hand.
+    [[gnu::noinline]] void* allocate_slow(Arena& arena, std::size_t bytes);
+    // A block of another thread's slab, of none, or no block at all, which is reported. Blocks of other
+    // threads' slabs are gathered, unless this heap is no thread's.
+    enum class Gather : bool { no, yes };
+    [[gnu::noinline]] void free_slow(Arena& arena, void* pointer, Gather gather = Gather::yes);
+    // A full slab that was let go got free blocks, or a slab lost its last one in use.
+    [[gnu::noinline]] void slab_changed(Arena& arena, Unit& slab);
+
+    // A block of a class, at most small_limit.
+    void* take(Arena& arena, std::size_t size_class) {
+        auto* const block = heads_[size_class];
+        auto const step = arena.key().step(address_of(block));
+        if (!LinkKey::leads_on(step)) {
+            return take_last(arena, size_class);
+        }
+        heads_[size_class] = word_at(address_of(block) ^ step);
+        *block = 0;
+        return block;
+    }
+
+    // See heap.hpp.
+    void* allocate_aligned(Arena& arena, std::size_t alignment, std::size_t bytes);
+    void* allocate_zeroed(Arena& arena, std::size_t count, std::size_t bytes);
+    void* reallocate(Arena& arena, void* pointer, std::size_t bytes);
+    std::size_t usable_bytes(Arena& arena, void const* pointer);
+
+    // Lets everything go: blocks on their way to others' slabs, empty slabs, and the rest for others
+    // to adopt. For the end of a thread.
+    void abandon(Arena& arena);
+    // How many blocks of a class are at hand, which their slab counts as in use.
+    std::uint32_t at_hand(Arena const& arena, std::size_t size_class) const;
+    // Gives empty slabs back that were kept.
+    void trim(Arena& arena);
+
+  private:
+    // What a class without free blocks looks at: it never leads on.
+    static inline std::uintptr_t no_blocks = 0;
+    static constexpr std::uintptr_t* nothing() { return &no_blocks; }
+
+    static std::uintptr_t address_of(void const* pointer) {
+        return reinterpret_cast<std::uintptr_t>(pointer);
+    }
+    static std::uintptr_t* word_at(std::uintptr_t address) {
+        return reinterpret_cast<std::uintptr_t*>(address);
+    }
+
+    void* take_last(Arena& arena, std::size_t size_class);
+    bool refill(Arena& arena, std::size_t size_class);
+    bool use_free(Arena& arena, Unit& slab);
+    bool use_remote(Unit& slab);
+    bool carve(Arena& arena, Unit& slab);
+    void let_go(Arena& arena, Unit& slab);
+    std::uint32_t next_slab(Arena& arena, std::size_t size_class);
+    std::uint32_t find_freed_by_others(Arena& arena, std::size_t size_class);
+    std::uint32_t adopt(Arena& arena, std::size_t size_class);
+    Unit* unit_of_block(Arena& arena, void const* pointer);
+    std::uint32_t find_any_free(Arena& arena, std::size_t size_class);
+    void free_local(Arena& arena, Unit& slab, void* pointer);
+    void put_back(Arena& arena, std::size_t size_class);
+    void leave(Arena& arena, std::uint32_t index);
+
+    // The first block of each class's list; the list is of the current slab.
+    std::array<std::uintptr_t*, class_count> heads_{};
+    std::array<std::uint32_t, class_count> current_{};
+    std::array<UnitList, class_count> partial_{};  // other slabs with a free block
+    std::array<UnitList, class_count> full_{};     // slabs without
+    RemoteBatches<Config> remote_;
+    std::uint32_t refills_ = 0;
+};
+
+}  // namespace slab
+
+#include "heap/local_heap_blocks.hpp"  // IWYU pragma: export
+#include "heap/local_heap_slow.hpp"    // IWYU pragma: export

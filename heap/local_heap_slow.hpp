@@ -1,0 +1,335 @@
+// A thread heap's less frequent paths. Included by local_heap.hpp.
+#pragma once
+
+#include "heap/local_heap.hpp"
+
+namespace slab {
+
+template <HeapConfig Config>
+void* LocalHeap<Config>::allocate_slow(Arena& arena, std::size_t bytes) {
+    if (bytes <= small_limit) {
+        return take(arena, class_of(bytes));
+    }
+    bool zeroed = false;
+    return arena.allocate_large(bytes, unit_bytes, zeroed);
+}
+
+// The list does not lead on: it is at its last block, or there is none, or a program wrote into it.
+template <HeapConfig Config>
+void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
+    auto* block = heads_[size_class];
+    if (block == nothing()) {
+        if (!refill(arena, size_class)) {
+            return nullptr;
+        }
+        return take(arena, size_class);
+    }
+    bool const whole = LinkKey::is_free(arena.key().step(address_of(block)));
+    heads_[size_class] = nothing();
+    if (!whole) {
+        arena.fail(corrupted, block);
+        return take(arena, size_class);
+    }
+    // What came back meanwhile is at hand for the next one.
+    (void)use_free(arena, arena.runs().unit(current_[size_class]));
+    *block = 0;
+    return block;
+}
+
+// Blocks of the class's list from its current slab, or from another one.
+template <HeapConfig Config>
+bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
+    constexpr std::uint32_t refills_a_purge = 32;
+    if (++refills_ % refills_a_purge == 0) {
+        remote_.flush(arena);
+        arena.purge();
+    }
+    for (;;) {
+        if (auto const index = current_[size_class]; index != 0) {
+            auto& slab = arena.runs().unit(index);
+            if (use_free(arena, slab) || use_remote(slab) || carve(arena, slab)) {
+                return true;
+            }
+            if (slab.carved != slab.capacity()) {
+                return false;  // the source has no more pages
+            }
+            let_go(arena, slab);
+        }
+        auto const next = next_slab(arena, size_class);
+        if (next == 0) {
+            return false;
+        }
+        current_[size_class] = next;
+        arena.runs().unit(next).until_change |= Unit::is_current;
+    }
+}
+
+template <HeapConfig Config>
+bool LocalHeap<Config>::use_free(Arena& arena, Unit& slab) {
+    auto const none = arena.end_mark(slab);
+    if (slab.free == none) {
+        return false;
+    }
+    heads_[slab.size_class] = word_at(slab.free);
+    slab.free = none;
+    slab.until_change = slab.carved | Unit::is_current;  // what is in the list counts as in use
+    return true;
+}
+
+template <HeapConfig Config>
+bool LocalHeap<Config>::use_remote(Unit& slab) {
+    if (slab.remote.load(std::memory_order_relaxed) == 0) {
+        return false;
+    }
+    // They counted as in use for this slab, and do so in the list.
+    heads_[slab.size_class] = word_at(slab.remote.exchange(0, std::memory_order_acquire));
+    return true;
+}
+
+// Blocks that were never handed out: up to the end of a page, so that no more are touched than needed.
+template <HeapConfig Config>
+bool LocalHeap<Config>::carve(Arena& arena, Unit& slab) {
+    auto const capacity = slab.capacity();
+    if (slab.carved == capacity) {
+        return false;
+    }
+    auto const size = class_bytes(slab.size_class);
+    auto const first = arena.first_block(slab) + slab.carved * size;
+    auto const memory = arena.memory_of(slab);
+    auto const least = whole_pages(first + size - memory);
+    if (!arena.commit_slab(slab, least)) {
+        return false;
+    }
+    auto const room = (memory + least * page_bytes - first) / size;
+    auto const count = std::min<std::size_t>(room, capacity - slab.carved);
+    auto block = first;
+    for (std::size_t i = 1; i < count; ++i, block += size) {
+        arena.key().link(block, block + size);
+    }
+    arena.key().link(block, arena.end_mark(slab));
+    slab.carved += static_cast<std::uint32_t>(count);
+    slab.until_change += static_cast<std::uint32_t>(count);
+    heads_[slab.size_class] = word_at(first);
+    return true;
+}
+
+template <HeapConfig Config>
+void LocalHeap<Config>::let_go(Arena& arena, Unit& slab) {
+    slab.is_full = true;
+    slab.until_change = Unit::frees_until_useful(slab.capacity());
+    full_[slab.size_class].push(arena.runs().units(), arena.runs().index_of(slab));
+    current_[slab.size_class] = 0;
+}
+
+template <HeapConfig Config>
+std::uint32_t LocalHeap<Config>::next_slab(Arena& arena, std::size_t size_class) {
+    if (auto const index = partial_[size_class].first(); index != 0) {
+        partial_[size_class].remove(arena.runs().units(), index);
+        return index;
+    }
+    if (auto const index = find_freed_by_others(arena, size_class); index != 0) {
+        return index;
+    }
+    if (auto const index = adopt(arena, size_class); index != 0) {
+        return index;
+    }
+    auto const fresh = arena.make_slab(size_class, Config::self());
+    return fresh != 0 ? fresh : find_any_free(arena, size_class);
+}
+
+// Where no memory is left, full slabs with a few free blocks must do.
+template <HeapConfig Config>
+std::uint32_t LocalHeap<Config>::find_any_free(Arena& arena, std::size_t size_class) {
+    auto& full = full_[size_class];
+    if (full.first() == 0) {
+        return 0;
+    }
+    auto* const units = arena.runs().units();
+    for (auto index = full.first(); index != 0; index = units[index].next) {
+        auto& slab = units[index];
+        if (slab.free != arena.end_mark(slab) || slab.remote.load(std::memory_order_relaxed) != 0) {
+            full.remove(units, index);
+            slab.until_change = slab.used();
+            slab.is_full = false;
+            return index;
+        }
+    }
+    return 0;
+}
+
+// A look at some of the full slabs, in turn: others may have freed blocks of them.
+template <HeapConfig Config>
+std::uint32_t LocalHeap<Config>::find_freed_by_others(Arena& arena, std::size_t size_class) {
+    constexpr unsigned most_looks = 8;
+    auto& full = full_[size_class];
+    if (full.first() == 0 || !arena.gave_remote()) {
+        return 0;
+    }
+    auto* const units = arena.runs().units();
+    for (unsigned looks = 0; looks < most_looks && full.first() != 0; ++looks) {
+        auto const index = full.first();
+        full.remove(units, index);
+        if (units[index].remote.load(std::memory_order_relaxed) != 0) {
+            units[index].until_change = units[index].used();
+            units[index].is_full = false;
+            return index;
+        }
+        full.push_back(units, index);
+    }
+    return 0;
+}
+
+// Slabs of threads that have ended are tried before new ones are made.
+template <HeapConfig Config>
+std::uint32_t LocalHeap<Config>::adopt(Arena& arena, std::size_t size_class) {
+    constexpr unsigned most_adopted = 8;
+    for (unsigned adopted = 0; adopted < most_adopted; ++adopted) {
+        auto const index = arena.adopt(size_class, Config::self());
+        if (index == 0) {
+            return 0;
+        }
+        auto& slab = arena.runs().unit(index);
+        arena.collect(slab);
+        if (slab.used() != slab.capacity()) {
+            return index;
+        }
+        let_go(arena, slab);
+    }
+    return 0;
+}
+
+template <HeapConfig Config>
+void LocalHeap<Config>::slab_changed(Arena& arena, Unit& slab) {
+    auto* const units = arena.runs().units();
+    auto const index = arena.runs().index_of(slab);
+    auto& partial = partial_[slab.size_class];
+    if (slab.is_full) {
+        slab.until_change = slab.used();
+        slab.is_full = false;
+        full_[slab.size_class].remove(units, index);
+        partial.push(units, index);
+        return;
+    }
+    // One empty slab of a class is kept, for when its blocks come and go at the edge of a slab.
+    if (partial.first() == index && slab.next == 0) {
+        return;
+    }
+    partial.remove(units, index);
+    arena.put(index);
+}
+
+template <HeapConfig Config>
+void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Gather gather) {
+    auto const address = address_of(pointer);
+    auto* const unit = arena.head_at(address);
+    if (unit == nullptr) {
+        return pointer != nullptr ? arena.fail(not_ours, pointer) : void();
+    }
+    if (unit->kind == UnitKind::large) {
+        if (arena.memory_of(*unit) != address) {
+            return arena.fail(into_the_middle, pointer);
+        }
+        return arena.put(arena.runs().index_of(*unit));
+    }
+    if (unit->kind != UnitKind::slab) {
+        return arena.fail(no_block, pointer);
+    }
+    if (!Arena::is_block(*unit, address)) {
+        return arena.fail(into_the_middle, pointer);
+    }
+    if (LinkKey::is_free(arena.key().step(address))) {
+        return arena.fail(double_free, pointer);
+    }
+    if (!Config::is_self(unit->owner)) {
+        return gather == Gather::yes ? remote_.add(arena, *unit, address)
+                                     : arena.give_remote(*unit, address, address);
+    }
+    arena.key().link(address, unit->free);
+    unit->free = address;
+    if (--unit->until_change == 0) {
+        slab_changed(arena, *unit);
+    }
+}
+
+// The blocks of a class's list go back to their slab, which is current no more.
+template <HeapConfig Config>
+void LocalHeap<Config>::put_back(Arena& arena, std::size_t size_class) {
+    auto const index = current_[size_class];
+    if (index == 0) {
+        return;
+    }
+    auto& slab = arena.runs().unit(index);
+    for (auto* block = heads_[size_class]; block != nothing();) {
+        auto const address = address_of(block);
+        auto const step = arena.key().step(address);
+        block = LinkKey::leads_on(step) ? word_at(address ^ step) : nothing();
+        arena.key().link(address, slab.free);
+        slab.free = address;
+        --slab.until_change;
+    }
+    heads_[size_class] = nothing();
+    current_[size_class] = 0;
+    slab.until_change &= ~Unit::is_current;
+    leave(arena, index);
+}
+
+// A slab in no list: empty, it goes back; else another thread may have it.
+template <HeapConfig Config>
+void LocalHeap<Config>::leave(Arena& arena, std::uint32_t index) {
+    auto& slab = arena.runs().unit(index);
+    arena.collect(slab);
+    if (slab.used() == 0) {
+        arena.put(index);
+    } else {
+        arena.abandon(index);
+    }
+}
+
+template <HeapConfig Config>
+void LocalHeap<Config>::abandon(Arena& arena) {
+    remote_.flush(arena);
+    auto* const units = arena.runs().units();
+    for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
+        put_back(arena, size_class);
+        for (auto index = partial_[size_class].first(); index != 0;
+             index = partial_[size_class].first()) {
+            partial_[size_class].remove(units, index);
+            leave(arena, index);
+        }
+        for (auto index = full_[size_class].first(); index != 0;
+             index = full_[size_class].first()) {
+            full_[size_class].remove(units, index);
+            units[index].until_change = units[index].used();
+            units[index].is_full = false;
+            leave(arena, index);
+        }
+    }
+}
+
+template <HeapConfig Config>
+std::uint32_t LocalHeap<Config>::at_hand(Arena const& arena, std::size_t size_class) const {
+    std::uint32_t count = 0;
+    for (auto* block = heads_[size_class]; block != nothing(); ++count) {
+        auto const step = arena.key().step(address_of(block));
+        block = LinkKey::leads_on(step) ? word_at(address_of(block) ^ step) : nothing();
+    }
+    return count;
+}
+
+template <HeapConfig Config>
+void LocalHeap<Config>::trim(Arena& arena) {
+    remote_.flush(arena);
+    auto* const units = arena.runs().units();
+    for (auto& partial : partial_) {
+        for (auto index = partial.first(); index != 0;) {
+            auto const next = units[index].next;
+            if (units[index].used() == 0) {
+                partial.remove(units, index);
+                arena.put(index);
+            }
+            index = next;
+        }
+    }
+}
+
+}  // namespace slab

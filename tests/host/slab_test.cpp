@@ -1,0 +1,379 @@
+// libslab.so as this program's malloc: the whole family, threads that come and go, forks, misuse.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+extern "C" void* reallocarray(void*, std::size_t, std::size_t) noexcept;
+
+namespace {
+
+// The compiler knows what malloc and free are; it must not reason about these.
+template <typename T>
+T* opaque(T* pointer) {
+    asm volatile("" : "+r"(pointer) : : "memory");
+    return pointer;
+}
+
+std::string output_of(std::string const& command) {
+    std::unique_ptr<FILE, int (*)(FILE*)> const pipe(popen(command.c_str(), "r"), pclose);
+    std::string all;
+    std::array<char, 4096> part{};
+    while (auto const got = fread(part.data(), 1, part.size(), pipe.get())) {
+        all.append(part.data(), got);
+    }
+    return all;
+}
+
+std::string library() {
+    Dl_info info{};
+    dladdr(reinterpret_cast<void*>(&malloc_usable_size), &info);
+    return info.dli_fname;
+}
+
+// Of this process, from /proc.
+std::size_t anonymous_kib() {
+    std::ifstream status("/proc/self/status");
+    for (std::string word; status >> word;) {
+        if (word == "RssAnon:") {
+            std::size_t kib = 0;
+            status >> kib;
+            return kib;
+        }
+    }
+    return 0;
+}
+
+bool is_aligned(void const* pointer, std::size_t alignment) {
+    return reinterpret_cast<std::uintptr_t>(pointer) % alignment == 0;
+}
+
+TEST(Slab, TheWholeFamilyComesFromTheLibrary) {
+    EXPECT_NE(library().find("libslab.so"), std::string::npos) << library();
+    void* posix = nullptr;
+    ASSERT_EQ(posix_memalign(&posix, 64, 100), 0);
+    std::vector<void*> const blocks = {
+        malloc(100),
+        calloc(10, 10),
+        realloc(nullptr, 100),
+        reallocarray(nullptr, 10, 10),
+        memalign(64, 100),
+        aligned_alloc(64, 100),
+        posix,
+        valloc(100),
+        pvalloc(100),
+        ::operator new(100),
+        ::operator new[](100),
+        ::operator new(100, std::align_val_t{64}),
+    };
+    for (auto* const block : blocks) {
+        ASSERT_NE(block, nullptr);
+        EXPECT_GE(malloc_usable_size(block), 100u);
+        EXPECT_TRUE(is_aligned(block, 16));
+        std::memset(block, 1, malloc_usable_size(block));
+        free(block);
+    }
+    for (std::size_t alignment = 8; alignment <= std::size_t{2} << 20; alignment *= 2) {
+        for (std::size_t const bytes : {1u, 100u, 5000u, 100'000u}) {
+            void* block = nullptr;
+            ASSERT_EQ(posix_memalign(&block, alignment, bytes), 0);
+            EXPECT_TRUE(is_aligned(block, alignment)) << alignment << " " << bytes;
+            free(block);
+        }
+    }
+}
+
+TEST(Slab, ExportsAreThoseOfTheVersionScript) {
+    std::set<std::string> shown;
+    std::istringstream lines(output_of("nm -D --defined-only " + library()));
+    for (std::string address, kind, name; lines >> address >> kind >> name;) {
+        shown.insert(name.substr(0, name.find('@')));
+    }
+    std::ifstream script(SLAB_VERSION_SCRIPT);
+    std::stringstream text;
+    text << script.rdbuf();
+    auto const all = text.str();
+    auto const from = all.find("global:") + 7;
+    auto list = all.substr(from, all.find("local:") - from);
+    std::ranges::replace(list, ';', ' ');
+    std::istringstream names(list);
+    std::set<std::string> wanted;
+    for (std::string name; names >> name;) {
+        wanted.insert(name);
+    }
+    EXPECT_EQ(shown, wanted);
+    EXPECT_EQ(
+        output_of("readelf -d " + library() + " | grep NEEDED | grep -v 'libc.so.6\\|ld-linux'"),
+        "");
+}
+
+TEST(Slab, BadSizesAndAlignmentsHaveDefinedResults) {
+    errno = 0;
+    EXPECT_EQ(opaque(malloc(PTRDIFF_MAX)), nullptr);
+    EXPECT_EQ(errno, ENOMEM);
+    std::size_t huge = SIZE_MAX - 5;
+    asm volatile("" : "+r"(huge));
+    EXPECT_EQ(opaque(malloc(huge)), nullptr);
+    EXPECT_EQ(opaque(calloc(huge, 16)), nullptr);
+    EXPECT_EQ(opaque(reallocarray(nullptr, huge, 16)), nullptr);
+    EXPECT_EQ(opaque(pvalloc(huge)), nullptr);
+    void* block = nullptr;
+    EXPECT_EQ(posix_memalign(&block, 24, 10), EINVAL);
+    EXPECT_EQ(posix_memalign(&block, 4, 10), EINVAL);
+    EXPECT_EQ(posix_memalign(&block, std::size_t{4} << 20, 10), ENOMEM);
+    auto* const empty = opaque(malloc(0));
+    auto* const other = opaque(malloc(0));
+    EXPECT_NE(empty, nullptr);
+    EXPECT_NE(empty, other);
+    errno = 7;
+    free(empty);
+    free(other);
+    free(nullptr);
+    auto* const large = opaque(malloc(std::size_t{10} << 20));
+    free(large);
+    EXPECT_EQ(errno, 7) << "free keeps errno";
+    EXPECT_EQ(malloc_usable_size(nullptr), 0u);
+}
+
+// Misuse ends the program with a report that names the address.
+template <typename Misuse>
+void expect_report(char const* part, Misuse misuse) {
+    EXPECT_EXIT(misuse(), testing::KilledBySignal(SIGABRT), part);
+}
+
+TEST(SlabDeath, MisuseIsReportedWithItsAddress) {
+    for (std::size_t const bytes : {8u, 64u, 1000u, 5000u, 100'000u, 3'000'000u}) {
+        auto* const block = opaque(static_cast<char*>(malloc(bytes)));
+        char address[32];
+        std::snprintf(address, sizeof(address), "0x%zx",
+                      reinterpret_cast<std::uintptr_t>(block) + 4);
+        expect_report(address, [&] { free(opaque(block + 4)); });
+        expect_report("double free", [&] {
+            free(opaque(block));
+            free(opaque(block));
+        });
+        expect_report("double free", [&] {
+            std::thread([&] { free(opaque(block)); }).join();
+            free(opaque(block));
+        });
+        free(block);
+    }
+    int local = 0;
+    expect_report("not this heap's", [&] { free(opaque(reinterpret_cast<char*>(&local))); });
+    expect_report("no block in use", [&] { (void)opaque(realloc(opaque(&local), 10)); });
+    expect_report("was written to", [] {
+        std::array<std::uint64_t*, 100> blocks{};
+        for (auto& block : blocks) {
+            block = static_cast<std::uint64_t*>(opaque(malloc(64)));
+        }
+        for (auto* const block : blocks) {
+            free(block);
+        }
+        for (auto* const block : blocks) {
+            *opaque(block) = 0x4141414141414141;
+        }
+        for (int i = 0; i < 1000; ++i) {
+            (void)opaque(malloc(64));
+        }
+    });
+}
+
+TEST(Slab, ReportsCanBeIgnored) {
+    EXPECT_EXIT(
+        {
+            setenv("SLAB_ON_ERROR", "report", 1);
+            auto* const block = opaque(malloc(64));
+            auto* const keeps_the_slab = opaque(malloc(64));
+            free(opaque(block));
+            free(opaque(block));
+            free(keeps_the_slab);
+            std::exit(3);
+        },
+        testing::ExitedWithCode(3), "double free");
+}
+
+// Blocks wander: each thread frees what another one made, and checks what is in it.
+TEST(Slab, ThreadsFreeEachOthersBlocks) {
+    struct Block {
+        std::size_t bytes;
+        unsigned char fill;
+    };
+    struct Exchange {
+        std::mutex mutex;
+        std::vector<Block*> blocks;
+    };
+    constexpr unsigned thread_count = 4;
+    std::array<Exchange, thread_count> exchanges;
+    std::atomic<unsigned> wrong = 0;
+    auto const check_and_free = [&](Block* block) {
+        auto const* const bytes = reinterpret_cast<unsigned char*>(block + 1);
+        for (std::size_t i = 0; i < block->bytes; i += 97) {
+            wrong += bytes[i] != block->fill ? 1 : 0;
+        }
+        free(block);
+    };
+    std::vector<std::thread> threads;
+    for (unsigned id = 0; id < thread_count; ++id) {
+        threads.emplace_back([&, id] {
+            std::mt19937_64 random(id);
+            for (int i = 0; i < 40'000; ++i) {
+                auto const bytes = random() % 100 == 0 ? random() % 60'000 : random() % 600;
+                auto* const block = static_cast<Block*>(malloc(sizeof(Block) + bytes));
+                *block = {bytes, static_cast<unsigned char>(random())};
+                std::memset(block + 1, block->fill, bytes);
+                Block* mine = nullptr;
+                {
+                    auto& there = exchanges[random() % thread_count];
+                    std::lock_guard const guard(there.mutex);
+                    there.blocks.push_back(block);
+                    if (there.blocks.size() > 500) {
+                        std::swap(there.blocks[random() % there.blocks.size()],
+                                  there.blocks.back());
+                        mine = there.blocks.back();
+                        there.blocks.pop_back();
+                    }
+                }
+                if (mine != nullptr) {
+                    check_and_free(mine);
+                }
+            }
+        });
+    }
+    for (auto& thread : threads) {
+        thread.join();
+    }
+    for (auto& exchange : exchanges) {
+        for (auto* const block : exchange.blocks) {
+            check_and_free(block);
+        }
+    }
+    EXPECT_EQ(wrong, 0u);
+}
+
+struct LastWords {
+    ~LastWords() {
+        for (int i = 1; i < 100; ++i) {
+            free(opaque(malloc(static_cast<std::size_t>(i) * 10)));
+        }
+    }
+};
+thread_local LastWords last_words;
+
+TEST(Slab, TenThousandThreadsLeaveNothingBehind) {
+    auto const rounds = [](int count) {
+        for (int i = 0; i < count; ++i) {
+            std::vector<void*> left;
+            std::thread([&] {
+                (void)opaque(&last_words);
+                for (std::size_t bytes = 8; bytes < 40'000; bytes += bytes / 2) {
+                    left.push_back(malloc(bytes));
+                    free(opaque(malloc(bytes)));
+                }
+            }).join();
+            for (auto* const block : left) {
+                free(block);
+            }
+        }
+    };
+    rounds(100);
+    malloc_trim(0);
+    auto const before = anonymous_kib();
+    rounds(10'000);
+    malloc_trim(0);
+    EXPECT_LT(anonymous_kib(), before + 2048);
+}
+
+TEST(Slab, MemoryComesBack) {
+    malloc_trim(0);
+    auto const before = anonymous_kib();
+    {
+        std::mt19937_64 random(5);
+        std::vector<std::unique_ptr<char[]>> blocks;
+        for (int i = 0; i < 200'000; ++i) {
+            auto const bytes = 1 + random() % 1000;
+            blocks.emplace_back(new char[bytes]);
+            std::memset(blocks.back().get(), 1, bytes);
+        }
+        EXPECT_GT(anonymous_kib(), before + 90'000);
+    }
+    malloc_trim(0);
+    EXPECT_LT(anonymous_kib(), before + 10'000);
+}
+
+TEST(Slab, AForkAmongBusyThreadsHasAUsableHeap) {
+    std::atomic<bool> stop = false;
+    std::vector<std::thread> threads;
+    for (unsigned id = 0; id < 3; ++id) {
+        threads.emplace_back([&stop, id] {
+            std::mt19937_64 random(id);
+            while (!stop) {
+                std::vector<std::unique_ptr<char[]>> blocks;
+                for (int i = 0; i < 200; ++i) {
+                    blocks.emplace_back(new char[random() % 50'000 + 1]);
+                }
+            }
+        });
+    }
+    for (int i = 0; i < 300; ++i) {
+        auto const child = fork();
+        if (child == 0) {
+            for (std::size_t bytes = 1; bytes < 200'000; bytes += bytes / 3 + 1) {
+                auto* const block = opaque(malloc(bytes));
+                if (block == nullptr) {
+                    _exit(1);
+                }
+                std::memset(block, 1, bytes);
+                free(block);
+            }
+            _exit(0);
+        }
+        int status = 0;
+        ASSERT_EQ(waitpid(child, &status, 0), child);
+        ASSERT_EQ(status, 0) << "child " << i;
+    }
+    stop = true;
+    for (auto& thread : threads) {
+        thread.join();
+    }
+}
+
+TEST(Slab, RunsWithLittleAddressSpace) {
+    auto const preload = "LD_PRELOAD=" + library();
+    EXPECT_EQ(output_of("ulimit -v 100000; " + preload + " /bin/echo fits"), "fits\n");
+    EXPECT_EQ(output_of(preload + " sh -c 'echo a | sort | tr a b'"), "b\n");
+}
+
+TEST(Slab, ZeroedMemoryIsZeroAfterUse) {
+    std::mt19937_64 random(3);
+    for (int round = 0; round < 2000; ++round) {
+        auto const bytes = random() % (round % 10 == 0 ? 300'000 : 3'000) + 1;
+        auto* const block = static_cast<unsigned char*>(calloc(1, bytes));
+        for (std::size_t i = 0; i < bytes; ++i) {
+            ASSERT_EQ(block[i], 0);
+        }
+        std::memset(block, 0xff, bytes);
+        free(block);
+    }
+}
+
+}  // namespace
