@@ -115,9 +115,7 @@ class Arena {
     bool commit_slab(Unit& slab, std::size_t pages) {
         auto const index = runs_.index_of(slab);
         auto const most = slab_bytes(slab.size_class) / page_bytes;
-        auto const& unit =
-            runs_.unit(index + static_cast<std::uint32_t>((pages - 1) / pages_a_unit));
-        if (unit.committed_pages > (pages - 1) % pages_a_unit) {
+        if (runs_.is_committed(index, pages)) {
             return true;
         }
         return runs_.commit(index, std::min(most, 2 * pages - 1)) != Committed::failed;
@@ -247,6 +245,26 @@ class Arena {
         large_pages(index) = static_cast<std::uint32_t>(pages);
         return true;
     }
+    // A large block somewhere else, longer, with the same pages; null if that cannot be had.
+    void* move_large(std::uint32_t index, std::size_t bytes) {
+        auto const old_pages = std::size_t{large_pages(index)};
+        auto const pages = whole_pages(bytes);
+        if (pages < old_pages || units_of(pages) > most_units) {
+            return nullptr;
+        }
+        auto const there = take(static_cast<std::uint32_t>(units_of(pages)), 1, UnitKind::large);
+        if (there == 0) {
+            return nullptr;
+        }
+        if (!runs_.move_pages(index, there, old_pages) ||
+            runs_.commit(there, pages) == Committed::failed) {
+            give_up_move(index, there, old_pages);
+            return nullptr;
+        }
+        large_pages(there) = static_cast<std::uint32_t>(pages);
+        put(index);
+        return reinterpret_cast<void*>(runs_.address_of(there));
+    }
     std::uint32_t& large_pages(std::uint32_t index) { return runs_.unit(index).carved; }
     std::size_t large_bytes(Unit const& unit) const {
         return std::size_t{unit.carved} * page_bytes;
@@ -326,6 +344,13 @@ class Arena {
         auto& unit = runs_.unit(index);
         unit.kind = kind;
         unit.run_units = units;
+    }
+    // The pages are here or there; they belong here.
+    void give_up_move(std::uint32_t index, std::uint32_t there, std::size_t pages) {
+        if (runs_.unit(index).committed_pages == 0) {
+            (void)runs_.move_pages(there, index, pages);
+        }
+        put(there);
     }
     void shrink(std::uint32_t index, std::uint32_t units) {
         auto& unit = runs_.unit(index);

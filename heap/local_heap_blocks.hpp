@@ -90,9 +90,15 @@ void* LocalHeap<Config>::reallocate(Arena& arena, void* pointer, std::size_t byt
             return pointer;
         }
     } else {
+        auto const index = arena.runs().index_of(*unit);
         old_bytes = arena.large_bytes(*unit);
-        if (bytes > small_limit && arena.resize_large(arena.runs().index_of(*unit), bytes)) {
+        if (bytes > small_limit && arena.resize_large(index, bytes)) {
             return pointer;
+        }
+        if (bytes >= least_moved && old_bytes >= least_moved) {
+            if (void* const moved = arena.move_large(index, bytes)) {
+                return moved;
+            }
         }
     }
     void* const moved = allocate(arena, bytes);

@@ -35,6 +35,13 @@ concept HasClock = requires(S source) {
     { source.ticks() } -> std::same_as<std::uint32_t>;
 };
 
+// A source that can move committed pages to another place of the window, where none are committed; none
+// are where they were afterwards. False: nothing was moved.
+template <typename S>
+concept CanMove = requires(S source, std::byte* from, std::byte* to, std::size_t bytes) {
+    { source.move(from, to, bytes) } -> std::same_as<bool>;
+};
+
 // A source of numbers that nobody can guess, for encoding what a program might write over.
 template <typename S>
 concept HasEntropy = requires(S source) {

@@ -49,16 +49,15 @@ class Runs {
     // `count` units, the first at a multiple of `align_units`, a power of two. 0 when the window or
     // memory for metadata is used up. Of their pages some may be committed.
     std::uint32_t take(std::uint32_t count, std::uint32_t align_units) {
-        auto const wanted = count + align_units - 1;
-        auto run = find_free(wanted);
+        auto run = find_free(count, align_units);
         if (run == 0) {
-            run = extend(wanted);
+            run = extend(count, align_units);
         }
         if (run == 0) {
             return 0;
         }
         auto const length = units_[run].run_units;
-        auto const first = (run + align_units - 1) & ~(align_units - 1);
+        auto const first = aligned(run, align_units);
         give(run, first - run, units_[run].freed_at);
         give(first + count, length - (first - run) - count, units_[run].freed_at);
         return first;
@@ -128,6 +127,18 @@ class Runs {
         return result;
     }
 
+    // Whether the first pages of a run are usable. Not each unit's are, if the last one's are: a run may
+    // consist of several that were free.
+    bool is_committed(std::uint32_t first, std::size_t pages) const {
+        for (std::size_t done = 0; done < pages; done += pages_a_unit) {
+            if (units_[first + done / pages_a_unit].committed_pages <
+                std::min(pages_a_unit, pages - done)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     // Takes the pages of units away.
     void decommit(std::uint32_t first, std::uint32_t count) {
         for (auto i = first; i < first + count;) {
@@ -158,6 +169,26 @@ class Runs {
             }
         }
         decommit(first + whole, count - whole);
+    }
+
+    // Moves the pages of one run to another, which has at least as many units, and loses its own. False
+    // if the source cannot.
+    bool move_pages(std::uint32_t from, std::uint32_t to, std::size_t pages) {
+        if constexpr (CanMove<Source>) {
+            auto const units =
+                static_cast<std::uint32_t>((pages + pages_a_unit - 1) / pages_a_unit);
+            decommit(to, units);
+            if (!source_.move(at(address_of(from)), at(address_of(to)), pages * page_bytes)) {
+                return false;
+            }
+            for (std::uint32_t i = 0; i < units; ++i) {
+                units_[to + i].committed_pages = units_[from + i].committed_pages;
+                units_[from + i].committed_pages = 0;
+            }
+            return true;
+        } else {
+            return false;
+        }
     }
 
     // Takes the pages of runs away that have been free for so many ticks.
@@ -257,12 +288,17 @@ class Runs {
         return false;
     }
 
-    // Fresh units at the end of what was used so far.
-    std::uint32_t extend(std::uint32_t wanted) {
+    static std::uint32_t aligned(std::uint32_t index, std::uint32_t align_units) {
+        return (index + align_units - 1) & ~(align_units - 1);
+    }
+
+    // Fresh units at the end of what was used so far, with room to align.
+    std::uint32_t extend(std::uint32_t count, std::uint32_t align_units) {
         if (base_ == 0 && !reserve()) {
             return 0;
         }
         auto const first = std::max(used_units_, std::uint32_t{1});
+        auto const wanted = aligned(first, align_units) - first + count;
         if (wanted > window_units_ - first || !commit_metadata(first + wanted)) {
             return 0;
         }
@@ -313,10 +349,10 @@ class Runs {
     }
 
     // First fit in the request's own bucket, then any of the larger ones.
-    std::uint32_t find_free(std::uint32_t wanted) {
-        for (auto bucket = bucket_of(wanted); bucket < bucket_count; ++bucket) {
+    std::uint32_t find_free(std::uint32_t count, std::uint32_t align_units) {
+        for (auto bucket = bucket_of(count); bucket < bucket_count; ++bucket) {
             for (auto run = free_[bucket].first(); run != 0; run = units_[run].next) {
-                if (units_[run].run_units >= wanted) {
+                if (aligned(run, align_units) - run + count <= units_[run].run_units) {
                     unlink(run);
                     return run;
                 }

@@ -56,6 +56,9 @@ constexpr std::uint32_t blocks_a_slab(std::size_t index) {
 }
 inline constexpr std::size_t max_slab_bytes = coarse_slab_units * unit_bytes;
 
+// Blocks from here on move by their pages, where the source can. Below, to copy is cheaper.
+inline constexpr std::size_t least_moved = std::size_t{256} << 10;
+
 // For asking whether a distance within a slab is a multiple of the block size: it is, if the low 32
 // bits of distance * reciprocal are below the reciprocal (Lemire, Kaser and Kurz, "Faster remainder
 // by direct computation", 2019). The high bits are the quotient.

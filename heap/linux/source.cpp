@@ -18,6 +18,7 @@ constinit Frontier metadata;
 constinit Frontier units;
 constinit std::uintptr_t units_begin = 0;
 constinit std::uintptr_t window_end = 0;
+constinit std::atomic<std::uint32_t> moves = 0;
 
 std::uintptr_t address_of(std::byte const* at) { return reinterpret_cast<std::uintptr_t>(at); }
 
@@ -87,6 +88,21 @@ void Source::decommit(std::byte* at, std::size_t bytes) {
         mmap(at, bytes, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     }
+}
+
+bool Source::move(std::byte* from, std::byte* to, std::size_t bytes) {
+    KeepErrno const kept;
+    // Each move may leave two mappings more, which a process may have 65,530 of. So only ever larger
+    // blocks move.
+    constexpr std::uint32_t moves_a_doubling = 64;
+    auto const doublings = moves.load(std::memory_order_relaxed) / moves_a_doubling;
+    if (doublings >= 16 || bytes < least_moved << doublings ||
+        commit(to, bytes) == Committed::failed) {
+        return false;
+    }
+    moves.fetch_add(1, std::memory_order_relaxed);
+    return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) !=
+           MAP_FAILED;
 }
 
 std::uint64_t random_word() {

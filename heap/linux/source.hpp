@@ -48,6 +48,8 @@ struct Source {
     // Untouched pages cost nothing, so all that is needed is the right to touch them.
     Committed commit(std::byte* at, std::size_t bytes);
     void decommit(std::byte* at, std::size_t bytes);
+    // The pages go in their tables. What was there stays mapped, and empty: nobody else can take it.
+    bool move(std::byte* from, std::byte* to, std::size_t bytes);
     void release(std::byte* at, std::size_t bytes) { munmap(at, bytes); }
     void fail(char const* what, void const* pointer) { report(what, pointer); }
     std::uint64_t entropy() { return random_word(); }

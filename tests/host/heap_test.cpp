@@ -403,6 +403,35 @@ TEST(LocalHeap, BlocksWanderAndThreadsEnd) {
     arena.release();
 }
 
+// A run may consist of several that were free, of which some have pages and some have none.
+TEST(Heap, ZeroedBlocksAreZeroWhereverRunsWereMerged) {
+    struct ClockSource : MmapSource {
+        std::uint32_t ticks() { return 0; }
+    };
+    Heap<ClockSource> heap;
+    std::mt19937_64 random(11);
+    std::vector<std::pair<unsigned char*, std::size_t>> blocks;
+    for (int i = 0; i < 20'000; ++i) {
+        if (random() % 2 == 0 || blocks.empty()) {
+            auto const bytes = 1 + random() % (random() % 4 == 0 ? 200'000 : 33'000);
+            auto* const block = static_cast<unsigned char*>(heap.allocate_zeroed(1, bytes));
+            for (std::size_t at = 0; at < bytes; at += 61) {
+                ASSERT_EQ(block[at], 0);
+            }
+            std::memset(block, 0xff, bytes);
+            blocks.emplace_back(block, bytes);
+        } else {
+            std::swap(blocks[random() % blocks.size()], blocks.back());
+            heap.free(blocks.back().first);
+            blocks.pop_back();
+        }
+        if (random() % 500 == 0) {
+            heap.trim();
+        }
+    }
+    heap.release();
+}
+
 TEST(LocalHeap, AClassInUseUpToItsEdgeIsNotRefilledForEveryBlock) {
     TestHeap heap;
     std::vector<void*> queue(1024);

@@ -363,6 +363,57 @@ TEST(Slab, RunsWithLittleAddressSpace) {
     EXPECT_EQ(output_of(preload + " sh -c 'echo a | sort | tr a b'"), "b\n");
 }
 
+std::size_t mappings() {
+    std::ifstream maps("/proc/self/maps");
+    std::size_t count = 0;
+    for (std::string line; std::getline(maps, line);) {
+        ++count;
+    }
+    return count;
+}
+
+TEST(Slab, ALargeBlockGrowsByMovingItsPages) {
+    constexpr std::size_t small = std::size_t{40} << 20;
+    auto* const block = static_cast<unsigned char*>(malloc(small));
+    auto* const in_the_way = opaque(malloc(small));
+    std::memset(block, 7, 5000);
+    block[small - 1] = 7;
+    auto const before = anonymous_kib();
+    auto* const grown = static_cast<unsigned char*>(realloc(block, 2 * small));
+    EXPECT_EQ(grown[0], 7);
+    EXPECT_EQ(grown[4999], 7);
+    EXPECT_EQ(grown[small - 1], 7);
+    grown[2 * small - 1] = 1;
+    EXPECT_LT(anonymous_kib(), before + 1000) << "copied";
+    free(grown);
+    free(in_the_way);
+}
+
+TEST(Slab, ManyGrowingBlocksKeepTheirContentsAndFewMappings) {
+    constexpr std::size_t small = std::size_t{300} << 10;
+    std::vector<unsigned char*> blocks(1000);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        blocks[i] = static_cast<unsigned char*>(malloc(small));
+        std::memset(blocks[i], static_cast<int>(i), 5000);
+        blocks[i][small - 1] = static_cast<unsigned char>(i);
+    }
+    for (std::size_t factor = 2; factor < 6; ++factor) {
+        for (std::size_t i = 0; i < blocks.size(); ++i) {
+            blocks[i] = static_cast<unsigned char*>(realloc(blocks[i], factor * small));
+            for (std::size_t at = 0; at < 5000; at += 99) {
+                ASSERT_EQ(blocks[i][at], static_cast<unsigned char>(i));
+            }
+            ASSERT_EQ(blocks[i][small - 1], static_cast<unsigned char>(i));
+            ASSERT_EQ(blocks[i][factor * small - 1] = 0, 0);
+        }
+    }
+    EXPECT_LT(mappings(), 1000u);
+    for (auto* const block : blocks) {
+        free(block);
+    }
+    malloc_trim(0);
+}
+
 TEST(Slab, ZeroedMemoryIsZeroAfterUse) {
     std::mt19937_64 random(3);
     for (int round = 0; round < 2000; ++round) {

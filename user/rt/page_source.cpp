@@ -46,6 +46,21 @@ void QuarrySource::decommit(std::byte* at, std::size_t bytes) {
     }
 }
 
+bool QuarrySource::move(std::byte* from, std::byte* to, std::size_t bytes) {
+    auto const distance = address_of(to) - address_of(from);
+    std::size_t moved = 0;
+    auto const done = each_part(from, bytes, [&](abi::PageRange range) -> Result<void> {
+        TRY(page_move(own_space, range, own_space, {range.address + distance},
+                      abi::permission::write));
+        moved += range.pages * abi::page_bytes;
+        return {};
+    });
+    if (!done && moved != 0) {
+        (void)move(to, from, moved);  // within an account that had them
+    }
+    return done.has_value();
+}
+
 void QuarrySource::release(std::byte*, std::size_t) {}
 
 void QuarrySource::fail(char const* what, void const* pointer) {
