@@ -5,7 +5,7 @@ SHELL = /bin/bash
 export QUARRY_PRESET = $(PRESET)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run replay grade gdb iso debug release format lint bench bench-kernel soak clean
+.PHONY: help setup build run replay grade gdb iso debug release format lint bench bench-kernel bench-heap soak clean
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
@@ -16,6 +16,7 @@ help:
 	@echo "make iso                                       an image that boots by BIOS and by UEFI"
 	@echo "make bench                                     what things cost, in guest instructions"
 	@echo "make bench-kernel                              only the kernel's mechanisms, beside others'"
+	@echo "make bench-heap [RUNS=9]                       programs of this machine with this heap and others"
 	@echo "make soak [CALLS=1000000000]                   the model check, for hours"
 	@echo "make debug | release                           build that preset"
 	@echo "make format | lint                             format the sources; check them"
@@ -59,6 +60,10 @@ bench: setup build
 
 bench-kernel: setup build
 	@tools/bench.py --kernel
+
+bench-heap: setup $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet slab heap_programs run_measured
+	@tools/bench_heap.py $(if $(RUNS),--runs "$(RUNS)")
 
 CALLS ?= 1000000000
 soak: setup $(BUILD)/build.ninja

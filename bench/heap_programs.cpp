@@ -63,7 +63,7 @@ void server(unsigned threads) {
     constexpr std::size_t slots = 2000;
     in_threads(threads, [](unsigned id) {
         std::vector<void*> blocks(slots);
-        for (unsigned connection = 0; connection < 60; ++connection) {
+        for (unsigned connection = 0; connection < 400; ++connection) {
             std::thread([&blocks, id, connection] {
                 Random random(id * 1000 + connection + 1);
                 for (int request = 0; request < 60'000; ++request) {
@@ -92,7 +92,7 @@ void queue(unsigned threads) {
     in_threads(2 * pairs, [&](unsigned id) {
         if (id < pairs) {
             Random random(id + 1);
-            for (int round = 0; round < 20'000; ++round) {
+            for (int round = 0; round < 30'000; ++round) {
                 std::vector<void*> batch(256);
                 for (auto& block : batch) {
                     block = allocate(16 + random() % 240);
@@ -132,7 +132,7 @@ void stress(unsigned threads) {
     in_threads(threads, [](unsigned id) {
         Random random(id + 1);
         std::vector<void*> blocks(20'000);
-        for (int i = 0; i < 3'000'000; ++i) {
+        for (int i = 0; i < 12'000'000; ++i) {
             auto& block = blocks[random() % blocks.size()];
             std::free(block);
             block = random() % 8 == 0 ? nullptr : allocate(usual_size(random));
@@ -160,7 +160,7 @@ void numbers(unsigned threads) {
         return product;
     };
     in_threads(threads, [&](unsigned) {
-        for (int round = 0; round < 60'000; ++round) {
+        for (int round = 0; round < 300'000; ++round) {
             Number number = std::make_unique<std::vector<std::uint32_t>>(1, 3);
             for (std::uint32_t factor = 3; factor < 43; ++factor) {
                 number = multiplied(*number, factor);
@@ -173,7 +173,7 @@ void large(unsigned threads) {
     in_threads(threads, [](unsigned id) {
         Random random(id + 1);
         std::vector<void*> blocks(20);
-        for (int i = 0; i < 12'000; ++i) {
+        for (int i = 0; i < 60'000; ++i) {
             auto& block = blocks[random() % blocks.size()];
             std::free(block);
             auto const bytes = (std::size_t{32} << 10) + random() % (std::size_t{2} << 20);
@@ -210,7 +210,7 @@ std::unique_ptr<Node> make_tree(Random& random, int depth) {
 void tree(unsigned threads) {
     in_threads(threads, [](unsigned id) {
         Random random(id + 1);
-        for (int document = 0; document < 25; ++document) {
+        for (int document = 0; document < 150; ++document) {
             auto root = make_tree(random, 6);
             for (auto& child : root->children) {
                 child = make_tree(random, 4);
@@ -259,7 +259,7 @@ void once(unsigned) { std::free(allocate(100)); }
 void phases(unsigned) {
     Random random(7);
     std::vector<void*> survivors;
-    for (int phase = 0; phase < 6; ++phase) {
+    for (int phase = 0; phase < 20; ++phase) {
         std::vector<void*> blocks;
         auto const shift = static_cast<std::size_t>(phase) * 40;
         for (std::size_t held = 0; held < 60'000'000;) {

@@ -125,6 +125,7 @@ class LocalHeap {
 
     void* take_last(Arena& arena, std::size_t size_class);
     bool refill(Arena& arena, std::size_t size_class);
+    bool has_better(Arena& arena, Unit& slab);
     bool use_free(Arena& arena, Unit& slab);
     bool use_remote(Unit& slab);
     bool carve(Arena& arena, Unit& slab);

@@ -47,13 +47,18 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
     for (;;) {
         if (auto const index = current_[size_class]; index != 0) {
             auto& slab = arena.runs().unit(index);
-            if (use_free(arena, slab) || use_remote(slab) || carve(arena, slab)) {
+            if (use_free(arena, slab) || use_remote(slab)) {
                 return true;
             }
-            if (slab.carved != slab.capacity()) {
-                return false;  // the source has no more pages
+            if (!has_better(arena, slab)) {
+                if (carve(arena, slab)) {
+                    return true;
+                }
+                if (slab.carved != slab.capacity()) {
+                    return false;  // the source has no more pages
+                }
+                let_go(arena, slab);
             }
-            let_go(arena, slab);
         }
         auto const next = next_slab(arena, size_class);
         if (next == 0) {
@@ -62,6 +67,21 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
         current_[size_class] = next;
         arena.runs().unit(next).until_change |= Unit::is_current;
     }
+}
+
+// Whether blocks of another slab come before pages of this one that nobody has touched. Then this one
+// waits behind the others.
+template <HeapConfig Config>
+bool LocalHeap<Config>::has_better(Arena& arena, Unit& slab) {
+    auto& partial = partial_[slab.size_class];
+    auto* const units = arena.runs().units();
+    if (slab.carved == slab.capacity() || partial.first() == 0 ||
+        units[partial.first()].free == arena.end_mark(units[partial.first()])) {
+        return false;
+    }
+    slab.until_change &= ~Unit::is_current;
+    partial.push_back(units, arena.runs().index_of(slab));
+    return true;
 }
 
 template <HeapConfig Config>

@@ -48,7 +48,9 @@ constexpr std::size_t class_bytes(std::size_t index) {
 }
 
 constexpr std::size_t slab_units(std::size_t index) {
-    return index < fine_classes ? 1 : coarse_slab_units;
+    return index < fine_classes                        ? 1
+           : index < fine_classes + classes_a_doubling ? coarse_slab_units / 2
+                                                       : coarse_slab_units;
 }
 constexpr std::size_t slab_bytes(std::size_t index) { return slab_units(index) * unit_bytes; }
 constexpr std::uint32_t blocks_a_slab(std::size_t index) {

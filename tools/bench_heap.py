@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Times programs with this project's heap and with others, under LD_PRELOAD, interleaved.
+
+Each row is a program; each figure is the ratio to the row's best heap: CPU time (the median of the
+runs) and peak memory. One heap is entered twice, as a control: the suite counts if the two agree
+to 2 %.
+"""
+
+import argparse
+import math
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import quarry_qemu as qemu
+
+LIBRARIES = pathlib.Path("/usr/lib/x86_64-linux-gnu")
+HEAPS = {
+    "quarry": None,  # the build's own
+    "mimalloc": LIBRARIES / "libmimalloc.so.2",
+    "jemalloc": LIBRARIES / "libjemalloc.so.2",
+    "gperftools": LIBRARIES / "libtcmalloc_minimal.so.4",
+    "glibc": "",
+    "scudo": pathlib.Path("/usr/lib/llvm-19/lib/clang/19/lib/linux/"
+                          "libclang_rt.scudo_standalone-x86_64.so"),
+}
+CONTROL = "mimalloc"  # entered twice
+OWN = ["server", "queue", "stress", "numbers", "large", "tree", "growth", "density", "phases"]
+THREADED = ["server", "queue", "stress", "tree"]
+
+LUA = """local function tree(d) if d == 0 then return {} end return {tree(d - 1), tree(d - 1)} end
+for i = 1, 100 do tree(15) end"""
+PYTHON = """import json
+rows = [{"a": i, "b": str(i) * 3, "c": [i]} for i in range(80000)]
+for _ in range(2): again = json.loads(json.dumps(rows))"""
+SQL = """create table t(a integer primary key, b text, c real);
+with recursive s(x) as (select 1 union all select x + 1 from s where x < 250000)
+insert into t select x, hex(x * 7919 % 1000003), x * 1.5 from s;
+create index i on t(b); update t set b = b || 'x' where a % 3 = 0; delete from t where a % 5 = 0;"""
+
+
+def commands(folder: pathlib.Path, only: str) -> dict[str, tuple[list[str], dict[str, str]]]:
+    """Every row: the command and what it wants in its environment."""
+    programs = str(qemu.build_directory() / "bench" / "heap_programs")
+    rows: dict[str, tuple[list[str], dict[str, str]]] = {}
+    for name in OWN:
+        rows[name] = ([programs, name], {})
+    for name in THREADED:
+        rows[f"{name}, 2 threads"] = ([programs, name, "2"], {})
+    text = folder / "input.json"
+    text.write_text("[" + ",".join(f'{{"id":{i},"name":"row {i}","tags":["a","b",{i}]}}'
+                                   for i in range(150_000)) + "]", encoding="ascii")
+    source = folder / "input.cpp"
+    source.write_text("#include <map>\n#include <regex>\n#include <string>\n#include <vector>\n"
+                      "std::map<std::string, std::vector<int>> m;\n"
+                      "bool f(std::string const& s) { return std::regex_match(s, std::regex(s)); }\n",
+                      encoding="ascii")
+    out = str(folder / "output.o")
+    rows["python3"] = (["python3", "-c", PYTHON], {"PYTHONMALLOC": "malloc"})
+    rows["lua"] = (["lua5.4", "-e", LUA], {})
+    rows["sqlite"] = (["sqlite3", ":memory:", SQL], {})
+    rows["jq"] = (["jq", "-c", "map(select(.id % 7 == 0)) | length", str(text)], {})
+    rows["clang"] = (["clang++-19", "-O1", "-c", str(source), "-o", out], {})
+    rows["gcc"] = (["g++", "-O1", "-c", str(source), "-o", out], {})
+    return {name: row for name, row in rows.items() if only.lower() in name.lower()}
+
+
+def found_heaps() -> dict[str, str]:
+    """Name and library of each heap that this machine has; says which it lacks."""
+    heaps = {}
+    for name, library in HEAPS.items():
+        if library is None:
+            library = qemu.build_directory() / "heap" / "libslab.so"
+        if library == "" or pathlib.Path(library).exists():
+            heaps[name] = str(library)
+        else:
+            print(f"bench-heap: no {name} here ({library})", file=sys.stderr)
+    if CONTROL in heaps:
+        heaps[CONTROL + " again"] = heaps[CONTROL]
+    return heaps
+
+
+def run(command: list[str], environment: dict[str, str], library: str) -> tuple[float, int]:
+    """CPU seconds and peak memory in KiB of one run."""
+    settings = dict(os.environ, **environment)
+    if library:
+        settings["MEASURED_PRELOAD"] = library
+    launcher = str(qemu.build_directory() / "bench" / "run_measured")
+    result = subprocess.run([launcher, *command], env=settings, check=False, capture_output=True,
+                            text=True)
+    if result.returncode != 0:
+        sys.exit(f"bench-heap: {' '.join(command)[:60]} with {library or 'glibc'} "
+                 f"ended with {result.returncode}\n{result.stderr}")
+    microseconds, peak = result.stdout.split()
+    return int(microseconds) / 1e6, int(peak)
+
+
+def measure(rows: dict, heaps: dict[str, str], runs: int) -> dict[str, dict[str, tuple[float, int]]]:
+    """Median time and least peak of each row and heap; heaps take turns, each round begins elsewhere."""
+    results: dict[str, dict[str, tuple[float, int]]] = {}
+    names = list(heaps)
+    for row, (command, environment) in rows.items():
+        print(f"bench-heap: {row} ({runs} runs of {len(heaps)} heaps)...", file=sys.stderr)
+        seen: dict[str, list[tuple[float, int]]] = {name: [] for name in names}
+        for turn in range(runs):
+            first = turn % len(names)
+            for name in names[first:] + names[:first]:
+                seen[name].append(run(command, environment, heaps[name]))
+        results[row] = {name: (statistics.median(time for time, _ in values),
+                               min(peak for _, peak in values))
+                        for name, values in seen.items()}
+    return results
+
+
+def geomean(values: list[float]) -> float:
+    """The geometric mean."""
+    return math.exp(sum(math.log(value) for value in values) / len(values))
+
+
+def ratios(results: dict, names: list[str], index: int) -> dict[str, dict[str, float]]:
+    """Of each row, each heap's figure over the best peer's: not counting this project's own."""
+    found = {}
+    for row, values in results.items():
+        best = min(values[name][index] for name in names if name != "quarry")
+        found[row] = {name: values[name][index] / best for name in names}
+    return found
+
+
+def table(title: str, unit: str, rows: dict[str, dict[str, float]], names: list[str],
+          absolute: dict[str, float]) -> list[str]:
+    """One Markdown table with the geometric means below."""
+    lines = [f"### {title}", "", f"| row | best peer, {unit} | {' | '.join(names)} |",
+             "|---|---:|" + "---:|" * len(names)]
+    for row, values in rows.items():
+        cells = " | ".join(f"{values[name]:.2f}" for name in names)
+        lines.append(f"| {row} | {absolute[row]:,.2f} | {cells} |")
+    means = " | ".join(f"**{geomean([values[name] for values in rows.values()]):.3f}**"
+                       for name in names)
+    return lines + [f"| **geometric mean** | | {means} |", ""]
+
+
+def picture(times: dict, peaks: dict, names: list[str]) -> str:
+    """An SVG: each heap a point, CPU time to the right, peak memory upwards; the best is at the origin."""
+    points = {name: (geomean([row[name] for row in times.values()]),
+                     geomean([row[name] for row in peaks.values()]))
+              for name in names if not name.endswith("again")}
+    far = max(max(point) for point in points.values()) + 0.1
+    near = min(0.9, min(min(point) for point in points.values()) - 0.05)
+    width, height, margin = 640, 480, 60
+
+    def place(time: float, peak: float) -> tuple[float, float]:
+        span = far - near
+        return (margin + (time - near) / span * (width - 2 * margin),
+                height - margin - (peak - near) / span * (height - 2 * margin))
+
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+             'font-family="sans-serif" font-size="13">',
+             f'<rect width="{width}" height="{height}" fill="#fff"/>']
+    step = 0.1 if far - near < 1.5 else 0.25
+    mark = math.ceil(near / step) * step
+    while mark < far:
+        x, y = place(mark, mark)
+        parts.append(f'<path d="M{x:.1f} {margin}V{height - margin}M{margin} {y:.1f}H{width - margin}" '
+                     'stroke="#e4e4e4"/>')
+        parts.append(f'<text x="{x:.1f}" y="{height - margin + 18}" fill="#666" '
+                     f'text-anchor="middle">{mark:.2f}</text>')
+        parts.append(f'<text x="{margin - 8}" y="{y + 4:.1f}" fill="#666" '
+                     f'text-anchor="end">{mark:.2f}</text>')
+        mark += step
+    for name, point in sorted(points.items(), key=lambda item: item[0] == "quarry"):
+        x, y = place(*point)
+        own = name == "quarry"
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{7 if own else 5}" '
+                     f'fill="{"#c2410c" if own else "#64748b"}"/>')
+        parts.append(f'<text x="{x + 11:.1f}" y="{y + 4:.1f}" '
+                     f'font-weight="{"bold" if own else "normal"}">{name}</text>')
+    parts.append(f'<text x="{width / 2}" y="{height - 14}" text-anchor="middle">CPU time over the '
+                 'best peer of each program, geometric mean</text>')
+    parts.append(f'<text x="18" y="{height / 2}" text-anchor="middle" transform="rotate(-90 18 '
+                 f'{height / 2})">peak memory, the same</text></svg>')
+    return "\n".join(parts) + "\n"
+
+
+def main() -> int:
+    """Measures, prints the tables, writes the picture."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--runs", type=int, default=9, help="of each program and heap (default: 9)")
+    parser.add_argument("--only", default="", help="rows whose name has this in it")
+    parser.add_argument("--record", action="store_true", help="write bench/heap.md and bench/heap.svg")
+    arguments = parser.parse_args()
+    heaps = found_heaps()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = commands(pathlib.Path(folder), arguments.only)
+        if not rows:
+            parser.error(f"no row has {arguments.only!r} in its name")
+        results = measure(rows, heaps, max(1, arguments.runs))
+    names = list(heaps)
+    times, peaks = ratios(results, names, 0), ratios(results, names, 1)
+    peers = [name for name in names if name != "quarry"]
+    lines = table("CPU time", "s", times, names,
+                  {row: min(v[n][0] for n in peers) for row, v in results.items()})
+    lines += table("Peak memory", "MiB", peaks, names,
+                   {row: min(v[n][1] for n in peers) / 1024 for row, v in results.items()})
+    if CONTROL in heaps:
+        control = (geomean([row[CONTROL + " again"] for row in times.values()]) /
+                   geomean([row[CONTROL] for row in times.values()]))
+        lines.append(f"Control: {CONTROL} entered twice differs by a factor of {control:.3f} in time"
+                     f"{'' if 0.98 <= control <= 1.02 else ': too much, so run this again'}.")
+    print("\n".join(lines))
+    if arguments.record:
+        folder = qemu.ROOT / "bench"
+        head = ["# Heaps", "", "Printed by `make bench-heap`: ratios to the best peer of each row, "
+                f"{arguments.runs} runs, heaps in turn. docs/measuring.md says how.", ""]
+        (folder / "heap.md").write_text("\n".join(head + lines) + "\n", encoding="utf-8")
+        (folder / "heap.svg").write_text(picture(times, peaks, names), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
