@@ -108,7 +108,7 @@ class LocalHeap {
     void abandon(Arena& arena);
     // How many blocks of a class are at hand, which their slab counts as in use.
     std::uint32_t at_hand(Arena const& arena, std::size_t size_class) const;
-    // Gives empty slabs back that were kept.
+    // Gives all slabs back that are empty.
     void trim(Arena& arena);
 
   private:
@@ -136,7 +136,7 @@ class LocalHeap {
     Unit* unit_of_block(Arena& arena, void const* pointer);
     std::uint32_t find_any_free(Arena& arena, std::size_t size_class);
     void free_local(Arena& arena, Unit& slab, void* pointer);
-    void put_back(Arena& arena, std::size_t size_class);
+    std::uint32_t put_down(Arena& arena, std::size_t size_class);
     void leave(Arena& arena, std::uint32_t index);
 
     // The first block of each class's list; the list is of the current slab.

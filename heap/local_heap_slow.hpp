@@ -271,12 +271,13 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Gather gather) {
     }
 }
 
-// The blocks of a class's list go back to their slab, which is current no more.
+// The blocks of a class's list go back to their slab, which is current no more and in no list. Its
+// index; 0 if the class had none.
 template <HeapConfig Config>
-void LocalHeap<Config>::put_back(Arena& arena, std::size_t size_class) {
+std::uint32_t LocalHeap<Config>::put_down(Arena& arena, std::size_t size_class) {
     auto const index = current_[size_class];
     if (index == 0) {
-        return;
+        return 0;
     }
     auto& slab = arena.runs().unit(index);
     for (auto* block = heads_[size_class]; block != nothing();) {
@@ -290,7 +291,7 @@ void LocalHeap<Config>::put_back(Arena& arena, std::size_t size_class) {
     heads_[size_class] = nothing();
     current_[size_class] = 0;
     slab.until_change &= ~Unit::is_current;
-    leave(arena, index);
+    return index;
 }
 
 // A slab in no list: empty, it goes back; else another thread may have it.
@@ -310,7 +311,9 @@ void LocalHeap<Config>::abandon(Arena& arena) {
     remote_.flush(arena);
     auto* const units = arena.runs().units();
     for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
-        put_back(arena, size_class);
+        if (auto const index = put_down(arena, size_class); index != 0) {
+            leave(arena, index);
+        }
         for (auto index = partial_[size_class].first(); index != 0;
              index = partial_[size_class].first()) {
             partial_[size_class].remove(units, index);
@@ -339,12 +342,16 @@ std::uint32_t LocalHeap<Config>::at_hand(Arena const& arena, std::size_t size_cl
 template <HeapConfig Config>
 void LocalHeap<Config>::trim(Arena& arena) {
     remote_.flush(arena);
-    auto* const units = arena.runs().units();
-    for (auto& partial : partial_) {
+    for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
+        auto& partial = partial_[size_class];
+        if (auto const index = put_down(arena, size_class); index != 0) {
+            partial.push_back(arena.runs().units(), index);
+        }
         for (auto index = partial.first(); index != 0;) {
-            auto const next = units[index].next;
-            if (units[index].used() == 0) {
-                partial.remove(units, index);
+            auto& slab = arena.runs().unit(index);
+            auto const next = slab.next;
+            if (slab.used() == 0) {
+                partial.remove(arena.runs().units(), index);
                 arena.put(index);
             }
             index = next;

@@ -92,3 +92,16 @@ SLAB_EXPORT int malloc_trim(std::size_t) {
 }
 
 SLAB_EXPORT void cfree(void* block) { free(block); }
+
+// The C library's own names for the same, which some programs call.
+SLAB_EXPORT void* __libc_malloc(std::size_t bytes) { return malloc(bytes); }
+SLAB_EXPORT void __libc_free(void* block) { free(block); }
+SLAB_EXPORT void* __libc_calloc(std::size_t count, std::size_t bytes) {
+    return calloc(count, bytes);
+}
+SLAB_EXPORT void* __libc_realloc(void* block, std::size_t bytes) { return realloc(block, bytes); }
+SLAB_EXPORT void* __libc_memalign(std::size_t alignment, std::size_t bytes) {
+    return memalign(alignment, bytes);
+}
+SLAB_EXPORT void* __libc_valloc(std::size_t bytes) { return valloc(bytes); }
+SLAB_EXPORT void* __libc_pvalloc(std::size_t bytes) { return pvalloc(bytes); }

@@ -1,10 +1,10 @@
 // What the heap says about misuse, without allocating.
 #include "heap/linux/source.hpp"
+#include "heap/linux/text.hpp"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstring>
 #include <string_view>
 
@@ -24,24 +24,8 @@ OnError on_error() {
     return OnError::abort;
 }
 
-void write_all(std::string_view text) {
-    while (!text.empty()) {
-        auto const written = write(STDERR_FILENO, text.data(), text.size());
-        if (written <= 0) {
-            return;
-        }
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-}
-
-void write_hex(std::uintptr_t number) {
-    char digits[2 * sizeof(number)];
-    auto const end = std::to_chars(digits, digits + sizeof(digits), number, 16).ptr;
-    write_all({digits, static_cast<std::size_t>(end - digits)});
-}
-
 // The callers' return addresses, as far as frame pointers lead; symbols are a debugger's affair.
-void write_backtrace() {
+void write_backtrace(Text& text) {
     auto const* frame = static_cast<std::uintptr_t const*>(__builtin_frame_address(0));
     for (int depth = 0; depth < 16; ++depth) {
         auto const next = frame[0];
@@ -49,14 +33,22 @@ void write_backtrace() {
         if (next <= here || next - here > (1u << 20) || next % sizeof(next) != 0) {
             return;
         }
-        write_all("slab:     called from 0x");
-        write_hex(frame[1]);
-        write_all("\n");
+        (text << "slab:     called from ").hex(frame[1]) << "\n";
         frame = reinterpret_cast<std::uintptr_t const*>(next);
     }
 }
 
 }  // namespace
+
+void write_all(int file_descriptor, std::string_view text) {
+    while (!text.empty()) {
+        auto const written = write(file_descriptor, text.data(), text.size());
+        if (written <= 0) {
+            return;
+        }
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
 
 void report(char const* what, void const* pointer) {
     KeepErrno const kept;
@@ -64,13 +56,14 @@ void report(char const* what, void const* pointer) {
     if (wish == OnError::ignore) {
         return;
     }
-    write_all("slab: ");
-    write_all(what);
-    write_all(": 0x");
-    write_hex(reinterpret_cast<std::uintptr_t>(pointer));
-    write_all("\n");
+    {
+        Text text(STDERR_FILENO);
+        (text << "slab: " << what << ": ").hex(reinterpret_cast<std::uintptr_t>(pointer)) << "\n";
+        if (wish == OnError::abort) {
+            write_backtrace(text);
+        }
+    }
     if (wish == OnError::abort) {
-        write_backtrace();
         abort();
     }
 }

@@ -1,5 +1,8 @@
 // The heap over mmap: against a reference map, with pages that run out, and with threads.
 #include "heap/heap.hpp"
+#include "heap/pmr.hpp"
+#include "heap/sources/failing.hpp"
+#include "heap/sources/limited.hpp"
 #include "heap/sources/mmap_source.hpp"
 
 #include <gtest/gtest.h>
@@ -7,8 +10,10 @@
 #include <atomic>
 #include <cstring>
 #include <map>
+#include <memory_resource>
 #include <mutex>
 #include <random>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,34 +22,8 @@ namespace {
 
 using TestHeap = Heap<MmapSource>;
 
-// As mmap's, with a limit, counts, and failures that are remembered instead of fatal.
-struct LimitedSource : MmapSource {
-    std::size_t* pages_left = nullptr;
-    char const** failure = nullptr;
-
-    Committed commit(std::byte* at, std::size_t bytes) {
-        if (pages_left != nullptr && *pages_left < bytes / page_bytes) {
-            return Committed::failed;
-        }
-        if (pages_left != nullptr) {
-            *pages_left -= bytes / page_bytes;
-        }
-        return MmapSource::commit(at, bytes);
-    }
-    void decommit(std::byte* at, std::size_t bytes) {
-        if (pages_left != nullptr) {
-            *pages_left += bytes / page_bytes;
-        }
-        MmapSource::decommit(at, bytes);
-    }
-    void fail(char const* what, void const*) {
-        if (failure == nullptr) {
-            std::abort();
-        }
-        *failure = what;
-    }
-};
-using LimitedHeap = Heap<LimitedSource>;
+// Misuse is remembered instead of fatal.
+using FailingHeap = Heap<Failing<MmapSource>>;
 
 TEST(SizeClasses, EveryRequestFitsItsClassAndNoSmallerOne) {
     for (std::size_t bytes = 1; bytes <= small_limit; ++bytes) {
@@ -191,44 +170,100 @@ TEST(Heap, EmptySlabsGoBack) {
     heap.release();
 }
 
-TEST(Heap, WithoutMorePagesItGivesNullAndLives) {
-    std::size_t pages = 40;
-    char const* failure = nullptr;
-    LimitedSource source;
-    source.pages_left = &pages;
-    source.failure = &failure;
-    LimitedHeap heap(source);
-    std::mt19937_64 random(9);
-    std::vector<void*> blocks;
+// A life of a heap in which commits fail; true if all it had was whole and went back.
+void expect_whole_life(FailingHeap& heap, std::uint64_t& fails_at, std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    std::vector<std::pair<unsigned char*, std::size_t>> blocks;
     unsigned refused = 0;
-    for (int i = 0; i < 20'000; ++i) {
+    for (int i = 0; i < 2'000; ++i) {
+        auto const bytes = random() % (random() % 20 == 0 ? 300'000 : 2'000);
         if (random() % 2 == 0) {
-            auto* const block = heap.allocate(random() % 40'000);
+            auto* const block = static_cast<unsigned char*>(heap.allocate(bytes));
             refused += block == nullptr ? 1 : 0;
             if (block != nullptr) {
-                blocks.push_back(block);
+                std::memset(block, static_cast<int>(blocks.size()), bytes);
+                blocks.emplace_back(block, bytes);
             }
         } else if (!blocks.empty()) {
+            auto& [block, old_bytes] = blocks[random() % blocks.size()];
+            auto* const resized = static_cast<unsigned char*>(heap.reallocate(block, bytes));
+            if (resized != nullptr) {
+                block = resized;
+                old_bytes = bytes;
+            }
             std::swap(blocks[random() % blocks.size()], blocks.back());
-            heap.free(blocks.back());
+            heap.free(blocks.back().first);
             blocks.pop_back();
         }
+        if (refused > 20) {
+            fails_at = ~std::uint64_t{0};  // there is memory again
+        }
     }
-    EXPECT_GT(refused, 100u);
+    for (auto const& [block, bytes] : blocks) {
+        heap.free(block);
+    }
+    heap.trim();
+    EXPECT_EQ(heap.statistics().in_use_bytes, 0u);
+}
+
+TEST(Heap, EachCommitMayFailAndNothingIsLost) {
+    for (std::uint64_t at = 0; at < 120; ++at) {
+        auto fails_at = at;
+        char const* complaint = nullptr;
+        Failing<MmapSource> source;
+        source.fails_at = &fails_at;
+        source.complaint = &complaint;
+        FailingHeap heap(source);
+        expect_whole_life(heap, fails_at, at);
+        ASSERT_EQ(complaint, nullptr) << "commit " << at;
+        fails_at = ~std::uint64_t{0};
+        auto const held = heap.statistics();
+        EXPECT_EQ(held.held_bytes, held.metadata_bytes) << "commit " << at;
+        heap.release();
+    }
+}
+
+TEST(Heap, ALimitIsKept) {
+    constexpr std::size_t limit = std::size_t{1} << 20;
+    Heap<Limited<MmapSource>> heap(Limited<MmapSource>{limit});
+    std::vector<void*> blocks;
+    while (auto* const block = heap.allocate(1000)) {
+        blocks.push_back(block);
+    }
+    EXPECT_GT(blocks.size() * 1000, limit * 9 / 10);
+    EXPECT_LE(heap.statistics().held_bytes, limit);
+    EXPECT_EQ(heap.allocate(100'000), nullptr);
     for (auto* const block : blocks) {
         heap.free(block);
     }
-    EXPECT_EQ(failure, nullptr);
+    heap.trim();
+    EXPECT_NE(heap.allocate(500'000), nullptr);
+    heap.release();
+}
+
+TEST(Heap, IsAMemoryResource) {
+    TestHeap heap;
+    MemoryResource resource(heap);
+    {
+        std::pmr::vector<std::pmr::string> words(&resource);
+        for (int i = 0; i < 1000; ++i) {
+            words.emplace_back(100, 'w');
+        }
+        EXPECT_GT(heap.statistics().in_use_bytes, 100'000u);
+    }
     EXPECT_EQ(heap.statistics().in_use_bytes, 0u);
-    EXPECT_EQ(pages + heap.statistics().held_bytes / page_bytes, 40u) << "a page was lost";
+    MemoryResource const same(heap);
+    TestHeap other;
+    EXPECT_TRUE(resource.is_equal(same));
+    EXPECT_FALSE(resource.is_equal(MemoryResource(other)));
     heap.release();
 }
 
 TEST(Heap, MisuseIsReported) {
     char const* failure = nullptr;
-    LimitedSource source;
-    source.failure = &failure;
-    LimitedHeap heap(source);
+    Failing<MmapSource> source;
+    source.complaint = &failure;
+    FailingHeap heap(source);
     auto const reported = [&](char const* part) {
         bool const found = failure != nullptr && std::strstr(failure, part) != nullptr;
         failure = nullptr;
@@ -261,9 +296,9 @@ TEST(Heap, MisuseIsReported) {
 
 TEST(Heap, ABlockPastTheLastOfASlabIsNoBlock) {
     char const* failure = nullptr;
-    LimitedSource source;
-    source.failure = &failure;
-    LimitedHeap heap(source);
+    Failing<MmapSource> source;
+    source.complaint = &failure;
+    FailingHeap heap(source);
     auto* const first = static_cast<char*>(heap.allocate(48));  // 341 in 16 KiB, 16 bytes over
     heap.free(first + 341 * 48);
     EXPECT_NE(failure, nullptr);

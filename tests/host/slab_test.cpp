@@ -1,4 +1,6 @@
 // libslab.so as this program's malloc: the whole family, threads that come and go, forks, misuse.
+#include "heap/slab.h"
+
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
@@ -125,6 +127,31 @@ TEST(Slab, ExportsAreThoseOfTheVersionScript) {
     EXPECT_EQ(
         output_of("readelf -d " + library() + " | grep NEEDED | grep -v 'libc.so.6\\|ld-linux'"),
         "");
+}
+
+TEST(Slab, StatisticsSayWhatIsHeld) {
+    slab_statistics before{};
+    slab_get_statistics(&before);
+    auto const info_before = mallinfo2();
+    std::vector<void*> blocks;
+    for (int i = 0; i < 1000; ++i) {
+        blocks.push_back(opaque(malloc(1000)));
+    }
+    auto* const large = opaque(malloc(1'000'000));
+    slab_statistics after{};
+    slab_get_statistics(&after);
+    EXPECT_GE(after.in_use, before.in_use + 2'000'000);
+    EXPECT_LE(after.in_use, before.in_use + 2'200'000);
+    EXPECT_EQ(after.large_blocks, before.large_blocks + 1);
+    EXPECT_GE(after.held, after.in_use);
+    EXPECT_GE(mallinfo2().uordblks, info_before.uordblks + 2'000'000);
+    for (auto* const block : blocks) {
+        free(block);
+    }
+    free(large);
+    auto const text = output_of("SLAB_STATS=1 LD_PRELOAD=" + library() + " /bin/true 2>&1");
+    EXPECT_TRUE(text.starts_with("{\"in_use\":")) << text;
+    EXPECT_TRUE(text.ends_with("]}\n")) << text;
 }
 
 TEST(Slab, BadSizesAndAlignmentsHaveDefinedResults) {

@@ -1,0 +1,50 @@
+// The heap's window as one JSON object in one line, for tools/heapmap.py to draw.
+#pragma once
+
+#include "heap/runs.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace slab {
+
+constexpr std::string_view name_of(UnitKind kind) {
+    switch (kind) {
+        case UnitKind::slab:
+            return "slab";
+        case UnitKind::large:
+            return "large";
+        case UnitKind::own:
+            return "own";
+        default:
+            return "free";
+    }
+}
+
+// Of a heap at rest, or under its lock. `out` takes text and unsigned numbers by <<. Each item is what
+// begins at a unit: [unit, units, kind, block bytes, blocks in use, blocks, committed pages].
+template <typename Runs, typename Out>
+void dump(Runs const& runs, Out& out) {
+    out << "{\"unit_bytes\":" << std::uint64_t{unit_bytes}
+        << ",\"page_bytes\":" << std::uint64_t{page_bytes} << ",\"units\":" << runs.used_units()
+        << ",\"metadata_bytes\":" << runs.metadata_bytes() << ",\"map\":[";
+    std::string_view comma;
+    for (std::uint32_t i = 1; i < runs.used_units();) {
+        auto const& unit = runs.unit(i);
+        std::uint32_t const units = unit.run_units != 0 ? unit.run_units : 1;
+        std::uint32_t pages = 0;
+        for (std::uint32_t k = 0; k < units; ++k) {
+            pages += runs.unit(i + k).committed_pages;
+        }
+        bool const is_slab = unit.kind == UnitKind::slab;
+        out << comma << "[" << i << "," << units << ",\"" << name_of(unit.kind) << "\","
+            << std::uint64_t{is_slab ? class_bytes(unit.size_class) : 0} << ","
+            << (is_slab ? unit.used() : 0u) << "," << (is_slab ? unit.capacity() : 0u) << ","
+            << pages << "]";
+        comma = ",";
+        i += units;
+    }
+    out << "]}\n";
+}
+
+}  // namespace slab

@@ -1,0 +1,37 @@
+/* What libslab has beyond the C library's malloc. */
+#ifndef QUARRY_SLAB_H
+#define QUARRY_SLAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the heap holds, in bytes where nothing else is said. While other threads allocate, the figures
+   are of no single moment; blocks that a thread has at hand for its next requests count as in use. */
+struct slab_statistics {
+    uint64_t in_use;         /* blocks in use, at their class's size */
+    uint64_t held;           /* pages taken and not returned, metadata included */
+    uint64_t metadata;       /* of them */
+    uint64_t large_blocks;   /* how many are beyond 32 KiB */
+    uint64_t large;          /* their pages */
+    uint64_t pages_taken;    /* from the system, so far */
+    uint64_t pages_returned; /* to it */
+};
+void slab_get_statistics(struct slab_statistics* to);
+
+/* The same, and each size class, as one JSON object in one line; allocates nothing. With SLAB_STATS=1
+   in its environment a program ends so, on its standard error. */
+void slab_write_statistics(int file_descriptor);
+
+/* Appends what the heap's memory looks like to a file, as a line of JSON; tools/heapmap.py draws one or
+   several. 0, or what errno says. With SLAB_HEAPMAP=path a program ends so. */
+int slab_dump(char const* path);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
