@@ -63,6 +63,14 @@ bool QuarrySource::move(std::byte* from, std::byte* to, std::size_t bytes) {
 
 void QuarrySource::release(std::byte*, std::size_t) {}
 
+std::uint64_t QuarrySource::entropy() {
+    auto mixed = __builtin_ia32_rdtsc() ^ env_self()->value << 32;
+    // The finisher of splitmix64 (Steele, Lea and Flood, OOPSLA 2014).
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    return mixed ^ mixed >> 31;
+}
+
 void QuarrySource::fail(char const* what, void const* pointer) {
     print("\nslab: {}: {:x}\n", what, pointer);
     // A trap, not an exit: the kernel's report then shows who called.
