@@ -142,40 +142,36 @@ def table(title: str, unit: str, rows: dict[str, dict[str, float]], names: list[
     return lines + [f"| **geometric mean** | | {means} |", ""]
 
 
-def picture(times: dict, peaks: dict, names: list[str]) -> str:
-    """An SVG: each heap a point, CPU time to the right, peak memory upwards; the best is at the origin."""
-    points = {name: (geomean([row[name] for row in times.values()]),
-                     geomean([row[name] for row in peaks.values()]))
-              for name in names if not name.endswith("again")}
-    far = max(max(point) for point in points.values()) + 0.1
-    near = min(0.9, min(min(point) for point in points.values()) - 0.05)
-    width, height, margin = 640, 480, 60
+def axis(values: list[float], begin: float, end: float) -> tuple:
+    """A scale from ratios to places, logarithmic, and the marks on it."""
+    low, high = min(0.95, *values) * 0.97, max(values) * 1.1
+    marks = [mark for mark in (0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 7, 10) if low < mark < high]
+    return (lambda value: begin + math.log(value / low) / math.log(high / low) * (end - begin)), marks
 
-    def place(time: float, peak: float) -> tuple[float, float]:
-        span = far - near
-        return (margin + (time - near) / span * (width - 2 * margin),
-                height - margin - (peak - near) / span * (height - 2 * margin))
 
+def picture(points: dict[str, tuple[float, float]]) -> str:
+    """An SVG: each heap a point, CPU time to the right, peak memory upwards."""
+    width, height, margin = 640, 440, 60
+    across, times = axis([point[0] for point in points.values()], margin, width - margin - 40)
+    upward, peaks = axis([point[1] for point in points.values()], height - margin, margin / 2)
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
              'font-family="sans-serif" font-size="13">',
              f'<rect width="{width}" height="{height}" fill="#fff"/>']
-    step = 0.1 if far - near < 1.5 else 0.25
-    mark = math.ceil(near / step) * step
-    while mark < far:
-        x, y = place(mark, mark)
-        parts.append(f'<path d="M{x:.1f} {margin}V{height - margin}M{margin} {y:.1f}H{width - margin}" '
-                     'stroke="#e4e4e4"/>')
-        parts.append(f'<text x="{x:.1f}" y="{height - margin + 18}" fill="#666" '
-                     f'text-anchor="middle">{mark:.2f}</text>')
-        parts.append(f'<text x="{margin - 8}" y="{y + 4:.1f}" fill="#666" '
-                     f'text-anchor="end">{mark:.2f}</text>')
-        mark += step
-    for name, point in sorted(points.items(), key=lambda item: item[0] == "quarry"):
-        x, y = place(*point)
+    for mark in times:
+        parts.append(f'<path d="M{across(mark):.1f} {margin / 2}V{height - margin}" stroke="#e4e4e4"/>'
+                     f'<text x="{across(mark):.1f}" y="{height - margin + 18}" fill="#666" '
+                     f'text-anchor="middle">{mark:g}</text>')
+    for mark in peaks:
+        parts.append(f'<path d="M{margin} {upward(mark):.1f}H{width - margin}" stroke="#e4e4e4"/>'
+                     f'<text x="{margin - 8}" y="{upward(mark) + 4:.1f}" fill="#666" '
+                     f'text-anchor="end">{mark:g}</text>')
+    last = -100.0
+    for name, point in sorted(points.items(), key=lambda item: -item[1][1]):
+        x, y = across(point[0]), upward(point[1])
         own = name == "quarry"
+        last = max(y + 4, last + 15)  # labels of neighbours do not overlap
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{7 if own else 5}" '
-                     f'fill="{"#c2410c" if own else "#64748b"}"/>')
-        parts.append(f'<text x="{x + 11:.1f}" y="{y + 4:.1f}" '
+                     f'fill="{"#c2410c" if own else "#64748b"}"/><text x="{x + 11:.1f}" y="{last:.1f}" '
                      f'font-weight="{"bold" if own else "normal"}">{name}</text>')
     parts.append(f'<text x="{width / 2}" y="{height - 14}" text-anchor="middle">CPU time over the '
                  'best peer of each program, geometric mean</text>')
@@ -215,7 +211,10 @@ def main() -> int:
         head = ["# Heaps", "", "Printed by `make bench-heap`: ratios to the best peer of each row, "
                 f"{arguments.runs} runs, heaps in turn. docs/measuring.md says how.", ""]
         (folder / "heap.md").write_text("\n".join(head + lines) + "\n", encoding="utf-8")
-        (folder / "heap.svg").write_text(picture(times, peaks, names), encoding="utf-8")
+        points = {name: (geomean([row[name] for row in times.values()]),
+                         geomean([row[name] for row in peaks.values()]))
+                  for name in names if not name.endswith("again")}
+        (folder / "heap.svg").write_text(picture(points), encoding="utf-8")
     return 0
 
 

@@ -16,7 +16,7 @@ PAGE = """<!doctype html>
 body { font: 14px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1100px; color: #1f2933; }
 h1 { font-size: 1.3rem; margin: 0; } p { margin: .3rem 0 1rem; color: #52606d; }
 svg { width: 100%; height: auto; border: 1px solid #e4e7eb; background: #f8fafc; }
-.bars { display: grid; grid-template-columns: 6rem 1fr 15rem; gap: 2px 10px; margin-top: 1rem; }
+.bars { display: grid; grid-template-columns: 5rem 1fr 21rem; gap: 2px 10px; margin-top: 1rem; }
 .bars div { white-space: nowrap; } .bars .n { text-align: right; color: #52606d; }
 .bar { background: #e4e7eb; height: 1.05em; margin-top: 2px; } .bar i { display: block; height: 100%; }
 #scrub { width: 100%; } .key span { display: inline-block; width: .9em; height: .9em; margin: 0 .3em 0 1em;
