@@ -9,7 +9,8 @@ export QUARRY_PRESET = $(PRESET)
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
-	@echo "    TRACE=1: system calls to build/<preset>/trace.txt; MONITOR=1: breakpoints enter the monitor; CPUS=n"
+	@echo "    TRACE=1: system calls to build/<preset>/trace.txt; MONITOR=1: breakpoints enter the monitor; CPUS=n;"
+	@echo "    HEAPMAP=page.html: a picture of the program's heap"
 	@echo "make grade [ONLY=name] [V=1]                   build and run every test"
 	@echo "make gdb [PROGRAM=name ARGS='…']               QEMU stopped, gdb attached, helpers loaded"
 	@echo "make replay [PROGRAM=name ARGS='…']            records a run; then gdb, forwards and backwards"
@@ -38,7 +39,7 @@ build: $(BUILD)/build.ninja
 	[ $${PIPESTATUS[0]} -eq 0 ] || { echo "The build failed; the first error is above." >&2; exit 1; }
 
 run: setup build
-	@tools/run.py $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)") $(if $(FILE),--file "$(FILE)") $(if $(MACHINE),--machine "$(MACHINE)") $(if $(TRACE),--trace) $(if $(MONITOR),--monitor) $(if $(CPUS),--processors "$(CPUS)")
+	@tools/run.py $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)") $(if $(FILE),--file "$(FILE)") $(if $(MACHINE),--machine "$(MACHINE)") $(if $(TRACE),--trace) $(if $(MONITOR),--monitor) $(if $(CPUS),--processors "$(CPUS)") $(if $(HEAPMAP),--heapmap "$(HEAPMAP)")
 
 replay: setup build
 	@tools/replay.sh $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)") $(if $(FILE),--file "$(FILE)")

@@ -2,6 +2,7 @@
 // kernels, firmware; with a lock, for several threads.
 #pragma once
 
+#include "heap/dump.hpp"
 #include "heap/local_heap.hpp"
 #include "heap/statistics.hpp"
 
@@ -83,6 +84,12 @@ class Heap {
             s.in_use_bytes -= std::uint64_t{at_hand} * class_bytes(i);
         }
         return s;
+    }
+    // What its memory looks like: heap/dump.hpp.
+    template <typename Out>
+    void dump_to(Out& out) {
+        Guard const guard(lock_);
+        dump(arena_.runs(), out);
     }
     // Gives everything back at once; every block is gone.
     void release() {

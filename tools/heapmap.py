@@ -13,7 +13,8 @@ import sys
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Heap map: @TITLE@</title>
 <style>
-body { font: 14px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1100px; color: #1f2933; }
+body { font: 14px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1100px;
+  color: #1f2933; }
 h1 { font-size: 1.3rem; margin: 0; } p { margin: .3rem 0 1rem; color: #52606d; }
 svg { width: 100%; height: auto; border: 1px solid #e4e7eb; background: #f8fafc; }
 .bars { display: grid; grid-template-columns: 5rem 1fr 21rem; gap: 2px 10px; margin-top: 1rem; }
@@ -25,9 +26,11 @@ vertical-align: -1px; border: 1px solid #cbd2d9; }
 <h1>Heap map: @TITLE@</h1><p id="line"></p>
 <input id="scrub" type="range" min="0" value="0" step="1" aria-label="dump">
 <svg id="map" xmlns="http://www.w3.org/2000/svg"></svg>
-<p class="key">A cell is a unit of 16 KiB; its colour is its size class, filled from below as its blocks are in use.
+<p class="key">A cell is a unit of 16 KiB; its colour is its size class, filled from below as its blocks
+are in use.
 <span style="background:#475569"></span>large <span style="background:#a78bfa"></span>the heap's own
-<span style="background:#fde68a"></span>free, pages held <span style="background:#fff"></span>free, pages returned</p>
+<span style="background:#fde68a"></span>free, pages held
+<span style="background:#fff"></span>free, pages returned</p>
 <div class="bars" id="classes"></div>
 <script>
 const dumps = @DUMPS@;
@@ -65,7 +68,8 @@ function draw(index) {
   const map = document.getElementById('map');
   map.setAttribute('viewBox', `-4 -4 ${columns * cell + 7} ${rows * cell + 7}`);
   map.innerHTML = parts.join('');
-  document.getElementById('line').textContent = (dumps.length > 1 ? `Dump ${index + 1} of ${dumps.length}. ` : '') +
+  document.getElementById('line').textContent =
+    (dumps.length > 1 ? `Dump ${index + 1} of ${dumps.length}. ` : '') +
     `${size(held)} held: ${size(used)} in blocks in use, ${size(kept)} free and not returned, ` +
     `${size(held - used - kept)} in free blocks, rounding and metadata (${size(d.metadata_bytes)}).`;
   document.getElementById('classes').innerHTML = [...classes].sort((a, b) => a[0] - b[0]).map(([bytes, c]) =>
@@ -108,7 +112,7 @@ def main() -> int:
     if not dumps:
         parser.error(f"{arguments.dump} has no dump in it")
     output = arguments.output or arguments.dump.with_suffix(".html")
-    page = PAGE.replace("@TITLE@", arguments.dump.stem).replace("@DUMPS@", json.dumps(dumps))
+    page = PAGE.replace("@TITLE@", output.stem).replace("@DUMPS@", json.dumps(dumps))
     output.write_text(page, encoding="utf-8")
     print(f"{output}: {len(dumps)} dump{'s' if len(dumps) != 1 else ''}")
     return 0

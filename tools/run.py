@@ -44,6 +44,8 @@ def main() -> int:
     parser.add_argument("--record", type=pathlib.Path, metavar="FILE",
                         help="record the run for --replay")
     parser.add_argument("--replay", type=pathlib.Path, metavar="FILE", help="run a record again")
+    parser.add_argument("--heapmap", type=pathlib.Path, metavar="PAGE",
+                        help="draw the heap of a program that prints its statistics (HTML)")
     parser.add_argument("--gdb", metavar="SOCKET", help="stop at the first instruction for gdb")
     arguments = parser.parse_args()
 
@@ -59,6 +61,9 @@ def main() -> int:
             return 127
         if file is not None:
             files["input"] = file
+        if arguments.heapmap is not None:
+            files["heapmap"] = pathlib.Path(folder) / "heapmap"  # the runtime looks for it
+            files["heapmap"].touch()
         archive = pathlib.Path(folder) / "archive.cpio"
         programs = [each for each in known_programs(name) if each not in files]
         qemu.make_archive(archive, programs, files)
@@ -122,11 +127,32 @@ def interact(arguments: argparse.Namespace, boot: list[str], memory: int, folder
                + (["-S", "-gdb", f"unix:{arguments.gdb},server=on,wait=off"] if arguments.gdb
                   else []))
     try:
-        status = subprocess.run(command, check=False).returncode
+        if arguments.heapmap is not None:
+            status = run_and_draw(command, arguments.heapmap, pathlib.Path(folder) / "dumps")
+        else:
+            status = subprocess.run(command, check=False).returncode
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     text = pathlib.Path(record).read_text(encoding="ascii") if os.path.exists(record) else ""
     return explain(qemu.Result("", status, text, command), arguments.program)
+
+
+def run_and_draw(command: list[str], page: pathlib.Path, dumps: pathlib.Path) -> int:
+    """Runs; dumps of the heap among the output go to a page, the rest to the terminal."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        lines = []
+        for line in process.stdout:
+            if line.startswith(b'{"unit_bytes"'):
+                lines.append(line)
+            else:
+                sys.stdout.buffer.write(line)
+                sys.stdout.flush()
+    if lines:
+        dumps.write_bytes(b"".join(lines))
+        subprocess.run([str(qemu.ROOT / "tools" / "heapmap.py"), str(dumps), "-o", str(page)], check=True)
+    else:
+        print("run: the program printed no statistics of its heap, so there is no map", file=sys.stderr)
+    return process.returncode
 
 
 if __name__ == "__main__":

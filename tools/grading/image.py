@@ -2,6 +2,7 @@
 the ISO image, the main job."""
 
 import collections
+import json
 import os
 import pathlib
 import re
@@ -95,6 +96,22 @@ def wordcount_equals_the_shells() -> None:
     if counted != expected:
         wrong = [w for w in expected | counted if expected[w] != counted[w]]
         raise Failed(f"{len(wrong)} words differ, among them {wrong[:5]}")
+
+
+def the_heap_is_drawn() -> None:
+    """run.py --heapmap makes a page out of a program's dump, and keeps the dump off the terminal."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = pathlib.Path(folder) / "map.html"
+        result = subprocess.run([str(qemu.ROOT / "tools" / "run.py"), "--heapmap", str(page)],
+                                check=False, capture_output=True, text=True)
+        if result.returncode != 0 or not page.exists() or "unit_bytes" in result.stdout:
+            raise Failed(f"run.py ended with {result.returncode}\n"
+                         f"{last_lines(result.stdout + result.stderr)}")
+        found = re.search(r"const dumps = (\[.*\]);", page.read_text(encoding="utf-8"))
+        dump = json.loads(found.group(1))[0] if found else {}
+        kinds = {item[2] for item in dump.get("map", [])}
+        if not {"slab", "large"} <= kinds or sum(item[1] for item in dump["map"]) != dump["units"] - 1:
+            raise Failed(f"the page's dump is not whole: {dump}"[:500])
 
 
 def exit_status_travels() -> None:
@@ -257,7 +274,7 @@ def jobs(only: str) -> list[Job]:
         named[f"missing_{feature}_is_named"] = missing_feature(feature)
     for name in SELF_TESTS:
         named[f"kernel_fault_{name.replace('-', '_')}_panics"] = self_test(name)
-    for test in (wordcount_equals_the_shells, exit_status_travels, keys_reach_a_program,
+    for test in (wordcount_equals_the_shells, the_heap_is_drawn, exit_status_travels, keys_reach_a_program,
                  monitor_shows_the_machine,
                  monitor_steps_a_program, trace_names_calls_and_arguments, replay_goes_backwards,
                  gdb_helpers_print_the_kernel, boot_work_does_not_grow_with_memory,

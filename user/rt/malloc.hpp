@@ -80,7 +80,7 @@ slab::Statistics heap_statistics();
 // Gives all of the heap's memory back; every block is gone.
 void release_heap();
 
-// Prints the heap's statistics.
+// Prints the heap's statistics, and what its memory looks like if the runner asks for that.
 void print_heap_statistics();
 
 }  // namespace quarry
