@@ -150,6 +150,17 @@ class Arena {
     // Whether that ever happened.
     bool gave_remote() const { return gave_remote_.load(std::memory_order_relaxed); }
 
+    // In the child of a fork, which has only the calling thread: the slabs of the others are nobody's who
+    // could ever come, not even a new thread's with an old one's name. What is freed of them stays.
+    void orphan_others() {
+        for (std::uint32_t i = 1; i < runs_.used_units(); ++i) {
+            auto& unit = runs_.unit(i);
+            if (unit.kind == UnitKind::slab && !Config::is_self(unit.owner)) {
+                unit.owner.store(0, std::memory_order_relaxed);
+            }
+        }
+    }
+
     // Memory for what the heap itself needs, zeroed; null if there is none. It is never given back.
     void* allocate_own(std::size_t bytes) {
         auto const pages = whole_pages(bytes);
@@ -276,11 +287,11 @@ class Arena {
     void purge() {
         if constexpr (HasClock<Source>) {
             auto const time = runs_.now();
-            if (time - purged_at_ < 1) {
+            if (time == purged_at_.load(std::memory_order_relaxed)) {
                 return;
             }
             std::lock_guard const guard(lock_);
-            purged_at_ = time;
+            purged_at_.store(time, std::memory_order_relaxed);
             sweep_abandoned();
             runs_.purge(ticks_until_purged);
         }
@@ -366,7 +377,7 @@ class Arena {
     LinkKey key_;
     bool has_key_ = false;
     std::atomic<bool> gave_remote_ = false;
-    std::uint32_t purged_at_ = 0;
+    std::atomic<std::uint32_t> purged_at_ = 0;
     std::array<UnitList, class_count> abandoned_{};
     [[no_unique_address]] Config::Lock lock_;
 };

@@ -135,7 +135,6 @@ class LocalHeap {
     std::uint32_t adopt(Arena& arena, std::size_t size_class);
     Unit* unit_of_block(Arena& arena, void const* pointer);
     std::uint32_t find_any_free(Arena& arena, std::size_t size_class);
-    void free_local(Arena& arena, Unit& slab, void* pointer);
     std::uint32_t put_down(Arena& arena, std::size_t size_class);
     void leave(Arena& arena, std::uint32_t index);
 

@@ -36,9 +36,6 @@ class Runs {
         return limit_;
     }
 
-    std::uint32_t index_of(std::uintptr_t address) const {
-        return static_cast<std::uint32_t>((address - base_) >> unit_shift);
-    }
     std::uintptr_t address_of(std::uint32_t index) const {
         return base_ + (std::uintptr_t{index} << unit_shift);
     }
@@ -178,6 +175,7 @@ class Runs {
             auto const units =
                 static_cast<std::uint32_t>((pages + pages_a_unit - 1) / pages_a_unit);
             decommit(to, units);
+            decommit_behind(from, units, pages);  // the last unit may have more from before
             if (!source_.move(at(address_of(from)), at(address_of(to)), pages * page_bytes)) {
                 return false;
             }

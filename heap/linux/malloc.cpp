@@ -5,23 +5,13 @@
 #include <cerrno>
 #include <cstdlib>
 
+using slab::hosted::allocate_with_heap;
 using slab::hosted::arena;
 using slab::hosted::KeepErrno;
 using slab::hosted::thread_heap;
 using slab::hosted::ThreadHeap;
 
 #define SLAB_EXPORT extern "C" [[gnu::visibility("default")]]
-
-namespace {
-
-void* or_no_memory(void* block) {
-    if (block == nullptr) [[unlikely]] {
-        errno = ENOMEM;
-    }
-    return block;
-}
-
-}  // namespace
 
 SLAB_EXPORT void* malloc(std::size_t bytes) {
     return ThreadHeap::allocate(*thread_heap, arena, bytes, slab::hosted::malloc_slow);
@@ -32,17 +22,20 @@ SLAB_EXPORT void free(void* block) {
 }
 
 SLAB_EXPORT void* calloc(std::size_t count, std::size_t bytes) {
-    return or_no_memory(slab::hosted::own_heap().allocate_zeroed(arena, count, bytes));
+    return allocate_with_heap(
+        [=](ThreadHeap& heap) { return heap.allocate_zeroed(arena, count, bytes); });
 }
 
 SLAB_EXPORT void* realloc(void* block, std::size_t bytes) {
-    return or_no_memory(slab::hosted::own_heap().reallocate(arena, block, bytes));
+    return allocate_with_heap(
+        [=](ThreadHeap& heap) { return heap.reallocate(arena, block, bytes); });
 }
 
 SLAB_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t bytes) {
     std::size_t total = 0;
     if (__builtin_mul_overflow(count, bytes, &total)) {
-        return or_no_memory(nullptr);
+        errno = ENOMEM;
+        return nullptr;
     }
     return realloc(block, total);
 }
@@ -52,7 +45,8 @@ SLAB_EXPORT void* memalign(std::size_t alignment, std::size_t bytes) {
         errno = EINVAL;
         return nullptr;
     }
-    return or_no_memory(slab::hosted::own_heap().allocate_aligned(arena, alignment, bytes));
+    return allocate_with_heap(
+        [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); });
 }
 
 SLAB_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
@@ -64,7 +58,8 @@ SLAB_EXPORT int posix_memalign(void** block, std::size_t alignment, std::size_t 
         return EINVAL;
     }
     KeepErrno const kept;
-    void* const got = slab::hosted::own_heap().allocate_aligned(arena, alignment, bytes);
+    void* const got = allocate_with_heap(
+        [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); });
     if (got == nullptr) {
         return ENOMEM;
     }
@@ -76,17 +71,20 @@ SLAB_EXPORT void* valloc(std::size_t bytes) { return memalign(slab::page_bytes, 
 
 SLAB_EXPORT void* pvalloc(std::size_t bytes) {
     if (bytes > slab::max_request) {
-        return or_no_memory(nullptr);
+        errno = ENOMEM;
+        return nullptr;
     }
     return memalign(slab::page_bytes, slab::whole_pages(bytes) * slab::page_bytes);
 }
 
 SLAB_EXPORT std::size_t malloc_usable_size(void* block) {
-    return slab::hosted::own_heap().usable_bytes(arena, block);
+    return thread_heap->usable_bytes(arena, block);
 }
 
 SLAB_EXPORT int malloc_trim(std::size_t) {
-    slab::hosted::own_heap().trim(arena);
+    if (auto* const heap = slab::hosted::own_heap(); heap != nullptr) {
+        heap->trim(arena);
+    }
     arena.trim();
     return 1;
 }

@@ -31,10 +31,14 @@ bool make_room() {
     return true;
 }
 
+void* allocate_aligned(std::size_t bytes, std::size_t alignment) {
+    return slab::hosted::allocate_with_heap(
+        [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); });
+}
+
 [[gnu::noinline]] void* allocate_or_throw(std::size_t bytes, std::size_t alignment) {
     for (;;) {
-        if (void* const block =
-                slab::hosted::own_heap().allocate_aligned(arena, alignment, bytes)) {
+        if (void* const block = allocate_aligned(bytes, alignment)) {
             return block;
         }
         if (!make_room()) {
@@ -49,7 +53,7 @@ bool make_room() {
 
 [[gnu::noinline]] void* allocate_or_null(std::size_t bytes, std::size_t alignment) {
     for (;;) {
-        void* const block = slab::hosted::own_heap().allocate_aligned(arena, alignment, bytes);
+        void* const block = allocate_aligned(bytes, alignment);
         if (block != nullptr || !make_room()) {
             return block;
         }

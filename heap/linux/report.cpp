@@ -25,7 +25,7 @@ OnError on_error() {
 }
 
 // The callers' return addresses, as far as frame pointers lead; symbols are a debugger's affair.
-void write_backtrace(Text& text) {
+void write_backtrace(FileText& text) {
     auto const* frame = static_cast<std::uintptr_t const*>(__builtin_frame_address(0));
     for (int depth = 0; depth < 16; ++depth) {
         auto const next = frame[0];
@@ -57,7 +57,7 @@ void report(char const* what, void const* pointer) {
         return;
     }
     {
-        Text text(STDERR_FILENO);
+        FileText text(WriteTo{STDERR_FILENO});
         (text << "slab: " << what << ": ").hex(reinterpret_cast<std::uintptr_t>(pointer)) << "\n";
         if (wish == OnError::abort) {
             write_backtrace(text);

@@ -85,8 +85,12 @@ void Source::decommit(std::byte* at, std::size_t bytes) {
     KeepErrno const kept;
     if (madvise(at, bytes, MADV_DONTNEED) != 0) {
         // Not allowed to: a fresh mapping drops the pages too.
-        mmap(at, bytes, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+        auto const* const fresh =
+            mmap(at, bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+        if (fresh == MAP_FAILED) {
+            std::memset(at, 0, bytes);  // what is committed next is zero, in any case
+        }
     }
 }
 

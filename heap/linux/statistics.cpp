@@ -26,7 +26,7 @@ Statistics statistics() {
 }
 
 void write_json(int file_descriptor, Statistics const& s) {
-    Text text(file_descriptor);
+    FileText text(WriteTo{file_descriptor});
     text << "{\"in_use\":" << s.in_use_bytes << ",\"held\":" << s.held_bytes
          << ",\"metadata\":" << s.metadata_bytes << ",\"large_blocks\":" << s.large_blocks
          << ",\"large\":" << s.large_bytes << ",\"pages_taken\":" << s.pages_taken
@@ -44,7 +44,7 @@ void write_json(int file_descriptor, Statistics const& s) {
 }
 
 void dump_to(int file_descriptor) {
-    Text text(file_descriptor);
+    FileText text(WriteTo{file_descriptor});
     std::lock_guard const guard(arena.lock());
     dump(arena.runs(), text);
 }

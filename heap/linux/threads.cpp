@@ -49,6 +49,7 @@ void after_fork_in_parent() {
     spare_lock.unlock();
 }
 void after_fork_in_child() {
+    arena.orphan_others();
     arena.lock().unlock_in_child();
     spare_lock.unlock_in_child();
 }
@@ -64,13 +65,13 @@ void* take_spare() {
 
 }  // namespace
 
-ThreadHeap& make_heap() {
+ThreadHeap* make_heap() {
     void* memory = take_spare();
     if (memory == nullptr) {
         memory = arena.allocate_own(sizeof(ThreadHeap));
     }
     if (memory == nullptr) {
-        return no_heap;
+        return nullptr;
     }
     auto* const own = std::construct_at(static_cast<ThreadHeap*>(memory));
     thread_heap = own;  // what is called from here on may allocate
@@ -83,26 +84,24 @@ ThreadHeap& make_heap() {
     if (has_key) {
         pthread_setspecific(at_end, own);
     }
-    return *own;
+    return own;
 }
 
 void* malloc_slow(std::size_t bytes) {
-    auto& heap = own_heap();
-    void* const block =
-        bytes > small_limit || &heap != &no_heap ? heap.allocate_slow(arena, bytes) : nullptr;
-    if (block == nullptr) {
-        errno = ENOMEM;
-    }
-    return block;
+    return allocate_with_heap([=](ThreadHeap& heap) { return heap.allocate_slow(arena, bytes); });
 }
 
 void free_slow(void* pointer) {
-    auto& heap = has_ended ? *thread_heap : own_heap();
-    heap.free_slow(arena, pointer,
-                   &heap != &no_heap ? ThreadHeap::Gather::yes : ThreadHeap::Gather::no);
+    auto* const heap = has_ended ? nullptr : own_heap();
+    if (heap != nullptr) {
+        heap->free_slow(arena, pointer);
+    } else {
+        no_heap.free_slow(arena, pointer, ThreadHeap::Gather::no);
+    }
 }
 
-void slab_changed(Unit& slab) { own_heap().slab_changed(arena, slab); }
+// Of a slab of the calling thread's, which so has a heap.
+void slab_changed(Unit& slab) { thread_heap->slab_changed(arena, slab); }
 
 namespace {
 [[gnu::constructor]] void set_up() {

@@ -37,9 +37,19 @@ extern constinit ThreadHeap no_heap;
 extern thread_local constinit ThreadHeap* thread_heap [[gnu::tls_model("initial-exec")]];
 #pragma GCC visibility pop
 
-// The calling thread's heap, made if need be; no_heap if there is no memory for it.
-[[gnu::noinline]] ThreadHeap& make_heap();
-inline ThreadHeap& own_heap() { return thread_heap != &no_heap ? *thread_heap : make_heap(); }
+// The calling thread's heap, made if need be; null if there is no memory for it.
+[[gnu::noinline]] ThreadHeap* make_heap();
+inline ThreadHeap* own_heap() { return thread_heap != &no_heap ? thread_heap : make_heap(); }
+// A block that the calling thread's heap makes; null, and ENOMEM, if it cannot.
+template <typename Function>
+void* allocate_with_heap(Function function) {
+    auto* const heap = own_heap();
+    void* const block = heap != nullptr ? function(*heap) : nullptr;
+    if (block == nullptr) [[unlikely]] {
+        errno = ENOMEM;
+    }
+    return block;
+}
 
 // What malloc and free do not do at once. Without parameters for what is the process's, so that the
 // fast ways have all registers. malloc_slow sets errno.

@@ -39,6 +39,14 @@ struct MmapSource {
         // A fresh mapping drops the pages and their contents, and gives the charge back.
         mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     }
+    bool move(std::byte* from, std::byte* to, std::size_t bytes) {
+        if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) ==
+            MAP_FAILED) {
+            return false;
+        }
+        decommit(from, bytes);  // what was left there is empty, and is not to be touched
+        return true;
+    }
     void release(std::byte* at, std::size_t bytes) { munmap(at, bytes); }
     void fail(char const* what, void const* pointer) {
         std::fprintf(stderr, "slab: %s: %p\n", what, pointer);

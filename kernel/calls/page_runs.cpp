@@ -1,10 +1,9 @@
 #include "kernel/calls/page_runs.hpp"
 
+#include "kernel/calls/neighbour.hpp"
 #include "kernel/calls/own_space.hpp"
-#include "kernel/decode.hpp"
 #include "kernel/freed_frames.hpp"
 
-#include <optional>
 #include <ranges>
 
 namespace quarry {
@@ -20,68 +19,6 @@ Run run_of(LeafCache const* table, std::uint64_t address, std::uint64_t pages) {
     }
     return machine::entries_of(table->entries).subspan(offset, pages);
 }
-
-// Another space that a run may be mapped to at once: one that the caller's space made and shares its
-// account with. Its table is made if need be, and goes again if nothing came into it.
-class Neighbour {
-  public:
-    Neighbour(OwnSpace const& own, std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
-        if (id == 0 || !find(own, id)) {
-            return;
-        }
-        auto const span = parse_span_of(*found_.object, address, pages);
-        if (!span || !span->in_one_region()) {
-            return;
-        }
-        span_ = *span;
-        auto const tables = found_.object->tables();
-        table_ = tables.leaf(LeafRole::target, span_.first);
-        if (table_ == nullptr && make_table(own.account())) {
-            table_ = tables.leaf(LeafRole::target, span_.first);
-        }
-    }
-    Neighbour(Neighbour const&) = delete;
-    Neighbour& operator=(Neighbour const&) = delete;
-    ~Neighbour() {
-        if (made_ && *table_->live == 0) {
-            (void)page_unmap(found_.object->mapped(), span_);
-        }
-    }
-    LeafCache const* table() const { return table_; }
-
-  private:
-    bool find(OwnSpace const& own, std::uint64_t id) {
-        if (id == own.space().id.value) {
-            return false;
-        }
-        found_ = the_kernel.spaces.find(id, true);
-        auto* const space = found_.object;
-        return space != nullptr && space->creator_id == own.space().id.value && !space->ended &&
-               space->account() == own.account();
-    }
-    bool make_table(AccountIndex account) {
-        auto& memory = the_kernel.memory;
-        auto const tables = found_.object->tables();
-        if (tables.find(span_.first).is_mapping()) {
-            return false;  // a huge one
-        }
-        auto const count = tables.missing(span_, 0);
-        auto charge = Charge::make(memory.accounts, account, count);
-        auto reserve = TableReserve::allocate(memory, count);
-        if (!charge || !reserve) {
-            return false;
-        }
-        charge->keep();
-        (void)tables.make(memory, span_.first, 0, *reserve);
-        made_ = true;
-        return true;
-    }
-
-    SpaceTable::Found found_;
-    PageSpan span_;
-    LeafCache const* table_ = nullptr;
-    bool made_ = false;
-};
 
 // What a mode without options asks for.
 struct Asked {

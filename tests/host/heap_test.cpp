@@ -446,8 +446,8 @@ TEST(Heap, ZeroedBlocksAreZeroWhereverRunsWereMerged) {
     Heap<ClockSource> heap;
     std::mt19937_64 random(11);
     std::vector<std::pair<unsigned char*, std::size_t>> blocks;
-    for (int i = 0; i < 20'000; ++i) {
-        if (random() % 2 == 0 || blocks.empty()) {
+    for (int i = 0; i < 10'000; ++i) {
+        if ((random() % 2 == 0 && blocks.size() < 100) || blocks.empty()) {
             auto const bytes = 1 + random() % (random() % 4 == 0 ? 200'000 : 33'000);
             auto* const block = static_cast<unsigned char*>(heap.allocate_zeroed(1, bytes));
             for (std::size_t at = 0; at < bytes; at += 61) {
@@ -455,6 +455,11 @@ TEST(Heap, ZeroedBlocksAreZeroWhereverRunsWereMerged) {
             }
             std::memset(block, 0xff, bytes);
             blocks.emplace_back(block, bytes);
+        } else if (random() % 4 == 0) {
+            auto& [block, bytes] = blocks[random() % blocks.size()];
+            bytes += random() % 500'000;
+            block = static_cast<unsigned char*>(heap.reallocate(block, bytes));
+            std::memset(block, 0xff, bytes);
         } else {
             std::swap(blocks[random() % blocks.size()], blocks.back());
             heap.free(blocks.back().first);

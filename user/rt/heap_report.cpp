@@ -1,12 +1,9 @@
 // Prints what the program's heap holds.
-#include "heap/dump.hpp"
+#include "heap/text.hpp"
 #include "user/rt/console.hpp"
 #include "user/rt/malloc.hpp"
 #include "user/rt/program.hpp"
 
-#include <array>
-#include <charconv>
-#include <concepts>
 #include <string_view>
 
 namespace quarry {
@@ -21,50 +18,18 @@ void release_heap() {
 
 namespace {
 
-// Text for the console in few calls, without allocating.
-class ConsoleText {
-  public:
-    ConsoleText() = default;
-    ~ConsoleText() { flush(); }
-    ConsoleText(ConsoleText const&) = delete;
-    ConsoleText& operator=(ConsoleText const&) = delete;
-
-    ConsoleText& operator<<(std::string_view text) {
-        for (char const c : text) {
-            if (used_ == buffer_.size()) {
-                flush();
-            }
-            buffer_[used_++] = c;
-        }
-        return *this;
-    }
-    ConsoleText& operator<<(std::unsigned_integral auto number) {
-        std::array<char, 24> digits{};
-        auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-        return *this << std::string_view(digits.data(), end);
-    }
-
-  private:
-    void flush() {
-        print("{}", std::string_view(buffer_.data(), used_));
-        used_ = 0;
-    }
-    std::size_t used_ = 0;
-    std::array<char, 480> buffer_{};
-};
-
-}  // namespace
-
 // The runner puts the file there when it is to draw the heap (tools/run.py --heapmap).
 void dump_heap_if_asked() {
     if (!find_file("heapmap")) {
         return;
     }
     program_heap.with([](ProgramHeap& heap) {
-        ConsoleText text;
+        slab::Text text([](std::string_view part) { print("{}", part); });
         heap.dump_to(text);
     });
 }
+
+}  // namespace
 
 void print_heap_statistics() {
     dump_heap_if_asked();
