@@ -170,7 +170,7 @@ def independent_work_scales() -> None:
 
 def keys_reach_a_program() -> None:
     """Typed keys arrive through the receive interrupt; the reader sleeps until then."""
-    result = boot("keys", "echo_keys", programs=["echo_keys"], keys=b"Quarry\nq")
+    result = boot("keys", "echo_keys", programs=["echo_keys"], keys=b"Quarry\nq", prompt=b"type a line: ")
     expect(result, qemu.POWERED_OFF, r"you typed: Quarry")
 
 
@@ -180,11 +180,11 @@ def monitor_shows_the_machine() -> None:
                 "dump 400000 20", "protect 7efffffc0000 r", "mappings", "nonsense", "walk", "trace on",
                 "continue", "Quarry", "q"]
     result = boot("monitor", "echo_keys", programs=["echo_keys"],
-                  keys=b"\x1d" + "\n".join(commands).encode())
+                  keys=b"\x1d" + "\n".join(commands).encode(), prompt=b"type a line: ")
     expect(result, qemu.POWERED_OFF, r"kernel monitor! \(Ctrl-\]\)", r"backtrace +\[environment\]",
            r"10000  echo_keys, 1 environments", r"10000 \[00001000\] .* of echo_keys, rip",
            r"\d+ of \d+ frames are free",
-           r"main\+0x", r"000000400000 to 0000004\d+000 +\d+ pages  r-x",
+           r"000000400000 to 0000004\d+000 +\d+ pages  r-x",
            r"PT +\[  0\] = [0-9a-f]{16}  r-x may execute, frame [0-9a-f]+, 1 references",
            r"000000400000  31 ed 48", r"7efffffc0000 to 7efffffc1000 +1 pages  r--\s",
            r"Unknown command 'nonsense'", r"walk: bad_argument. Usage: walk address", r"you typed: Quarry")
@@ -194,10 +194,11 @@ def monitor_shows_the_machine() -> None:
 
 
 def monitor_steps_a_program() -> None:
-    """With --monitor a breakpoint enters the monitor, which steps one instruction at a time."""
+    """With --monitor a breakpoint enters the monitor, which shows calls and steps one instruction at a time."""
     result = boot("monitor_step", "--monitor breakpoint_ends_the_program",
-                  programs=["breakpoint_ends_the_program"], keys=b"step\nstep\npoweroff\n")
-    expect(result, qemu.POWERED_OFF, r"kernel monitor! \(breakpoint\)", r"(?s)stepped to 0x4.*stepped to 0x4")
+                  programs=["breakpoint_ends_the_program"], keys=b"backtrace\nstep\nstep\npoweroff\n")
+    expect(result, qemu.POWERED_OFF, r"kernel monitor! \(breakpoint\)", r"main\+0x",
+           r"(?s)stepped to 0x4.*stepped to 0x4")
 
 
 def trace_names_calls_and_arguments() -> None:
