@@ -3,6 +3,7 @@
 #pragma once
 
 #include "heap/link.hpp"
+#include "heap/retired.hpp"
 #include "heap/runs.hpp"
 #include "heap/unit.hpp"
 
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <type_traits>
 
 namespace slab {
 
@@ -24,6 +26,10 @@ concept HeapConfig = requires(std::atomic<Owner> const& owner) {
     { C::self() } -> std::same_as<Owner>;
     { C::is_self(owner) } -> std::same_as<bool>;
 };
+
+// A configuration with a constant `hardened` is one for HardenedHeap.
+template <typename C>
+inline constexpr bool is_hardened = requires { C::hardened; };
 
 inline constexpr char const* into_the_middle = "free of a pointer into the middle of a block";
 inline constexpr char const* double_free = "double free";
@@ -93,7 +99,7 @@ class Arena {
     // A new slab of a class for `owner`; 0 if there is no memory.
     std::uint32_t make_slab(std::size_t size_class, Owner owner) {
         auto const units = static_cast<std::uint32_t>(slab_units(size_class));
-        auto const index = take(units, units, UnitKind::slab);
+        auto const index = take_slab(units, size_class);
         if (index == 0) {
             return 0;
         }
@@ -180,7 +186,7 @@ class Arena {
     // Gives a slab or a large block back.
     void put(std::uint32_t index) {
         std::lock_guard const guard(lock_);
-        runs_.put(index, runs_.unit(index).run_units);
+        put_locked(index);
     }
 
     // A slab whose thread has ended waits for another one that needs its class.
@@ -281,7 +287,17 @@ class Arena {
         return std::size_t{unit.carved} * page_bytes;
     }
 
-    void fail(char const* what, void const* pointer) { runs_.source().fail(what, pointer); }
+    // Says what is wrong with a pointer.
+    void fail(char const* what, void const* pointer) {
+        auto const* const unit = head_at(reinterpret_cast<std::uintptr_t>(pointer));
+        std::size_t bytes = 0;
+        if (unit != nullptr && unit->kind == UnitKind::slab) {
+            bytes = class_bytes(unit->size_class);
+        } else if (unit != nullptr && unit->kind == UnitKind::large) {
+            bytes = large_bytes(*unit);
+        }
+        runs_.source().fail(what, pointer, bytes);
+    }
 
     // Takes pages away that have been free for a while. Called now and then.
     void purge() {
@@ -292,15 +308,13 @@ class Arena {
             }
             std::lock_guard const guard(lock_);
             purged_at_.store(time, std::memory_order_relaxed);
-            sweep_abandoned();
-            runs_.purge(ticks_until_purged);
+            purge_locked(ticks_until_purged);
         }
     }
     // The same, for all that is free now.
     void trim() {
         std::lock_guard const guard(lock_);
-        sweep_abandoned();
-        runs_.purge(0);
+        purge_locked(0);
     }
 
     void release() {
@@ -319,9 +333,20 @@ class Arena {
 
     std::uint32_t take(std::uint32_t units, std::uint32_t align_units, UnitKind kind) {
         std::lock_guard const guard(lock_);
-        auto const index = runs_.take(units, align_units);
+        return take_locked(units, align_units, kind);
+    }
+    // In a hardened heap a unit out of reach follows whatever is taken.
+    static constexpr std::uint32_t guard_units = is_hardened<Config> ? 1 : 0;
+    std::uint32_t take_locked(std::uint32_t units, std::uint32_t align_units, UnitKind kind) {
+        auto const index = runs_.take(units + guard_units, align_units);
         if (index != 0) {
-            set_up(index, units, kind);
+            set_up(index, units + guard_units, kind);
+        }
+        if constexpr (is_hardened<Config>) {
+            if (index != 0) {
+                runs_.unguard(index, units);
+                runs_.guard(index + units, guard_units);
+            }
         }
         if constexpr (HasEntropy<Source>) {
             if (index != 0 && !has_key_) {
@@ -330,6 +355,35 @@ class Arena {
             }
         }
         return index;
+    }
+    std::uint32_t take_slab(std::uint32_t units, std::size_t size_class) {
+        std::lock_guard const guard(lock_);
+        if constexpr (is_hardened<Config>) {
+            if (auto const index = retired_.take_slab(runs_, size_class); index != 0) {
+                runs_.unit(index).kind = UnitKind::slab;
+                return index;
+            }
+        }
+        return take_locked(units, units, UnitKind::slab);
+    }
+    void put_locked(std::uint32_t index) {
+        if constexpr (is_hardened<Config>) {
+            auto const kind = runs_.unit(index).kind;
+            if (kind == UnitKind::slab) {
+                return retired_.put_slab(runs_, index);
+            }
+            if (kind == UnitKind::large) {
+                return retired_.put_large(runs_, index);
+            }
+        }
+        runs_.put(index, runs_.unit(index).run_units);
+    }
+    void purge_locked(std::uint32_t age_ticks) {
+        sweep_abandoned();
+        if constexpr (is_hardened<Config>) {
+            retired_.purge(runs_, age_ticks);
+        }
+        runs_.purge(age_ticks);
     }
     // Slabs of threads that have ended, of which others have freed the last block.
     void sweep_abandoned() {
@@ -340,7 +394,7 @@ class Arena {
                 collect(slab);
                 if (slab.used() == 0) {
                     list.remove(runs_.units(), index);
-                    runs_.put(index, slab.run_units);
+                    put_locked(index);
                 }
                 index = next;
             }
@@ -379,6 +433,8 @@ class Arena {
     std::atomic<bool> gave_remote_ = false;
     std::atomic<std::uint32_t> purged_at_ = 0;
     std::array<UnitList, class_count> abandoned_{};
+    struct Nothing {};
+    [[no_unique_address]] std::conditional_t<is_hardened<Config>, Retired<Source>, Nothing> retired_;
     [[no_unique_address]] Config::Lock lock_;
 };
 

@@ -27,6 +27,9 @@ class LinkKey {
         *reinterpret_cast<std::uintptr_t*>(block) = key_ ^ (block ^ next);
     }
 
+    // For what else is to be told from what a program writes.
+    std::uint64_t secret() const { return key_; }
+
     static constexpr std::uintptr_t reach = max_slab_bytes;
     static constexpr bool leads_on(std::uintptr_t step) { return step < reach; }
     static constexpr bool is_free(std::uintptr_t step) { return step < 2 * reach; }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "heap/arena.hpp"
+#include "heap/freed.hpp"
 #include "heap/remote_batches.hpp"
 
 #include <array>
@@ -44,11 +45,13 @@ class LocalHeap {
                         [&](std::size_t more) { return allocate_slow(arena, more); });
     }
 
-    // Gives a block back. Anything else than a block of this thread's slabs is slow(pointer)'s affair;
-    // changed(slab) is called when there is something to do about its slab.
-    template <typename Slow, typename Changed>
+    // Gives a block back. Anything else than a block of this thread's slabs is slow(pointer)'s affair, and
+    // so is a block of a slab of which !fits(slab); changed(slab) is called when there is something to do
+    // about its slab.
+    static constexpr auto any_fits = [](Unit const&) { return true; };
+    template <typename Slow, typename Changed, typename Fits = decltype(any_fits)>
     [[gnu::always_inline]] static void free(Arena const& arena, void* pointer, Slow slow,
-                                            Changed changed) {
+                                            Changed changed, Fits fits = any_fits) {
         auto const address = address_of(pointer);
         auto const offset = arena.offset_of(address);
         if (!arena.is_own(offset)) [[unlikely]] {
@@ -61,7 +64,7 @@ class LocalHeap {
         if (!Arena::is_block(slab, address)) [[unlikely]] {
             return slow(pointer);
         }
-        if (LinkKey::is_free(arena.key().step(address))) [[unlikely]] {
+        if (LinkKey::is_free(arena.key().step(address)) || !fits(slab)) [[unlikely]] {
             return slow(pointer);
         }
         arena.key().link(address, slab.free);
@@ -81,7 +84,8 @@ class LocalHeap {
     // A block of another thread's slab, of none, or no block at all, which is reported. Blocks of other
     // threads' slabs are gathered, unless this heap is no thread's.
     enum class Gather : bool { no, yes };
-    [[gnu::noinline]] void free_slow(Arena& arena, void* pointer, Gather gather = Gather::yes);
+    [[gnu::noinline]] void free_slow(Arena& arena, void* pointer, Freed freed = {},
+                                     Gather gather = Gather::yes);
     // A full slab that was let go got free blocks, or a slab lost its last one in use.
     [[gnu::noinline]] void slab_changed(Arena& arena, Unit& slab);
 
@@ -124,6 +128,7 @@ class LocalHeap {
     }
 
     void* take_last(Arena& arena, std::size_t size_class);
+    static void check_freed(Arena& arena, Unit const& unit, std::uintptr_t address, Freed freed);
     bool refill(Arena& arena, std::size_t size_class);
     bool has_better(Arena& arena, Unit& slab);
     bool use_free(Arena& arena, Unit& slab);

@@ -14,17 +14,8 @@ void* LocalHeap<Config>::allocate_aligned(Arena& arena, std::size_t alignment, s
     if (!std::has_single_bit(alignment) || alignment > max_alignment || bytes > max_request) {
         return nullptr;
     }
-    if (alignment <= quantum) {
-        return allocate(arena, std::max(bytes, alignment));
-    }
-    // Blocks lie at multiples of their size before the end of a slab, which is aligned to a unit.
-    if (bytes <= small_limit && alignment <= unit_bytes) {
-        for (auto size_class = class_of(std::max(bytes, alignment)); size_class < class_count;
-             ++size_class) {
-            if (class_bytes(size_class) % alignment == 0) {
-                return take(arena, size_class);
-            }
-        }
+    if (auto const size_class = class_of_aligned(alignment, bytes); size_class) {
+        return take(arena, *size_class);
     }
     bool zeroed = false;
     return arena.allocate_large(std::max(bytes, std::size_t{1}), alignment, zeroed);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "heap/local_heap.hpp"
+#include "heap/tag.hpp"
 
 namespace slab {
 
@@ -127,6 +128,13 @@ bool LocalHeap<Config>::carve(Arena& arena, Unit& slab) {
         arena.key().link(block, block + size);
     }
     arena.key().link(block, arena.end_mark(slab));
+    if constexpr (is_hardened<Config>) {
+        // What is over before the first block ends with a tag too.
+        auto at = slab.carved == 0 && first - memory >= tag_bytes ? first - size : first;
+        for (; at != first + count * size; at += size) {
+            TagOf(arena.key(), at, size).write({});
+        }
+    }
     slab.carved += static_cast<std::uint32_t>(count);
     slab.until_change += static_cast<std::uint32_t>(count);
     heads_[slab.size_class] = word_at(first);
@@ -238,8 +246,28 @@ void LocalHeap<Config>::slab_changed(Arena& arena, Unit& slab) {
     arena.put(index);
 }
 
+// Reports what a sized or aligned delete was told, if it cannot be true of the block.
 template <HeapConfig Config>
-void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Gather gather) {
+void LocalHeap<Config>::check_freed(Arena& arena, Unit const& unit, std::uintptr_t address,
+                                    Freed freed) {
+    auto const* const pointer = reinterpret_cast<void const*>(address);
+    if (address % freed.alignment != 0) {
+        return arena.fail(wrong_alignment, pointer);
+    }
+    if (!freed.bytes) {
+        return;
+    }
+    auto const size_class = class_of_aligned(freed.alignment, *freed.bytes);
+    bool const fits = unit.kind == UnitKind::slab
+                          ? size_class && *size_class == unit.size_class
+                          : !size_class && whole_pages(*freed.bytes) == unit.carved;
+    if (!fits) {
+        arena.fail(wrong_size, pointer);
+    }
+}
+
+template <HeapConfig Config>
+void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gather gather) {
     auto const address = address_of(pointer);
     auto* const unit = arena.head_at(address);
     if (unit == nullptr) {
@@ -249,6 +277,7 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Gather gather) {
         if (arena.memory_of(*unit) != address) {
             return arena.fail(into_the_middle, pointer);
         }
+        check_freed(arena, *unit, address, freed);
         return arena.put(arena.runs().index_of(*unit));
     }
     if (unit->kind != UnitKind::slab) {
@@ -260,6 +289,7 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Gather gather) {
     if (LinkKey::is_free(arena.key().step(address))) {
         return arena.fail(double_free, pointer);
     }
+    check_freed(arena, *unit, address, freed);
     if (!Config::is_self(unit->owner)) {
         return gather == Gather::yes ? remote_.add(arena, *unit, address)
                                      : arena.give_remote(*unit, address, address);

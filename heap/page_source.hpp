@@ -15,8 +15,8 @@ enum class Committed : unsigned char { failed, dirty, zeroed };
 
 // reserve: a window of `bytes`, aligned to 2 MiB, or null; a heap then asks for a smaller one.
 // commit, decommit: whole pages of the window; several threads may call them at once, for different
-// pages. release: the window as reserved. fail: says what is wrong with a pointer, and need not
-// return.
+// pages. release: the window as reserved. fail: says what is wrong with a pointer into a block of
+// `block_bytes` (0: into none), and need not return.
 template <typename S>
 concept PageSource =
     requires(S source, std::size_t bytes, std::byte* at, char const* what, void const* pointer) {
@@ -25,7 +25,7 @@ concept PageSource =
         { source.commit(at, bytes) } -> std::same_as<Committed>;
         { source.decommit(at, bytes) } -> std::same_as<void>;
         { source.release(at, bytes) } -> std::same_as<void>;
-        { source.fail(what, pointer) } -> std::same_as<void>;
+        { source.fail(what, pointer, bytes) } -> std::same_as<void>;
     };
 
 // A source with a clock, in ticks of about a tenth of a second: free pages then stay committed for a
@@ -40,6 +40,14 @@ concept HasClock = requires(S source) {
 template <typename S>
 concept CanMove = requires(S source, std::byte* from, std::byte* to, std::size_t bytes) {
     { source.move(from, to, bytes) } -> std::same_as<bool>;
+};
+
+// A source that can put pages out of reach; what they held is lost. Whoever touches them faults, until
+// unguard. False: they are as they were.
+template <typename S>
+concept CanGuard = requires(S source, std::byte* at, std::size_t bytes) {
+    { source.guard(at, bytes) } -> std::same_as<bool>;
+    { source.unguard(at, bytes) } -> std::same_as<void>;
 };
 
 // A source of numbers that nobody can guess, for encoding what a program might write over.

@@ -168,6 +168,38 @@ class Runs {
         decommit(first + whole, count - whole);
     }
 
+    // Puts units out of reach, if the source can; in any case their pages are taken away.
+    void guard(std::uint32_t first, std::uint32_t count) {
+        if constexpr (CanGuard<Source>) {
+            if (source_.guard(at(address_of(first)), count * unit_bytes)) {
+                std::uint64_t pages = 0;
+                for (auto i = first; i < first + count; ++i) {
+                    pages += units_[i].committed_pages;
+                    units_[i].committed_pages = 0;
+                    units_[i].is_guarded = true;
+                }
+                this->count(pages_returned_, pages);
+                this->count(decommits_, 1);
+                return;
+            }
+        }
+        decommit(first, count);
+    }
+    // The opposite.
+    void unguard(std::uint32_t first, std::uint32_t count) {
+        if constexpr (CanGuard<Source>) {
+            for (auto i = first; i < first + count; ++i) {
+                auto const from = i;
+                for (; i < first + count && units_[i].is_guarded; ++i) {
+                    units_[i].is_guarded = false;
+                }
+                if (i != from) {
+                    source_.unguard(at(address_of(from)), (i - from) * unit_bytes);
+                }
+            }
+        }
+    }
+
     // Moves the pages of one run to another, which has at least as many units, and loses its own. False
     // if the source cannot.
     bool move_pages(std::uint32_t from, std::uint32_t to, std::size_t pages) {

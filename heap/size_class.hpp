@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace slab {
 
@@ -57,6 +58,20 @@ constexpr std::uint32_t blocks_a_slab(std::size_t index) {
     return static_cast<std::uint32_t>(slab_bytes(index) / class_bytes(index));
 }
 inline constexpr std::size_t max_slab_bytes = coarse_slab_units * unit_bytes;
+
+// The class of blocks of at least `bytes` at multiples of `alignment`, a power of two: blocks lie at
+// multiples of their size before the end of a slab, which is aligned to a unit. Nothing, if none is.
+constexpr std::optional<std::size_t> class_of_aligned(std::size_t alignment, std::size_t bytes) {
+    auto const least = alignment > bytes ? alignment : bytes;
+    if (least > small_limit || alignment > unit_bytes) {
+        return std::nullopt;
+    }
+    auto size_class = class_of(least);
+    while (size_class < class_count && class_bytes(size_class) % alignment != 0) {
+        ++size_class;
+    }
+    return size_class < class_count ? std::optional(size_class) : std::nullopt;
+}
 
 // Blocks from here on move by their pages, where the source can. Below, to copy is cheaper.
 inline constexpr std::size_t least_moved = std::size_t{256} << 10;

@@ -17,6 +17,7 @@ enum class UnitKind : std::uint8_t {
     large,          // the first unit of a large block
     inner,          // another one of either
     own,            // holds what the heap itself needs
+    retired,        // the first unit of a slab or large block that is free; see retired.hpp
 };
 
 // Who may take from a slab and give to it without telling others; 0 is nobody.
@@ -31,7 +32,8 @@ struct alignas(64) Unit {
     std::uint32_t bias = 0;          // for is_block()
     UnitKind kind = UnitKind::untouched;
     std::uint8_t size_class = 0;
-    bool is_full = false;                    // and let go by its class
+    bool is_full : 1 = false;                // and let go by its class
+    bool is_guarded : 1 = false;             // any unit: out of reach; see CanGuard
     std::uint8_t committed_pages = 0;        // of any unit, from its first one on
     std::atomic<std::uintptr_t> remote = 0;  // blocks that others freed; 0: none
     std::uint32_t carved = 0;                // blocks that were ever handed out

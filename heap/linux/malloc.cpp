@@ -1,12 +1,16 @@
 // malloc and its kin, as programs and the C library find them in libslab.so.
+#include "heap/linux/hardened.hpp"
 #include "heap/linux/threads.hpp"
 
 #include <bit>
 #include <cerrno>
 #include <cstdlib>
 
+using slab::Origin;
 using slab::hosted::allocate_with_heap;
 using slab::hosted::arena;
+using slab::hosted::hardened_allocate;
+using slab::hosted::is_hardened;
 using slab::hosted::KeepErrno;
 using slab::hosted::thread_heap;
 using slab::hosted::ThreadHeap;
@@ -22,11 +26,19 @@ SLAB_EXPORT void free(void* block) {
 }
 
 SLAB_EXPORT void* calloc(std::size_t count, std::size_t bytes) {
+    if (is_hardened()) [[unlikely]] {
+        std::size_t total = 0;
+        bool const fits = !__builtin_mul_overflow(count, bytes, &total);
+        return hardened_allocate(slab::quantum, fits ? total : SIZE_MAX, Origin::malloc);
+    }
     return allocate_with_heap(
         [=](ThreadHeap& heap) { return heap.allocate_zeroed(arena, count, bytes); });
 }
 
 SLAB_EXPORT void* realloc(void* block, std::size_t bytes) {
+    if (is_hardened()) [[unlikely]] {
+        return slab::hosted::hardened_reallocate(block, bytes);
+    }
     return allocate_with_heap(
         [=](ThreadHeap& heap) { return heap.reallocate(arena, block, bytes); });
 }
@@ -45,8 +57,7 @@ SLAB_EXPORT void* memalign(std::size_t alignment, std::size_t bytes) {
         errno = EINVAL;
         return nullptr;
     }
-    return allocate_with_heap(
-        [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); });
+    return slab::hosted::allocate_aligned(alignment, bytes, Origin::malloc);
 }
 
 SLAB_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
@@ -58,8 +69,7 @@ SLAB_EXPORT int posix_memalign(void** block, std::size_t alignment, std::size_t 
         return EINVAL;
     }
     KeepErrno const kept;
-    void* const got = allocate_with_heap(
-        [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); });
+    void* const got = slab::hosted::allocate_aligned(alignment, bytes, Origin::malloc);
     if (got == nullptr) {
         return ENOMEM;
     }
@@ -78,10 +88,17 @@ SLAB_EXPORT void* pvalloc(std::size_t bytes) {
 }
 
 SLAB_EXPORT std::size_t malloc_usable_size(void* block) {
+    if (is_hardened()) [[unlikely]] {
+        return slab::hosted::hardened_usable_bytes(block);
+    }
     return thread_heap->usable_bytes(arena, block);
 }
 
 SLAB_EXPORT int malloc_trim(std::size_t) {
+    if (is_hardened()) [[unlikely]] {
+        slab::hosted::hardened_trim();
+        return 1;
+    }
     if (auto* const heap = slab::hosted::own_heap(); heap != nullptr) {
         heap->trim(arena);
     }

@@ -1,11 +1,13 @@
 // operator new and delete in libslab.so. The C++ library is found at run time, if the program has one:
 // this library links none.
+#include "heap/linux/hardened.hpp"
 #include "heap/linux/threads.hpp"
 
 #include <cstdio>
 #include <cstdlib>
 #include <new>
 
+using slab::Origin;
 using slab::hosted::arena;
 using slab::hosted::thread_heap;
 using slab::hosted::ThreadHeap;
@@ -20,6 +22,9 @@ namespace std {
 
 namespace {
 
+constexpr auto single = Origin::operator_new;
+constexpr auto array = Origin::operator_new_array;
+
 // [new.delete.single]: calls the handler until there is memory; false if there is no handler.
 bool make_room() {
     auto const handler =
@@ -31,94 +36,140 @@ bool make_room() {
     return true;
 }
 
-void* allocate_aligned(std::size_t bytes, std::size_t alignment) {
-    return slab::hosted::allocate_with_heap(
-        [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); });
-}
+// Which alignment means none beyond what any block has.
+constexpr std::size_t any = 1;
 
-[[gnu::noinline]] void* allocate_or_throw(std::size_t bytes, std::size_t alignment) {
+[[gnu::noinline]] void* allocate_or_throw(std::size_t bytes, std::size_t alignment, Origin origin) {
     for (;;) {
-        if (void* const block = allocate_aligned(bytes, alignment)) {
+        if (void* const block = slab::hosted::allocate_aligned(alignment, bytes, origin)) {
             return block;
         }
         if (!make_room()) {
             if (&std::__throw_bad_alloc != nullptr) {
                 std::__throw_bad_alloc();
             }
-            slab::hosted::report("out of memory in operator new", nullptr);
+            slab::hosted::report("out of memory in operator new", nullptr, 0);
             std::abort();
         }
     }
 }
 
-[[gnu::noinline]] void* allocate_or_null(std::size_t bytes, std::size_t alignment) {
+[[gnu::noinline]] void* allocate_or_null(std::size_t bytes, std::size_t alignment, Origin origin) {
     for (;;) {
-        void* const block = allocate_aligned(bytes, alignment);
+        void* const block = slab::hosted::allocate_aligned(alignment, bytes, origin);
         if (block != nullptr || !make_room()) {
             return block;
         }
     }
 }
 
+template <Origin origin>
 [[gnu::noinline]] void* new_slow(std::size_t bytes) {
-    void* const block = slab::hosted::malloc_slow(bytes);
-    return block != nullptr ? block : allocate_or_throw(bytes, slab::quantum);
+    void* const block = slab::hosted::allocate_slow(bytes, origin);
+    return block != nullptr ? block : allocate_or_throw(bytes, any, origin);
 }
 
+template <Origin origin>
 [[gnu::always_inline]] inline void* allocate_new(std::size_t bytes) {
-    return ThreadHeap::allocate(*thread_heap, arena, bytes, new_slow);
+    return ThreadHeap::allocate(*thread_heap, arena, bytes, new_slow<origin>);
 }
 
+template <Origin origin>
+[[gnu::noinline]] void delete_slow(void* block) {
+    slab::hosted::free_slow_as(block, {.origin = origin});
+}
+
+template <Origin origin>
 [[gnu::always_inline]] inline void free_new(void* block) {
-    ThreadHeap::free(arena, block, slab::hosted::free_slow, slab::hosted::slab_changed);
+    ThreadHeap::free(arena, block, delete_slow<origin>, slab::hosted::slab_changed);
+}
+
+// A size that is not of the block's class is a mistake, and the slow way reports it.
+template <Origin origin>
+[[gnu::always_inline]] inline void free_sized(void* block, std::size_t bytes) {
+    ThreadHeap::free(
+        arena, block,
+        [=](void* other) {
+            slab::hosted::free_slow_as(other, {.origin = origin, .bytes = bytes});
+        },
+        slab::hosted::slab_changed,
+        [=](slab::Unit const& slab) {
+            return bytes <= slab::small_limit && slab::class_of(bytes) == slab.size_class;
+        });
 }
 
 std::size_t number_of(std::align_val_t alignment) { return static_cast<std::size_t>(alignment); }
+
+template <Origin origin>
+void free_aligned(void* block, std::align_val_t alignment) {
+    slab::hosted::free_slow_as(block, {.origin = origin, .alignment = number_of(alignment)});
+}
+template <Origin origin>
+void free_aligned(void* block, std::size_t bytes, std::align_val_t alignment) {
+    slab::hosted::free_slow_as(
+        block, {.origin = origin, .bytes = bytes, .alignment = number_of(alignment)});
+}
 
 }  // namespace
 
 #define SLAB_EXPORT [[gnu::visibility("default")]]
 
-SLAB_EXPORT void* operator new(std::size_t bytes) { return allocate_new(bytes); }
-SLAB_EXPORT void* operator new[](std::size_t bytes) { return allocate_new(bytes); }
+SLAB_EXPORT void* operator new(std::size_t bytes) { return allocate_new<single>(bytes); }
+SLAB_EXPORT void* operator new[](std::size_t bytes) { return allocate_new<array>(bytes); }
 SLAB_EXPORT void* operator new(std::size_t bytes, std::nothrow_t const&) noexcept {
-    return allocate_or_null(bytes, slab::quantum);
+    return allocate_or_null(bytes, any, single);
 }
 SLAB_EXPORT void* operator new[](std::size_t bytes, std::nothrow_t const&) noexcept {
-    return allocate_or_null(bytes, slab::quantum);
+    return allocate_or_null(bytes, any, array);
 }
 SLAB_EXPORT void* operator new(std::size_t bytes, std::align_val_t alignment) {
-    return allocate_or_throw(bytes, number_of(alignment));
+    return allocate_or_throw(bytes, number_of(alignment), single);
 }
 SLAB_EXPORT void* operator new[](std::size_t bytes, std::align_val_t alignment) {
-    return allocate_or_throw(bytes, number_of(alignment));
+    return allocate_or_throw(bytes, number_of(alignment), array);
 }
 SLAB_EXPORT void* operator new(std::size_t bytes, std::align_val_t alignment,
                                std::nothrow_t const&) noexcept {
-    return allocate_or_null(bytes, number_of(alignment));
+    return allocate_or_null(bytes, number_of(alignment), single);
 }
 SLAB_EXPORT void* operator new[](std::size_t bytes, std::align_val_t alignment,
                                  std::nothrow_t const&) noexcept {
-    return allocate_or_null(bytes, number_of(alignment));
+    return allocate_or_null(bytes, number_of(alignment), array);
 }
 
-SLAB_EXPORT void operator delete(void* block) noexcept { free_new(block); }
-SLAB_EXPORT void operator delete[](void* block) noexcept { free_new(block); }
-SLAB_EXPORT void operator delete(void* block, std::size_t) noexcept { free_new(block); }
-SLAB_EXPORT void operator delete[](void* block, std::size_t) noexcept { free_new(block); }
-SLAB_EXPORT void operator delete(void* block, std::nothrow_t const&) noexcept { free_new(block); }
-SLAB_EXPORT void operator delete[](void* block, std::nothrow_t const&) noexcept { free_new(block); }
-SLAB_EXPORT void operator delete(void* block, std::align_val_t) noexcept { free_new(block); }
-SLAB_EXPORT void operator delete[](void* block, std::align_val_t) noexcept { free_new(block); }
-SLAB_EXPORT void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
-    free_new(block);
+SLAB_EXPORT void operator delete(void* block) noexcept { free_new<single>(block); }
+SLAB_EXPORT void operator delete[](void* block) noexcept { free_new<array>(block); }
+SLAB_EXPORT void operator delete(void* block, std::size_t bytes) noexcept {
+    free_sized<single>(block, bytes);
 }
-SLAB_EXPORT void operator delete[](void* block, std::size_t, std::align_val_t) noexcept {
-    free_new(block);
+SLAB_EXPORT void operator delete[](void* block, std::size_t bytes) noexcept {
+    free_sized<array>(block, bytes);
 }
-SLAB_EXPORT void operator delete(void* block, std::align_val_t, std::nothrow_t const&) noexcept {
-    free_new(block);
+SLAB_EXPORT void operator delete(void* block, std::nothrow_t const&) noexcept {
+    free_new<single>(block);
 }
-SLAB_EXPORT void operator delete[](void* block, std::align_val_t, std::nothrow_t const&) noexcept {
-    free_new(block);
+SLAB_EXPORT void operator delete[](void* block, std::nothrow_t const&) noexcept {
+    free_new<array>(block);
+}
+SLAB_EXPORT void operator delete(void* block, std::align_val_t alignment) noexcept {
+    free_aligned<single>(block, alignment);
+}
+SLAB_EXPORT void operator delete[](void* block, std::align_val_t alignment) noexcept {
+    free_aligned<array>(block, alignment);
+}
+SLAB_EXPORT void operator delete(void* block, std::size_t bytes,
+                                 std::align_val_t alignment) noexcept {
+    free_aligned<single>(block, bytes, alignment);
+}
+SLAB_EXPORT void operator delete[](void* block, std::size_t bytes,
+                                   std::align_val_t alignment) noexcept {
+    free_aligned<array>(block, bytes, alignment);
+}
+SLAB_EXPORT void operator delete(void* block, std::align_val_t alignment,
+                                 std::nothrow_t const&) noexcept {
+    free_aligned<single>(block, alignment);
+}
+SLAB_EXPORT void operator delete[](void* block, std::align_val_t alignment,
+                                   std::nothrow_t const&) noexcept {
+    free_aligned<array>(block, alignment);
 }

@@ -50,7 +50,7 @@ void write_all(int file_descriptor, std::string_view text) {
     }
 }
 
-void report(char const* what, void const* pointer) {
+void report(char const* what, void const* pointer, std::size_t block_bytes) {
     KeepErrno const kept;
     auto const wish = on_error();
     if (wish == OnError::ignore) {
@@ -58,7 +58,11 @@ void report(char const* what, void const* pointer) {
     }
     {
         FileText text(WriteTo{STDERR_FILENO});
-        (text << "slab: " << what << ": ").hex(reinterpret_cast<std::uintptr_t>(pointer)) << "\n";
+        (text << "slab: " << what << ": ").hex(reinterpret_cast<std::uintptr_t>(pointer));
+        if (block_bytes != 0) {
+            text << " (a block of " << block_bytes << " bytes)";
+        }
+        text << "\n";
         if (wish == OnError::abort) {
             write_backtrace(text);
         }

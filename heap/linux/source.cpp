@@ -109,6 +109,53 @@ bool Source::move(std::byte* from, std::byte* to, std::size_t bytes) {
            MAP_FAILED;
 }
 
+namespace {
+
+// Linux 6.13's, which Debian 12's headers lack.
+constexpr int madv_guard_install = 102;
+constexpr int madv_guard_remove = 103;
+constinit std::atomic<bool> lacks_guard_regions = false;
+// Without them each guard may leave two mappings more.
+constexpr std::uint32_t most_guards = 2000;
+constinit std::atomic<std::uint32_t> guards = 0;
+
+}  // namespace
+
+bool Source::guard(std::byte* at, std::size_t bytes) {
+    KeepErrno const kept;
+    if (!lacks_guard_regions.load(std::memory_order_relaxed)) {
+        if (madvise(at, bytes, madv_guard_install) == 0) {
+            return true;
+        }
+        lacks_guard_regions.store(true, std::memory_order_relaxed);
+    }
+    if (guards.load(std::memory_order_relaxed) >= most_guards) {
+        return false;
+    }
+    if (mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
+        MAP_FAILED) {
+        return false;
+    }
+    guards.fetch_add(1, std::memory_order_relaxed);
+    return true;
+}
+
+// What is put out of reach in two parts may come back in one, and the other way round; so it is done both
+// ways, and the number of guards is no more than about right.
+void Source::unguard(std::byte* at, std::size_t bytes) {
+    KeepErrno const kept;
+    if (!lacks_guard_regions.load(std::memory_order_relaxed)) {
+        madvise(at, bytes, madv_guard_remove);
+        return;
+    }
+    auto const below_frontier = units.advance(address_of(at) + bytes, window_end);
+    if (below_frontier && mprotect(at, bytes, PROT_READ | PROT_WRITE) == 0) {
+        auto left = guards.load(std::memory_order_relaxed);
+        while (left != 0 && !guards.compare_exchange_weak(left, left - 1)) {
+        }
+    }
+}
+
 std::uint64_t random_word() {
     // 16 bytes that the kernel gave the program at its start; they need no system call.
     std::uint64_t words[2] = {};

@@ -14,7 +14,7 @@
 namespace slab::hosted {
 
 // Says what is wrong with a pointer, as SLAB_ON_ERROR wants; allocates nothing.
-void report(char const* what, void const* pointer);
+void report(char const* what, void const* pointer, std::size_t block_bytes);
 std::uint64_t random_word();
 
 // free() and friends keep errno, whatever the system says meanwhile.
@@ -51,7 +51,12 @@ struct Source {
     // The pages go in their tables. What was there stays mapped, and empty: nobody else can take it.
     bool move(std::byte* from, std::byte* to, std::size_t bytes);
     void release(std::byte* at, std::size_t bytes) { munmap(at, bytes); }
-    void fail(char const* what, void const* pointer) { report(what, pointer); }
+    // By the kernel's guard regions, where it has them; else by mappings, of which there are so many.
+    bool guard(std::byte* at, std::size_t bytes);
+    void unguard(std::byte* at, std::size_t bytes);
+    void fail(char const* what, void const* pointer, std::size_t block_bytes) {
+        report(what, pointer, block_bytes);
+    }
     std::uint64_t entropy() { return random_word(); }
     // Tenths of a second.
     std::uint32_t ticks() {

@@ -3,7 +3,7 @@
 
 #include "heap/dump.hpp"
 #include "heap/linux/text.hpp"
-#include "heap/linux/threads.hpp"
+#include "heap/linux/hardened.hpp"
 #include "heap/slab.h"
 
 #include <fcntl.h>
@@ -20,9 +20,18 @@
 namespace slab::hosted {
 namespace {
 
+// What function does with the arena that serves, while nobody else takes from it.
+template <typename Function>
+auto with_arena(Function function) {
+    auto const locked = [&](auto& serving) {
+        std::lock_guard const guard(serving.lock());
+        return function(serving);
+    };
+    return is_hardened() ? locked(hardened_arena) : locked(arena);
+}
+
 Statistics statistics() {
-    std::lock_guard const guard(arena.lock());
-    return statistics_of(arena.runs());
+    return with_arena([](auto& serving) { return statistics_of(serving.runs()); });
 }
 
 void write_json(int file_descriptor, Statistics const& s) {
@@ -45,11 +54,11 @@ void write_json(int file_descriptor, Statistics const& s) {
 
 void dump_to(int file_descriptor) {
     FileText text(WriteTo{file_descriptor});
-    std::lock_guard const guard(arena.lock());
-    dump(arena.runs(), text);
+    with_arena([&](auto& serving) { dump(serving.runs(), text); });
 }
 
 [[gnu::destructor]] void write_at_exit() {
+    hardened_check();
     auto const* const wish = secure_getenv("SLAB_STATS");
     if (wish != nullptr && std::string_view(wish) == "1") {
         write_json(STDERR_FILENO, statistics());

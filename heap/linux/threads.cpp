@@ -1,10 +1,13 @@
 #include "heap/linux/threads.hpp"
 
+#include "heap/linux/hardened.hpp"
+#include "heap/linux/spares.hpp"
+#include "heap/linux/thread_end.hpp"
+
 #include <pthread.h>
 
 #include <cerrno>
 #include <memory>
-#include <mutex>
 
 namespace slab::hosted {
 
@@ -14,17 +17,9 @@ thread_local constinit ThreadHeap* thread_heap [[gnu::tls_model("initial-exec")]
 
 namespace {
 
-// Heaps of threads that ended, for those to come. They are never given back: there are as many as
-// there were threads at once.
-struct Spare {
-    Spare* next;
-};
-constinit FutexLock spare_lock;
-constinit Spare* spares = nullptr;
+constinit Spares spares;
 // What a thread frees after its end needs no heap: it would be in nobody's hands.
 thread_local constinit bool has_ended [[gnu::tls_model("initial-exec")]] = false;
-constinit bool has_key = false;
-constinit pthread_key_t at_end{};
 
 // A thread ends: what it had is for others. It may come back here, if it allocates again.
 void end_thread(void* heap) {
@@ -33,40 +28,33 @@ void end_thread(void* heap) {
     has_ended = true;
     own->abandon(arena);
     std::destroy_at(own);
-    auto* const spare = std::construct_at(static_cast<Spare*>(heap));
-    std::lock_guard const guard(spare_lock);
-    spare->next = spares;
-    spares = spare;
+    spares.put(heap);
 }
+constinit ThreadEnd thread_end{end_thread};
 
 // A fork finds nobody within the heap.
 void before_fork() {
-    spare_lock.lock();
+    lock_hardened();
+    spares.lock().lock();
     arena.lock().lock();
 }
 void after_fork_in_parent() {
     arena.lock().unlock();
-    spare_lock.unlock();
+    spares.lock().unlock();
+    unlock_hardened(Side::parent);
 }
 void after_fork_in_child() {
     arena.orphan_others();
+    hardened_arena.orphan_others();
     arena.lock().unlock_in_child();
-    spare_lock.unlock_in_child();
-}
-
-void* take_spare() {
-    std::lock_guard const guard(spare_lock);
-    auto* const spare = spares;
-    if (spare != nullptr) {
-        spares = spare->next;
-    }
-    return spare;
+    spares.lock().unlock_in_child();
+    unlock_hardened(Side::child);
 }
 
 }  // namespace
 
 ThreadHeap* make_heap() {
-    void* memory = take_spare();
+    void* memory = spares.take();
     if (memory == nullptr) {
         memory = arena.allocate_own(sizeof(ThreadHeap));
     }
@@ -75,28 +63,30 @@ ThreadHeap* make_heap() {
     }
     auto* const own = std::construct_at(static_cast<ThreadHeap*>(memory));
     thread_heap = own;  // what is called from here on may allocate
-    {
-        std::lock_guard const guard(spare_lock);
-        if (!has_key) {
-            has_key = pthread_key_create(&at_end, end_thread) == 0;
-        }
-    }
-    if (has_key) {
-        pthread_setspecific(at_end, own);
-    }
+    thread_end.expect(own);
     return own;
 }
 
-void* malloc_slow(std::size_t bytes) {
+void* malloc_slow(std::size_t bytes) { return allocate_slow(bytes, Origin::malloc); }
+
+void* allocate_slow(std::size_t bytes, Origin origin) {
+    if (is_hardened()) {
+        return hardened_allocate(quantum, bytes, origin);
+    }
     return allocate_with_heap([=](ThreadHeap& heap) { return heap.allocate_slow(arena, bytes); });
 }
 
-void free_slow(void* pointer) {
+void free_slow(void* pointer) { free_slow_as(pointer, {}); }
+
+void free_slow_as(void* pointer, Freed freed) {
+    if (is_hardened()) {
+        return hardened_free(pointer, freed);
+    }
     auto* const heap = has_ended ? nullptr : own_heap();
     if (heap != nullptr) {
-        heap->free_slow(arena, pointer);
+        heap->free_slow(arena, pointer, freed);
     } else {
-        no_heap.free_slow(arena, pointer, ThreadHeap::Gather::no);
+        no_heap.free_slow(arena, pointer, freed, ThreadHeap::Gather::no);
     }
 }
 
@@ -105,6 +95,10 @@ void slab_changed(Unit& slab) { thread_heap->slab_changed(arena, slab); }
 
 namespace {
 [[gnu::constructor]] void set_up() {
+    if (thread_heap != &no_heap && is_hardened_slow()) {
+        thread_heap->abandon(arena);  // it was not known yet
+        thread_heap = &no_heap;
+    }
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "heap/linux/futex_lock.hpp"
 #include "heap/linux/source.hpp"
+#include "heap/freed.hpp"
 #include "heap/local_heap.hpp"
 
 namespace slab::hosted {
@@ -55,6 +56,8 @@ void* allocate_with_heap(Function function) {
 // fast ways have all registers. malloc_slow sets errno.
 [[gnu::noinline]] void* malloc_slow(std::size_t bytes);
 [[gnu::noinline]] void free_slow(void* pointer);
+[[gnu::noinline]] void* allocate_slow(std::size_t bytes, Origin origin);
+[[gnu::noinline]] void free_slow_as(void* pointer, Freed freed);
 [[gnu::noinline]] void slab_changed(Unit& slab);
 
 }  // namespace slab::hosted

@@ -24,9 +24,9 @@ struct Failing : Inner {
         }
         return Inner::commit(at, bytes);
     }
-    void fail(char const* what, void const* pointer) {
+    void fail(char const* what, void const* pointer, std::size_t block_bytes) {
         if (complaint == nullptr) {
-            Inner::fail(what, pointer);
+            Inner::fail(what, pointer, block_bytes);
         } else {
             *complaint = what;
         }

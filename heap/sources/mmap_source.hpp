@@ -48,8 +48,8 @@ struct MmapSource {
         return true;
     }
     void release(std::byte* at, std::size_t bytes) { munmap(at, bytes); }
-    void fail(char const* what, void const* pointer) {
-        std::fprintf(stderr, "slab: %s: %p\n", what, pointer);
+    void fail(char const* what, void const* pointer, std::size_t block_bytes) {
+        std::fprintf(stderr, "slab: %s: %p, block of %zu bytes\n", what, pointer, block_bytes);
         std::abort();
     }
 };

@@ -9,7 +9,7 @@ struct NoRelease {
     std::byte* reserve(std::size_t) { return nullptr; }
     slab::Committed commit(std::byte*, std::size_t) { return slab::Committed::failed; }
     void decommit(std::byte*, std::size_t) {}
-    void fail(char const*, void const*) {}
+    void fail(char const*, void const*, std::size_t) {}
 };
 
 #ifdef MISUSE

@@ -71,8 +71,8 @@ std::uint64_t QuarrySource::entropy() {
     return mixed ^ mixed >> 31;
 }
 
-void QuarrySource::fail(char const* what, void const* pointer) {
-    print("\nslab: {}: {:x}\n", what, pointer);
+void QuarrySource::fail(char const* what, void const* pointer, std::size_t block_bytes) {
+    print("\nslab: {}: {:x}, block of {} bytes\n", what, pointer, block_bytes);
     // A trap, not an exit: the kernel's report then shows who called.
     __builtin_trap();
 }

@@ -19,7 +19,7 @@ struct QuarrySource {
     void release(std::byte* at, std::size_t bytes);
     // From the time stamp counter: a guess is one in many, not in 2^64.
     std::uint64_t entropy();
-    void fail(char const* what, void const* pointer);
+    void fail(char const* what, void const* pointer, std::size_t block_bytes);
 };
 
 }  // namespace quarry

@@ -1,0 +1,172 @@
+#include "heap/linux/hardened.hpp"
+
+#include "heap/linux/spares.hpp"
+#include "heap/linux/thread_end.hpp"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <mutex>
+#include <string_view>
+
+namespace slab::hosted {
+
+constinit Arena<HardenedConfig> hardened_arena;
+
+namespace {
+
+using Heap = HardenedHeap<HardenedConfig>;
+
+enum class Mode : unsigned char { undecided, plain, hardened };
+constinit std::atomic<Mode> mode = Mode::undecided;
+#ifdef SLAB_HARDENED_BY_DEFAULT
+constexpr bool by_default = true;
+#else
+constexpr bool by_default = false;
+#endif
+
+thread_local constinit Heap* own_hardened [[gnu::tls_model("initial-exec")]] = nullptr;
+thread_local constinit bool has_ended [[gnu::tls_model("initial-exec")]] = false;
+constinit Spares spares;
+
+// What a thread frees after its end needs a heap that is in somebody's hands.
+constinit FutexLock last_lock;
+constinit Heap last_heap{1};
+
+void end_thread(void* heap) {
+    auto* const own = static_cast<Heap*>(heap);
+    own_hardened = nullptr;
+    has_ended = true;
+    own->abandon(hardened_arena);
+    std::destroy_at(own);
+    spares.put(heap);
+}
+constinit ThreadEnd thread_end{end_thread};
+
+Heap* own_hardened_heap() {
+    if (own_hardened == nullptr) {
+        void* memory = spares.take();
+        if (memory == nullptr) {
+            memory = hardened_arena.allocate_own(sizeof(Heap));
+        }
+        if (memory == nullptr) {
+            return nullptr;
+        }
+        own_hardened = std::construct_at(static_cast<Heap*>(memory), random_word());
+        thread_end.expect(own_hardened);
+    }
+    return own_hardened;
+}
+
+// What a heap of the calling thread does; an ended thread's blocks are freed in one for all.
+template <typename Function>
+auto with_heap(Function function) {
+    if (auto* const heap = has_ended && own_hardened == nullptr ? nullptr : own_hardened_heap();
+        heap != nullptr) {
+        return function(*heap);
+    }
+    std::lock_guard const guard(last_lock);
+    return function(last_heap);
+}
+
+// A block from before it was known which heap serves.
+bool is_from_before(void const* pointer) {
+    return arena.unit_at(reinterpret_cast<std::uintptr_t>(pointer)) != nullptr;
+}
+
+}  // namespace
+
+bool is_hardened_slow() {
+    auto const known = mode.load(std::memory_order_relaxed);
+    if (known != Mode::undecided) {
+        return known == Mode::hardened;
+    }
+    if (environ == nullptr) {
+        return by_default;  // too early to know
+    }
+    auto const* const wish = secure_getenv("SLAB_HARDENED");
+    bool const hardened = wish != nullptr ? std::string_view(wish) == "1" : by_default;
+    mode.store(hardened ? Mode::hardened : Mode::plain, std::memory_order_relaxed);
+    return hardened;
+}
+
+void* allocate_aligned(std::size_t alignment, std::size_t bytes, Origin origin) {
+    if (is_hardened()) {
+        return hardened_allocate(std::max(alignment, quantum), bytes, origin);
+    }
+    return allocate_with_heap(
+        [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); });
+}
+
+void* hardened_allocate(std::size_t alignment, std::size_t bytes, Origin origin) {
+    auto* const heap = own_hardened_heap();
+    void* const block =
+        heap != nullptr ? heap->allocate(hardened_arena, alignment, bytes, origin) : nullptr;
+    if (block == nullptr) {
+        errno = ENOMEM;
+    }
+    return block;
+}
+
+void hardened_free(void* pointer, Freed freed) {
+    if (is_from_before(pointer)) {
+        return no_heap.free_slow(arena, pointer, freed, ThreadHeap::Gather::no);
+    }
+    with_heap([&](Heap& heap) { heap.free(hardened_arena, pointer, freed); });
+}
+
+void* hardened_reallocate(void* pointer, std::size_t bytes) {
+    if (is_from_before(pointer)) {
+        void* const moved = hardened_allocate(quantum, bytes, Origin::malloc);
+        if (moved != nullptr) {
+            __builtin_memcpy(moved, pointer, std::min(bytes, no_heap.usable_bytes(arena, pointer)));
+            hardened_free(pointer, {});
+        }
+        return moved;
+    }
+    auto* const heap = own_hardened_heap();
+    void* const block =
+        heap != nullptr ? heap->reallocate(hardened_arena, pointer, bytes) : nullptr;
+    if (block == nullptr) {
+        errno = ENOMEM;
+    }
+    return block;
+}
+
+std::size_t hardened_usable_bytes(void const* pointer) {
+    return is_from_before(pointer)
+               ? no_heap.usable_bytes(arena, pointer)
+               : with_heap([&](Heap& heap) { return heap.usable_bytes(hardened_arena, pointer); });
+}
+
+void hardened_trim() {
+    with_heap([](Heap& heap) { heap.trim(hardened_arena); });
+    hardened_arena.trim();
+}
+
+void hardened_check() {
+    if (own_hardened != nullptr) {
+        own_hardened->check(hardened_arena);
+    }
+}
+
+void lock_hardened() {
+    spares.lock().lock();
+    last_lock.lock();
+    hardened_arena.lock().lock();
+}
+
+void unlock_hardened(Side side) {
+    for (auto* const lock : {&hardened_arena.lock(), &last_lock, &spares.lock()}) {
+        if (side == Side::child) {
+            lock->unlock_in_child();
+        } else {
+            lock->unlock();
+        }
+    }
+}
+
+}  // namespace slab::hosted

@@ -1,0 +1,41 @@
+// The process's hardened heap, which takes the other one's place if SLAB_HARDENED=1 says so, or the
+// library was built that way. The other one's fast ways then find nothing at hand and no block of theirs,
+// and so cost the same whichever it is.
+#pragma once
+
+#include "heap/hardened_heap.hpp"
+#include "heap/linux/threads.hpp"
+
+namespace slab::hosted {
+
+struct HardenedConfig : Config {
+    static constexpr bool hardened = true;
+};
+
+#pragma GCC visibility push(hidden)
+extern constinit Arena<HardenedConfig> hardened_arena;
+
+// Whether it is the hardened heap that serves. Decided when first asked, once the environment is known.
+bool is_hardened_slow();
+inline bool is_hardened() {
+    return thread_heap == &no_heap && is_hardened_slow();
+}
+
+// Of whichever heap serves; ENOMEM on null.
+void* allocate_aligned(std::size_t alignment, std::size_t bytes, Origin origin);
+
+void* hardened_allocate(std::size_t alignment, std::size_t bytes, Origin origin);
+void hardened_free(void* pointer, Freed freed);
+void* hardened_reallocate(void* pointer, std::size_t bytes);
+std::size_t hardened_usable_bytes(void const* pointer);
+void hardened_trim();
+// Looks at what rests in the calling thread's heap.
+void hardened_check();
+
+// Around a fork.
+void lock_hardened();
+enum class Side : bool { parent, child };
+void unlock_hardened(Side side);
+#pragma GCC visibility pop
+
+}  // namespace slab::hosted

@@ -1,0 +1,70 @@
+// Where the memory of a hardened heap waits when it is free: a slab for its own class, so that no pointer
+// to a block ever points to one of another class; a large block out of reach, for its turn.
+#pragma once
+
+#include "heap/runs.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace slab {
+
+// Under the arena's lock.
+template <PageSource Source>
+class Retired {
+  public:
+    using Runs = slab::Runs<Source>;
+
+    // A slab of the class that waits, or 0. Its pages may be what they were.
+    std::uint32_t take_slab(Runs& runs, std::size_t size_class) {
+        auto& list = slabs_[size_class];
+        auto const index = list.first();
+        if (index != 0) {
+            list.remove(runs.units(), index);
+        }
+        return index;
+    }
+    void put_slab(Runs& runs, std::uint32_t index) {
+        auto& slab = runs.unit(index);
+        leave(slab);
+        slab.freed_at = runs.now();
+        slabs_[slab.size_class].push(runs.units(), index);
+    }
+    // The one that waited longest is for others.
+    void put_large(Runs& runs, std::uint32_t index) {
+        auto& large = runs.unit(index);
+        leave(large);
+        runs.guard(index, large.run_units);
+        auto const oldest = large_[turn_];
+        large_[turn_] = index;
+        turn_ = (turn_ + 1) % large_.size();
+        if (oldest != 0) {
+            runs.put(oldest, runs.unit(oldest).run_units);
+        }
+    }
+    // Takes the pages of slabs away that have waited for so many ticks.
+    void purge(Runs& runs, std::uint32_t age_ticks) {
+        auto const now = runs.now();
+        for (auto const& list : slabs_) {
+            for (auto index = list.first(); index != 0; index = runs.unit(index).next) {
+                if (now - runs.unit(index).freed_at >= age_ticks) {
+                    runs.decommit(index, runs.unit(index).run_units);
+                }
+            }
+        }
+    }
+
+  private:
+    static void leave(Unit& unit) {
+        unit.kind = UnitKind::retired;
+        unit.owner.store(0, std::memory_order_relaxed);
+        unit.reciprocal = 0;
+    }
+
+    std::array<UnitList, class_count> slabs_{};
+    std::array<std::uint32_t, 32> large_{};  // a ring
+    std::size_t turn_ = 0;
+};
+
+}  // namespace slab
