@@ -348,13 +348,18 @@ class Arena {
                 runs_.guard(index + units, guard_units);
             }
         }
-        if constexpr (HasEntropy<Source>) {
-            if (index != 0 && !has_key_) {
-                has_key_ = true;  // before anything is linked
-                key_ = LinkKey{runs_.source().entropy()};
-            }
+        if (index != 0 && !has_key_) {
+            has_key_ = true;  // before anything is linked
+            key_ = LinkKey{random(), runs_.base(), runs_.window_end()};
         }
         return index;
+    }
+    std::uint64_t random() {
+        if constexpr (HasEntropy<Source>) {
+            return runs_.source().entropy();
+        } else {
+            return 0x9e37'79b9'7f4a'7c15;  // the golden ratio, for want of better
+        }
     }
     std::uint32_t take_slab(std::uint32_t units, std::size_t size_class) {
         std::lock_guard const guard(lock_);

@@ -3,17 +3,23 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 
 namespace slab {
 
 // Who asked for a block; it must be given back the same way.
 enum class Origin : std::uint8_t { none, malloc, operator_new, operator_new_array };
 
+inline constexpr std::size_t unknown_bytes = SIZE_MAX;
+
+// Two words, so that it travels in registers.
 struct Freed {
+    std::size_t bytes = unknown_bytes;  // not all know
+    std::uint32_t alignment = 1;
     Origin origin = Origin::malloc;
-    std::optional<std::size_t> bytes{};  // not all know
-    std::size_t alignment = 1;
+
+    bool knows_bytes() const { return bytes != unknown_bytes; }
+    // Whether a block may be at that address; nothing is, for an alignment of 0.
+    bool is_aligned(std::uintptr_t address) const { return (address & (alignment - 1)) == 0; }
 };
 
 inline constexpr char const* wrong_size = "the size that delete was told is not the block's";

@@ -7,9 +7,12 @@
 #include "heap/local_heap.hpp"
 #include "heap/quarantine.hpp"
 #include "heap/tag.hpp"
+#include "heap/zeros.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 
 namespace slab {
@@ -30,10 +33,61 @@ class HardenedHeap {
     HardenedHeap(HardenedHeap const&) = delete;
     HardenedHeap& operator=(HardenedHeap const&) = delete;
 
-    // `bytes` zero bytes at a multiple of `alignment`, or null.
-    void* allocate(Arena& arena, std::size_t alignment, std::size_t bytes, Origin origin);
+    // `bytes` zero bytes, aligned to 16, or null. What is not at hand is a function's affair that needs all
+    // registers; so this one needs none of the caller's.
+    [[gnu::always_inline]] void* allocate(Arena& arena, std::size_t bytes, Origin origin) {
+        if (bytes > fine_limit - tag_bytes) [[unlikely]] {
+            return allocate_aligned(arena, quantum, bytes, origin);
+        }
+        auto const size_class = (bytes + tag_bytes + quantum - 1) / quantum;
+        auto* const block = heap_.take_at_hand(arena, size_class);
+        if (block == nullptr) [[unlikely]] {
+            return allocate_of_class(arena, size_class, bytes, origin);
+        }
+        auto const address = reinterpret_cast<std::uintptr_t>(block);
+        auto const size = size_class * quantum;
+        if (!is_clean(arena, address, size)) [[unlikely]] {
+            return clean(arena, address, {bytes, origin}, size);
+        }
+        mark(arena, address, {bytes, origin}, size);
+        return block;
+    }
+    // The same, at a multiple of `alignment`.
+    [[gnu::noinline]] void* allocate_aligned(Arena& arena, std::size_t alignment, std::size_t bytes,
+                                             Origin origin);
     // Gives a block back. Whatever is wrong with it is reported.
-    void free(Arena& arena, void* pointer, Freed freed);
+    [[gnu::always_inline]] void free(Arena& arena, void* pointer, Freed freed) {
+        auto const address = reinterpret_cast<std::uintptr_t>(pointer);
+        auto const offset = arena.offset_of(address);
+        if (!arena.is_own(offset)) [[unlikely]] {
+            return free_slow(arena, pointer, freed);
+        }
+        auto* unit = &arena.unit_at_offset(offset);
+        if (unit->kind == UnitKind::inner) {
+            unit = &arena.runs().unit(unit->head);
+        }
+        if (!is_good(arena, *unit, address, freed)) [[unlikely]] {
+            return free_slow(arena, pointer, freed);
+        }
+        auto const size_class = unit->size_class;
+        auto const size = class_sizes[size_class];
+        if (size > inline_limit) {
+            return rest(arena, *unit, address);
+        }
+        make_zero(address, size);
+        TagPlace(arena.key(), address, size).write({});
+        auto* const rested =
+            reinterpret_cast<std::uintptr_t*>(quarantine_.exchange(size_class, address));
+        if (rested == nullptr) {
+            return;
+        }
+        if (*rested != 0) [[unlikely]] {
+            return put_back(arena, rested);
+        }
+        LocalHeap<Config>::free(
+            arena, rested, [&](void* block) { heap_.free_slow(arena, block); },
+            [&](Unit& slab) { heap_.slab_changed(arena, slab); });
+    }
     // malloc's kind of block with another size; on null the old one stays as it is.
     void* reallocate(Arena& arena, void* pointer, std::size_t bytes);
     // What was asked for; 0, and a report, if the pointer is no block.
@@ -43,41 +97,84 @@ class HardenedHeap {
     void check(Arena& arena);
     // For the end of a thread.
     void abandon(Arena& arena);
-    void trim(Arena& arena);
+    void trim(Arena& arena) { heap_.trim(arena); }
 
   private:
     struct Block {
         Unit* unit;
         std::uintptr_t address;
-        Tag tag;
+        std::size_t bytes;
+        Origin origin;
     };
-    static constexpr std::size_t most_canary_bytes = 64;
 
+    // A small block and its surroundings, as they are to be. What is wrong, if anything, is find's affair.
+    [[gnu::always_inline]] static bool is_good(Arena const& arena, Unit const& slab,
+                                               std::uintptr_t address, Freed freed) {
+        if (!Arena::is_block(slab, address)) {
+            return false;  // large ones, too
+        }
+        auto const size = class_sizes[slab.size_class];
+        auto const tag = TagPlace(arena.key(), address, size).read();
+        auto const bytes = tag.bytes();
+        return tag.is_of(freed.origin) && bytes + tag_bytes <= size &&
+               (!freed.knows_bytes() || freed.bytes == bytes) && freed.is_aligned(address) &&
+               has_canary(arena, address, bytes, size) && is_whole_before(arena, address, size);
+    }
+    // The word before a block is the tag of the one before it, in use or free. Where none fits before the
+    // first one of a unit, what lies there is out of reach or ends with such a tag.
+    [[gnu::always_inline]] static bool is_whole_before(Arena const& arena, std::uintptr_t address,
+                                                       std::size_t size) {
+        return address % unit_bytes < tag_bytes ||
+               TagPlace(arena.key(), address - size, size).read().is_tag();
+    }
+
+    // The word behind what was asked for, as far as it is not the tag.
+    static std::uint64_t canary(Arena const& arena) {
+        return arena.key().secret() | 0x0101'0101'0101'0101;  // no byte is what ends a string
+    }
+    [[gnu::always_inline]] static bool has_canary(Arena const& arena, std::uintptr_t address,
+                                                  std::size_t bytes, std::size_t size) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, reinterpret_cast<void const*>(address + bytes), sizeof(word));
+        auto const room = size - tag_bytes - bytes;
+        auto const behind = room >= sizeof(word) ? ~std::uint64_t{0} : (std::uint64_t{1} << 8 * room) - 1;
+        return ((word ^ canary(arena)) & behind) == 0;
+    }
+    [[gnu::always_inline]] static void mark(Arena const& arena, std::uintptr_t address, Tag tag,
+                                            std::size_t size) {
+        auto const word = canary(arena);
+        std::memcpy(reinterpret_cast<void*>(address + tag.bytes()), &word, sizeof(word));
+        TagPlace(arena.key(), address, size).write(tag);
+    }
+
+    // Whether a free block is as it was left.
+    [[gnu::always_inline]] static bool is_clean(Arena const& arena, std::uintptr_t address,
+                                                std::size_t size) {
+        return TagPlace(arena.key(), address, size).read() == Tag{} &&
+               is_zero(address, size - tag_bytes);
+    }
+    [[gnu::noinline]] void* allocate_of_class(Arena& arena, std::size_t size_class,
+                                              std::size_t bytes, Origin origin);
+    [[gnu::noinline]] void* clean(Arena& arena, std::uintptr_t address, Tag tag, std::size_t size);
+    // A good block becomes a free one, and in its turn one to use again.
+    [[gnu::noinline]] void rest(Arena& arena, Unit& slab, std::uintptr_t address);
+    // A block that has rested. What is not zero any more in it, beyond its first word, is seen when it is
+    // used again.
+    [[gnu::noinline]] void put_back(Arena& arena, std::uintptr_t* block);
+    [[gnu::noinline]] void free_slow(Arena& arena, void* pointer, Freed freed);
     // A block in use; reported if it is none, or if its neighbourhood was written to.
     std::optional<Block> find(Arena& arena, void const* pointer);
     std::optional<Block> find_small(Arena& arena, Unit& slab, std::uintptr_t address);
-    bool is_whole_before(Arena const& arena, Unit const& slab, std::uintptr_t address) const;
-    bool is_as_freed(Arena& arena, Block const& block, Freed freed);
-    void* allocate_small(Arena& arena, std::size_t size_class, Tag tag);
-    void* allocate_large(Arena& arena, std::size_t alignment, Tag tag);
-    void free_small(Arena& arena, Block const& block);
-    bool resize_in_place(Arena& arena, Block& block, std::size_t bytes);
-    void put_back(Arena& arena, std::uintptr_t address);
-    void mark(Arena const& arena, Block const& block) const;
-    bool has_canary(Arena const& arena, Block const& block) const;
-
-    // The bytes behind what was asked for that are watched: [first, last) from the block's start.
-    struct Span {
-        std::size_t first;
-        std::size_t last;
-    };
-    static Span canary_of(Block const& block);
-    static unsigned char canary_byte(Arena const& arena) {
-        return static_cast<unsigned char>(arena.key().secret() >> 40 | 1);  // never what ends a string
+    void check_freed(Arena& arena, Block const& block, Freed freed);
+    void* allocate_large(Arena& arena, std::size_t alignment, std::size_t bytes, Origin origin);
+    void* move_large(Arena& arena, Block const& block, std::size_t bytes);
+    bool resize_in_place(Arena& arena, Block const& block, std::size_t bytes);
+    void mark_large(Arena const& arena, Unit& unit, std::size_t bytes, Origin origin);
+    // Where the canary of a large block ends: a word, but for the end of its last page.
+    static std::size_t canary_end(std::size_t bytes) {
+        return std::min(bytes + sizeof(std::uint64_t), whole_pages(bytes) * page_bytes);
     }
-    static TagOf tag_of(Arena const& arena, Unit const& slab, std::uintptr_t address) {
-        return {arena.key(), address, class_bytes(slab.size_class)};
-    }
+    bool has_large_canary(Arena const& arena, Block const& block) const;
 
     LocalHeap<Config> heap_;
     Quarantine quarantine_;

@@ -9,22 +9,29 @@
 
 namespace slab {
 
-// The word is block ^ next ^ key. All blocks of a list lie in one slab, which begins at a multiple of
-// its size: so a step, block ^ next, is shorter than the longest slab. Behind the last block comes the
-// slab's end mark, just so far away that the step to it is told from the others by one comparison.
+// The word is block ^ next ^ key ^ block * spread. All blocks of a list lie in one slab, which begins at a
+// multiple of its size: so a step, block ^ next, is shorter than the longest slab. Behind the last block
+// comes the slab's end mark, just so far away that the step to it is told from the others by one
+// comparison.
+//
+// The product makes the word a link at its own address only. Memory that a program gets may have old
+// links in it, from when it was cut otherwise, and a program may copy them, or parts of them, as padding:
+// to the start of a block in use, which must not look free for it.
 class LinkKey {
   public:
-    // Of a heap that is not set up yet: nothing decodes.
+    // Of a heap that is not set up yet.
     constexpr LinkKey() = default;
-    // The high bits are never zero: what a cleared word decodes to is no link.
-    constexpr explicit LinkKey(std::uint64_t random) : key_(random | std::uint64_t{0x5ab} << 52) {}
+    // For blocks in [begin, end). Words below 2^60 decode to no link there: zero, small numbers, addresses.
+    constexpr LinkKey(std::uint64_t random, std::uintptr_t begin, std::uintptr_t end)
+        : key_((random & ~(std::uint64_t{15} << top_shift)) |
+               unused_top(begin, end) << top_shift) {}
 
     // What a block's first word says.
     [[gnu::always_inline]] std::uintptr_t step(std::uintptr_t block) const {
-        return key_ ^ *reinterpret_cast<std::uintptr_t const*>(block);
+        return *reinterpret_cast<std::uintptr_t const*>(block) ^ mask(block);
     }
     [[gnu::always_inline]] void link(std::uintptr_t block, std::uintptr_t next) const {
-        *reinterpret_cast<std::uintptr_t*>(block) = key_ ^ (block ^ next);
+        *reinterpret_cast<std::uintptr_t*>(block) = next ^ block ^ mask(block);
     }
 
     // For what else is to be told from what a program writes.
@@ -37,7 +44,21 @@ class LinkKey {
     static constexpr std::uintptr_t end_mark(std::uintptr_t memory) { return memory ^ reach; }
 
   private:
-    std::uintptr_t key_ = std::uintptr_t{0x5ab} << 52;
+    static constexpr unsigned top_shift = 60;
+    // A little more than 2^24: blocks of 8 bytes differ beyond bit 27, and the products of a window of
+    // 2^38 bytes in no more than six of the values that the top four bits can have.
+    static constexpr std::uintptr_t spread = 0x10003d1;
+    [[gnu::always_inline]] std::uintptr_t mask(std::uintptr_t block) const {
+        return key_ ^ block * spread;
+    }
+    // Top bits that no product in [begin, end) has.
+    static constexpr std::uint64_t unused_top(std::uintptr_t begin, std::uintptr_t end) {
+        auto const first = begin * spread >> top_shift;
+        auto const count = (end - begin) * spread / (std::uint64_t{1} << top_shift) + 2;
+        return (first + count) % 16;
+    }
+
+    std::uintptr_t key_ = 0;
 };
 
 }  // namespace slab

@@ -91,12 +91,18 @@ class LocalHeap {
 
     // A block of a class, at most small_limit.
     void* take(Arena& arena, std::size_t size_class) {
-        auto* const block = heads_[size_class];
+        void* const block = take_at_hand(arena, size_class);
+        return block != nullptr ? block : take_last(arena, size_class);
+    }
+
+    // The same, or null where a list is at its end.
+    [[gnu::always_inline]] void* take_at_hand(Arena const& arena, std::size_t size_class) {
+        auto* const block = heads_.data()[size_class];
         auto const step = arena.key().step(address_of(block));
-        if (!LinkKey::leads_on(step)) {
-            return take_last(arena, size_class);
+        if (!LinkKey::leads_on(step)) [[unlikely]] {
+            return nullptr;
         }
-        heads_[size_class] = word_at(address_of(block) ^ step);
+        heads_.data()[size_class] = word_at(address_of(block) ^ step);
         *block = 0;
         return block;
     }

@@ -132,7 +132,7 @@ bool LocalHeap<Config>::carve(Arena& arena, Unit& slab) {
         // What is over before the first block ends with a tag too.
         auto at = slab.carved == 0 && first - memory >= tag_bytes ? first - size : first;
         for (; at != first + count * size; at += size) {
-            TagOf(arena.key(), at, size).write({});
+            TagPlace(arena.key(), at, size).write({});
         }
     }
     slab.carved += static_cast<std::uint32_t>(count);
@@ -251,16 +251,16 @@ template <HeapConfig Config>
 void LocalHeap<Config>::check_freed(Arena& arena, Unit const& unit, std::uintptr_t address,
                                     Freed freed) {
     auto const* const pointer = reinterpret_cast<void const*>(address);
-    if (address % freed.alignment != 0) {
+    if (!freed.is_aligned(address)) {
         return arena.fail(wrong_alignment, pointer);
     }
-    if (!freed.bytes) {
+    if (!freed.knows_bytes()) {
         return;
     }
-    auto const size_class = class_of_aligned(freed.alignment, *freed.bytes);
+    auto const size_class = class_of_aligned(freed.alignment, freed.bytes);
     bool const fits = unit.kind == UnitKind::slab
                           ? size_class && *size_class == unit.size_class
-                          : !size_class && whole_pages(*freed.bytes) == unit.carved;
+                          : !size_class && whole_pages(freed.bytes) == unit.carved;
     if (!fits) {
         arena.fail(wrong_size, pointer);
     }

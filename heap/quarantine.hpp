@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,11 +13,14 @@ namespace slab {
 
 class Quarantine {
   public:
-    constexpr explicit Quarantine(std::uint64_t seed) : state_(seed | 1) {}
+    constexpr explicit Quarantine(std::uint64_t seed) : state_(seed) {}
 
     // Takes a block in; the one that leaves for it, or 0.
-    std::uintptr_t exchange(std::size_t size_class, std::uintptr_t block) {
-        auto& place = places_[size_class][next_random() % places_of(size_class)];
+    [[gnu::always_inline]] std::uintptr_t exchange(std::size_t size_class, std::uintptr_t block) {
+        // Knuth, volume 2, section 3.3.4: the multiplier of a linear congruential sequence; the high bits
+        // are the random ones.
+        state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+        auto& place = places_[size_class][state_ >> (64 - most_shift) & masks[size_class]];
         auto const other = place;
         place = block;
         return other;
@@ -34,19 +38,18 @@ class Quarantine {
     }
 
   private:
-    static constexpr std::size_t most_places = 16;
+    static constexpr unsigned most_shift = 4;
+    static constexpr std::size_t most_places = std::size_t{1} << most_shift;
     // At most so many bytes rest in a class, or one block.
     static constexpr std::size_t most_bytes = 8192;
-    static constexpr std::size_t places_of(std::size_t size_class) {
-        return std::clamp(most_bytes / class_bytes(size_class), std::size_t{1}, most_places);
-    }
-    // Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8 (2003).
-    std::uint64_t next_random() {
-        state_ ^= state_ << 13;
-        state_ ^= state_ >> 7;
-        state_ ^= state_ << 17;
-        return state_ >> 32;
-    }
+    static constexpr auto masks = [] {
+        std::array<std::uint8_t, class_count> all{};
+        for (std::size_t i = 0; i < class_count; ++i) {
+            auto const places = std::clamp(most_bytes / class_bytes(i), std::size_t{1}, most_places);
+            all[i] = static_cast<std::uint8_t>(std::bit_floor(places) - 1);
+        }
+        return all;
+    }();
 
     std::uint64_t state_;
     std::array<std::array<std::uintptr_t, most_places>, class_count> places_{};

@@ -27,6 +27,7 @@ class Runs {
     Unit& unit(std::uint32_t index) const { return units_[index]; }
     std::uint32_t used_units() const { return used_units_; }
     std::uintptr_t base() const { return base_; }
+    std::uintptr_t window_end() const { return address_of(window_units_); }
     // Bytes of metadata in use: what bounds an index, and so a pointer. Read while others extend it, as
     // a plain word: whoever has a block of the heap has seen a limit beyond it, and any later one will do.
 #ifdef __clang__

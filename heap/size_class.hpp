@@ -48,6 +48,14 @@ constexpr std::size_t class_bytes(std::size_t index) {
     return (std::size_t{1} << doubling) + (step << (doubling - 4));
 }
 
+inline constexpr auto class_sizes = [] {
+    std::array<std::uint32_t, class_count> all{};
+    for (std::size_t i = 0; i < class_count; ++i) {
+        all[i] = static_cast<std::uint32_t>(class_bytes(i));
+    }
+    return all;
+}();
+
 constexpr std::size_t slab_units(std::size_t index) {
     return index < fine_classes                        ? 1
            : index < fine_classes + classes_a_doubling ? coarse_slab_units / 2

@@ -20,6 +20,7 @@ import quarry_qemu as qemu
 LIBRARIES = pathlib.Path("/usr/lib/x86_64-linux-gnu")
 HEAPS = {
     "quarry": None,  # the build's own
+    "hardened": None,  # the same library, told by its environment
     "mimalloc": LIBRARIES / "libmimalloc.so.2",
     "jemalloc": LIBRARIES / "libjemalloc.so.2",
     "gperftools": LIBRARIES / "libtcmalloc_minimal.so.4",
@@ -27,7 +28,9 @@ HEAPS = {
     "scudo": pathlib.Path("/usr/lib/llvm-19/lib/clang/19/lib/linux/"
                           "libclang_rt.scudo_standalone-x86_64.so"),
 }
+OURS = ("quarry", "hardened")
 CONTROL = "mimalloc"  # entered twice
+REAL = ("python3", "lua", "sqlite", "jq", "clang", "gcc")
 OWN = ["server", "queue", "stress", "numbers", "large", "tree", "growth", "density", "phases"]
 THREADED = ["server", "queue", "stress", "tree"]
 
@@ -68,10 +71,12 @@ def commands(folder: pathlib.Path, only: str) -> dict[str, tuple[list[str], dict
     return {name: row for name, row in rows.items() if only.lower() in name.lower()}
 
 
-def found_heaps() -> dict[str, str]:
-    """Name and library of each heap that this machine has; says which it lacks."""
+def found_heaps(wanted: str) -> dict[str, str]:
+    """Name and library of each wanted heap that this machine has; says which it lacks."""
     heaps = {}
     for name, library in HEAPS.items():
+        if wanted and name not in wanted.split(","):
+            continue
         if library is None:
             library = qemu.build_directory() / "heap" / "libslab.so"
         if library == "" or pathlib.Path(library).exists():
@@ -83,9 +88,9 @@ def found_heaps() -> dict[str, str]:
     return heaps
 
 
-def run(command: list[str], environment: dict[str, str], library: str) -> tuple[float, int]:
+def run(command: list[str], environment: dict[str, str], heap: str, library: str) -> tuple[float, int]:
     """CPU seconds and peak memory in KiB of one run."""
-    settings = dict(os.environ, **environment)
+    settings = dict(os.environ, **environment, SLAB_HARDENED="1" if heap == "hardened" else "0")
     if library:
         settings["MEASURED_PRELOAD"] = library
     launcher = str(qemu.build_directory() / "bench" / "run_measured")
@@ -108,7 +113,7 @@ def measure(rows: dict, heaps: dict[str, str], runs: int) -> dict[str, dict[str,
         for turn in range(runs):
             first = turn % len(names)
             for name in names[first:] + names[:first]:
-                seen[name].append(run(command, environment, heaps[name]))
+                seen[name].append(run(command, environment, name, heaps[name]))
         results[row] = {name: (statistics.median(time for time, _ in values),
                                min(peak for _, peak in values))
                         for name, values in seen.items()}
@@ -120,11 +125,26 @@ def geomean(values: list[float]) -> float:
     return math.exp(sum(math.log(value) for value in values) / len(values))
 
 
+def peers_of(names: list[str]) -> list[str]:
+    """All but this project's own, if there are any."""
+    return [name for name in names if name not in OURS] or names
+
+
+def hardened_cost(results: dict) -> str:
+    """What the hardened heap costs over the default one."""
+    cost = {row: [values["hardened"][index] / values["quarry"][index] for index in (0, 1)]
+            for row, values in results.items()}
+    real = [values[0] for row, values in cost.items() if row in REAL] or [1.0]
+    return (f"Hardened over default: {geomean([values[0] for values in cost.values()]):.3f} in time, "
+            f"{geomean(real):.3f} over real programs, "
+            f"{geomean([values[1] for values in cost.values()]):.3f} in memory.")
+
+
 def ratios(results: dict, names: list[str], index: int) -> dict[str, dict[str, float]]:
     """Of each row, each heap's figure over the best peer's: not counting this project's own."""
     found = {}
     for row, values in results.items():
-        best = min(values[name][index] for name in names if name != "quarry")
+        best = min(values[name][index] for name in peers_of(names))
         found[row] = {name: values[name][index] / best for name in names}
     return found
 
@@ -168,7 +188,7 @@ def picture(points: dict[str, tuple[float, float]]) -> str:
     last = -100.0
     for name, point in sorted(points.items(), key=lambda item: -item[1][1]):
         x, y = across(point[0]), upward(point[1])
-        own = name == "quarry"
+        own = name in OURS
         last = max(y + 4, last + 15)  # labels of neighbours do not overlap
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{7 if own else 5}" '
                      f'fill="{"#c2410c" if own else "#64748b"}"/><text x="{x + 11:.1f}" y="{last:.1f}" '
@@ -185,9 +205,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--runs", type=int, default=9, help="of each program and heap (default: 9)")
     parser.add_argument("--only", default="", help="rows whose name has this in it")
+    parser.add_argument("--heaps", default="", help="these only, with commas between them")
     parser.add_argument("--record", action="store_true", help="write bench/heap.md and bench/heap.svg")
     arguments = parser.parse_args()
-    heaps = found_heaps()
+    heaps = found_heaps(arguments.heaps)
     with tempfile.TemporaryDirectory() as folder:
         rows = commands(pathlib.Path(folder), arguments.only)
         if not rows:
@@ -195,7 +216,7 @@ def main() -> int:
         results = measure(rows, heaps, max(1, arguments.runs))
     names = list(heaps)
     times, peaks = ratios(results, names, 0), ratios(results, names, 1)
-    peers = [name for name in names if name != "quarry"]
+    peers = peers_of(names)
     lines = table("CPU time", "s", times, names,
                   {row: min(v[n][0] for n in peers) for row, v in results.items()})
     lines += table("Peak memory", "MiB", peaks, names,
@@ -205,6 +226,8 @@ def main() -> int:
                    geomean([row[CONTROL] for row in times.values()]))
         lines.append(f"Control: {CONTROL} entered twice differs by a factor of {control:.3f} in time"
                      f"{'' if 0.98 <= control <= 1.02 else ': too much, so run this again'}.")
+    if set(OURS) <= set(names):
+        lines += ["", hardened_cost(results)]
     print("\n".join(lines))
     if arguments.record:
         folder = qemu.ROOT / "bench"

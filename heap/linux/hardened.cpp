@@ -15,10 +15,12 @@
 namespace slab::hosted {
 
 constinit Arena<HardenedConfig> hardened_arena;
+thread_local constinit HardenedThreadHeap* hardened_heap [[gnu::tls_model("initial-exec")]] =
+    nullptr;
 
 namespace {
 
-using Heap = HardenedHeap<HardenedConfig>;
+using Heap = HardenedThreadHeap;
 
 enum class Mode : unsigned char { undecided, plain, hardened };
 constinit std::atomic<Mode> mode = Mode::undecided;
@@ -28,7 +30,6 @@ constexpr bool by_default = true;
 constexpr bool by_default = false;
 #endif
 
-thread_local constinit Heap* own_hardened [[gnu::tls_model("initial-exec")]] = nullptr;
 thread_local constinit bool has_ended [[gnu::tls_model("initial-exec")]] = false;
 constinit Spares spares;
 
@@ -38,7 +39,7 @@ constinit Heap last_heap{1};
 
 void end_thread(void* heap) {
     auto* const own = static_cast<Heap*>(heap);
-    own_hardened = nullptr;
+    hardened_heap = nullptr;
     has_ended = true;
     own->abandon(hardened_arena);
     std::destroy_at(own);
@@ -47,7 +48,7 @@ void end_thread(void* heap) {
 constinit ThreadEnd thread_end{end_thread};
 
 Heap* own_hardened_heap() {
-    if (own_hardened == nullptr) {
+    if (hardened_heap == nullptr) {
         void* memory = spares.take();
         if (memory == nullptr) {
             memory = hardened_arena.allocate_own(sizeof(Heap));
@@ -55,16 +56,16 @@ Heap* own_hardened_heap() {
         if (memory == nullptr) {
             return nullptr;
         }
-        own_hardened = std::construct_at(static_cast<Heap*>(memory), random_word());
-        thread_end.expect(own_hardened);
+        hardened_heap = std::construct_at(static_cast<Heap*>(memory), random_word());
+        thread_end.expect(hardened_heap);
     }
-    return own_hardened;
+    return hardened_heap;
 }
 
 // What a heap of the calling thread does; an ended thread's blocks are freed in one for all.
 template <typename Function>
 auto with_heap(Function function) {
-    if (auto* const heap = has_ended && own_hardened == nullptr ? nullptr : own_hardened_heap();
+    if (auto* const heap = has_ended && hardened_heap == nullptr ? nullptr : own_hardened_heap();
         heap != nullptr) {
         return function(*heap);
     }
@@ -95,7 +96,7 @@ bool is_hardened_slow() {
 
 void* allocate_aligned(std::size_t alignment, std::size_t bytes, Origin origin) {
     if (is_hardened()) {
-        return hardened_allocate(std::max(alignment, quantum), bytes, origin);
+        return hardened_allocate(alignment, bytes, origin);
     }
     return allocate_with_heap(
         [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); });
@@ -104,7 +105,7 @@ void* allocate_aligned(std::size_t alignment, std::size_t bytes, Origin origin) 
 void* hardened_allocate(std::size_t alignment, std::size_t bytes, Origin origin) {
     auto* const heap = own_hardened_heap();
     void* const block =
-        heap != nullptr ? heap->allocate(hardened_arena, alignment, bytes, origin) : nullptr;
+        heap != nullptr ? heap->allocate_aligned(hardened_arena, alignment, bytes, origin) : nullptr;
     if (block == nullptr) {
         errno = ENOMEM;
     }
@@ -148,8 +149,8 @@ void hardened_trim() {
 }
 
 void hardened_check() {
-    if (own_hardened != nullptr) {
-        own_hardened->check(hardened_arena);
+    if (hardened_heap != nullptr) {
+        hardened_heap->check(hardened_arena);
     }
 }
 

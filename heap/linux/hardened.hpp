@@ -12,14 +12,16 @@ struct HardenedConfig : Config {
     static constexpr bool hardened = true;
 };
 
+using HardenedThreadHeap = HardenedHeap<HardenedConfig>;
+
 #pragma GCC visibility push(hidden)
 extern constinit Arena<HardenedConfig> hardened_arena;
+// The calling thread's; null before its first use, and while the other heap serves.
+extern thread_local constinit HardenedThreadHeap* hardened_heap [[gnu::tls_model("initial-exec")]];
 
 // Whether it is the hardened heap that serves. Decided when first asked, once the environment is known.
 bool is_hardened_slow();
-inline bool is_hardened() {
-    return thread_heap == &no_heap && is_hardened_slow();
-}
+inline bool is_hardened() { return thread_heap == &no_heap && is_hardened_slow(); }
 
 // Of whichever heap serves; ENOMEM on null.
 void* allocate_aligned(std::size_t alignment, std::size_t bytes, Origin origin);
@@ -37,5 +39,29 @@ void lock_hardened();
 enum class Side : bool { parent, child };
 void unlock_hardened(Side side);
 #pragma GCC visibility pop
+
+// What malloc and new do not do at once: the hardened heap's fast way, where that serves.
+template <Origin origin>
+[[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
+    auto* const heap = hardened_heap;
+    return heap != nullptr ? heap->allocate(hardened_arena, bytes, origin)
+                           : allocate_slow(bytes, origin);
+}
+template <Origin origin>
+[[gnu::noinline]] void free_slow(void* pointer) {
+    auto* const heap = hardened_heap;
+    if (heap == nullptr || hardened_arena.unit_at(reinterpret_cast<std::uintptr_t>(pointer)) == nullptr) {
+        return free_slow_as(pointer, Freed{.origin = origin});
+    }
+    heap->free(hardened_arena, pointer, Freed{.origin = origin});
+}
+template <Origin origin>
+[[gnu::noinline]] void free_sized_slow(void* pointer, std::size_t bytes) {
+    auto* const heap = hardened_heap;
+    if (heap == nullptr || hardened_arena.unit_at(reinterpret_cast<std::uintptr_t>(pointer)) == nullptr) {
+        return free_slow_as(pointer, Freed{.bytes = bytes, .origin = origin});
+    }
+    heap->free(hardened_arena, pointer, Freed{.bytes = bytes, .origin = origin});
+}
 
 }  // namespace slab::hosted

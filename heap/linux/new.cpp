@@ -65,7 +65,7 @@ constexpr std::size_t any = 1;
 
 template <Origin origin>
 [[gnu::noinline]] void* new_slow(std::size_t bytes) {
-    void* const block = slab::hosted::allocate_slow(bytes, origin);
+    void* const block = slab::hosted::malloc_slow<origin>(bytes);
     return block != nullptr ? block : allocate_or_throw(bytes, any, origin);
 }
 
@@ -75,13 +75,8 @@ template <Origin origin>
 }
 
 template <Origin origin>
-[[gnu::noinline]] void delete_slow(void* block) {
-    slab::hosted::free_slow_as(block, {.origin = origin});
-}
-
-template <Origin origin>
 [[gnu::always_inline]] inline void free_new(void* block) {
-    ThreadHeap::free(arena, block, delete_slow<origin>, slab::hosted::slab_changed);
+    ThreadHeap::free(arena, block, slab::hosted::free_slow<origin>, slab::hosted::slab_changed);
 }
 
 // A size that is not of the block's class is a mistake, and the slow way reports it.
@@ -89,9 +84,7 @@ template <Origin origin>
 [[gnu::always_inline]] inline void free_sized(void* block, std::size_t bytes) {
     ThreadHeap::free(
         arena, block,
-        [=](void* other) {
-            slab::hosted::free_slow_as(other, {.origin = origin, .bytes = bytes});
-        },
+        [=](void* other) { slab::hosted::free_sized_slow<origin>(other, bytes); },
         slab::hosted::slab_changed,
         [=](slab::Unit const& slab) {
             return bytes <= slab::small_limit && slab::class_of(bytes) == slab.size_class;
@@ -100,14 +93,20 @@ template <Origin origin>
 
 std::size_t number_of(std::align_val_t alignment) { return static_cast<std::size_t>(alignment); }
 
+// What is beyond 32 bits is no block's, and neither is 0.
+std::uint32_t small_number_of(std::align_val_t alignment) {
+    auto const number = number_of(alignment);
+    return number <= slab::max_alignment ? static_cast<std::uint32_t>(number) : 0;
+}
+
 template <Origin origin>
 void free_aligned(void* block, std::align_val_t alignment) {
-    slab::hosted::free_slow_as(block, {.origin = origin, .alignment = number_of(alignment)});
+    slab::hosted::free_slow_as(block, {.alignment = small_number_of(alignment), .origin = origin});
 }
 template <Origin origin>
 void free_aligned(void* block, std::size_t bytes, std::align_val_t alignment) {
     slab::hosted::free_slow_as(
-        block, {.origin = origin, .bytes = bytes, .alignment = number_of(alignment)});
+        block, {.bytes = bytes, .alignment = small_number_of(alignment), .origin = origin});
 }
 
 }  // namespace

@@ -67,16 +67,12 @@ ThreadHeap* make_heap() {
     return own;
 }
 
-void* malloc_slow(std::size_t bytes) { return allocate_slow(bytes, Origin::malloc); }
-
 void* allocate_slow(std::size_t bytes, Origin origin) {
     if (is_hardened()) {
         return hardened_allocate(quantum, bytes, origin);
     }
     return allocate_with_heap([=](ThreadHeap& heap) { return heap.allocate_slow(arena, bytes); });
 }
-
-void free_slow(void* pointer) { free_slow_as(pointer, {}); }
 
 void free_slow_as(void* pointer, Freed freed) {
     if (is_hardened()) {

@@ -54,8 +54,6 @@ void* allocate_with_heap(Function function) {
 
 // What malloc and free do not do at once. Without parameters for what is the process's, so that the
 // fast ways have all registers. malloc_slow sets errno.
-[[gnu::noinline]] void* malloc_slow(std::size_t bytes);
-[[gnu::noinline]] void free_slow(void* pointer);
 [[gnu::noinline]] void* allocate_slow(std::size_t bytes, Origin origin);
 [[gnu::noinline]] void free_slow_as(void* pointer, Freed freed);
 [[gnu::noinline]] void slab_changed(Unit& slab);

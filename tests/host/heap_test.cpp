@@ -13,6 +13,7 @@
 #include <memory_resource>
 #include <mutex>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -303,6 +304,37 @@ TEST(Heap, ABlockPastTheLastOfASlabIsNoBlock) {
     heap.free(first + 341 * 48);
     EXPECT_NE(failure, nullptr);
     heap.free(first);
+    heap.release();
+}
+
+// Memory that was cut otherwise before still has the links of its free blocks, and a program may copy them
+// as padding, whole or with a field of its own in the lower part.
+TEST(Heap, ABlockInUseNeverLooksFreeWhateverOldLinksAProgramCopies) {
+    char const* failure = nullptr;
+    Failing<MmapSource> source;
+    source.complaint = &failure;
+    FailingHeap heap(source);
+    std::vector<void*> blocks(5'000);
+    std::set<std::uint64_t> old_words;
+    for (auto& block : blocks) {
+        block = heap.allocate(48);
+    }
+    for (auto* const block : blocks) {
+        heap.free(block);
+        old_words.insert(*static_cast<std::uint64_t*>(block));
+    }
+    for (auto& block : blocks) {
+        block = heap.allocate(16);
+    }
+    for (auto const word : old_words) {
+        auto& block = blocks[word % blocks.size()];
+        for (std::uint64_t const kept : {~0ull, ~0xffffull, ~0xffff'ffffull}) {
+            *static_cast<std::uint64_t*>(block) = (word & kept) | (0x37 & ~kept);
+            heap.free(block);
+            ASSERT_EQ(failure, nullptr) << std::hex << word;
+            block = heap.allocate(16);
+        }
+    }
     heap.release();
 }
 
