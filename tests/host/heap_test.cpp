@@ -319,9 +319,11 @@ TEST(Heap, ABlockInUseNeverLooksFreeWhateverOldLinksAProgramCopies) {
     for (auto& block : blocks) {
         block = heap.allocate(48);
     }
-    for (auto* const block : blocks) {
-        heap.free(block);
-        old_words.insert(*static_cast<std::uint64_t*>(block));
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        if (i % 50 != 0) {  // the others keep the slabs
+            heap.free(blocks[i]);
+            old_words.insert(*static_cast<std::uint64_t*>(blocks[i]));
+        }
     }
     for (auto& block : blocks) {
         block = heap.allocate(16);
