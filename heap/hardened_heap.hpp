@@ -33,16 +33,17 @@ class HardenedHeap {
     HardenedHeap(HardenedHeap const&) = delete;
     HardenedHeap& operator=(HardenedHeap const&) = delete;
 
-    // `bytes` zero bytes, aligned to 16, or null. What is not at hand is a function's affair that needs all
-    // registers; so this one needs none of the caller's.
-    [[gnu::always_inline]] void* allocate(Arena& arena, std::size_t bytes, Origin origin) {
+    // `bytes` zero bytes, aligned to 16, or null. What is not at hand is slow()'s affair, as in LocalHeap.
+    template <typename Slow>
+    [[gnu::always_inline]] void* allocate(Arena& arena, std::size_t bytes, Origin origin,
+                                          Slow slow) {
         if (bytes > fine_limit - tag_bytes) [[unlikely]] {
-            return allocate_aligned(arena, quantum, bytes, origin);
+            return slow();
         }
         auto const size_class = (bytes + tag_bytes + quantum - 1) / quantum;
         auto* const block = heap_.take_at_hand(arena, size_class);
         if (block == nullptr) [[unlikely]] {
-            return allocate_of_class(arena, size_class, bytes, origin);
+            return slow();
         }
         auto const address = reinterpret_cast<std::uintptr_t>(block);
         auto const size = size_class * quantum;
@@ -74,8 +75,7 @@ class HardenedHeap {
         if (size > inline_limit) {
             return rest(arena, *unit, address);
         }
-        make_zero(address, size);
-        TagPlace(arena.key(), address, size).write({});
+        make_zero_up_to(address, size, TagPlace(arena.key(), address, size).word_of({}));
         auto* const rested =
             reinterpret_cast<std::uintptr_t*>(quarantine_.exchange(size_class, address));
         if (rested == nullptr) {
@@ -84,9 +84,10 @@ class HardenedHeap {
         if (*rested != 0) [[unlikely]] {
             return put_back(arena, rested);
         }
-        LocalHeap<Config>::free(
-            arena, rested, [&](void* block) { heap_.free_slow(arena, block); },
-            [&](Unit& slab) { heap_.slab_changed(arena, slab); });
+        auto& slab = arena.unit_at_offset(arena.offset_of(reinterpret_cast<std::uintptr_t>(rested)));
+        LocalHeap<Config>::free_known(
+            arena, slab, rested, [&](void* block) { heap_.free_slow(arena, block); },
+            [&](Unit& changed) { heap_.slab_changed(arena, changed); });
     }
     // malloc's kind of block with another size; on null the old one stays as it is.
     void* reallocate(Arena& arena, void* pointer, std::size_t bytes);
@@ -150,11 +151,9 @@ class HardenedHeap {
     // Whether a free block is as it was left.
     [[gnu::always_inline]] static bool is_clean(Arena const& arena, std::uintptr_t address,
                                                 std::size_t size) {
-        return TagPlace(arena.key(), address, size).read() == Tag{} &&
-               is_zero(address, size - tag_bytes);
+        return is_zero_up_to(address, size, TagPlace(arena.key(), address, size).word_of({}));
     }
-    [[gnu::noinline]] void* allocate_of_class(Arena& arena, std::size_t size_class,
-                                              std::size_t bytes, Origin origin);
+    void* allocate_of_class(Arena& arena, std::size_t size_class, std::size_t bytes, Origin origin);
     [[gnu::noinline]] void* clean(Arena& arena, std::uintptr_t address, Tag tag, std::size_t size);
     // A good block becomes a free one, and in its turn one to use again.
     [[gnu::noinline]] void rest(Arena& arena, Unit& slab, std::uintptr_t address);

@@ -153,7 +153,7 @@ template <HeapConfig Config>
     requires is_hardened<Config>
 void* HardenedHeap<Config>::reallocate(Arena& arena, void* pointer, std::size_t bytes) {
     if (pointer == nullptr) {
-        return allocate(arena, bytes, Origin::malloc);
+        return allocate_aligned(arena, quantum, bytes, Origin::malloc);
     }
     auto const block = find(arena, pointer);
     if (!block || bytes > max_request - max_alignment) {
@@ -166,7 +166,7 @@ void* HardenedHeap<Config>::reallocate(Arena& arena, void* pointer, std::size_t 
     if (void* const moved = move_large(arena, *block, bytes)) {
         return moved;
     }
-    void* const moved = allocate(arena, bytes, Origin::malloc);
+    void* const moved = allocate_aligned(arena, quantum, bytes, Origin::malloc);
     if (moved != nullptr) {
         std::memcpy(moved, pointer, std::min(bytes, block->bytes));
         free(arena, pointer, {.origin = block->origin});

@@ -98,7 +98,7 @@ template <HeapConfig Config>
     requires is_hardened<Config>
 void HardenedHeap<Config>::check(Arena& arena) {
     quarantine_.for_each([&](std::size_t size_class, std::uintptr_t block) {
-        if (!is_zero(block, class_sizes[size_class] - tag_bytes)) {
+        if (!is_clean(arena, block, class_sizes[size_class])) {
             arena.fail(written_after_free, reinterpret_cast<void const*>(block));
         }
     });

@@ -55,6 +55,8 @@ class TagPlace {
           mask_(std::rotl(key.secret(), 32) ^ block) {}
 
     void write(Tag tag) const { __atomic_store_n(word_, tag.word_ ^ mask_, __ATOMIC_RELAXED); }
+    // What the word is with that tag.
+    std::uint64_t word_of(Tag tag) const { return tag.word_ ^ mask_; }
     Tag read() const {
         Tag tag;
         tag.word_ = __atomic_load_n(word_, __ATOMIC_RELAXED) ^ mask_;

@@ -44,24 +44,24 @@ void unlock_hardened(Side side);
 template <Origin origin>
 [[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
     auto* const heap = hardened_heap;
-    return heap != nullptr ? heap->allocate(hardened_arena, bytes, origin)
-                           : allocate_slow(bytes, origin);
+    auto const slow = [=] { return allocate_slow(bytes, origin); };
+    return heap != nullptr ? heap->allocate(hardened_arena, bytes, origin, slow) : slow();
+}
+[[gnu::always_inline]] inline void free_slow_as_hardened(void* pointer, Freed freed) {
+    auto* const heap = hardened_heap;
+    auto const offset = hardened_arena.offset_of(reinterpret_cast<std::uintptr_t>(pointer));
+    if (heap == nullptr || !hardened_arena.is_own(offset)) [[unlikely]] {
+        return free_slow_as(pointer, freed);
+    }
+    heap->free(hardened_arena, pointer, freed);
 }
 template <Origin origin>
 [[gnu::noinline]] void free_slow(void* pointer) {
-    auto* const heap = hardened_heap;
-    if (heap == nullptr || hardened_arena.unit_at(reinterpret_cast<std::uintptr_t>(pointer)) == nullptr) {
-        return free_slow_as(pointer, Freed{.origin = origin});
-    }
-    heap->free(hardened_arena, pointer, Freed{.origin = origin});
+    free_slow_as_hardened(pointer, {.origin = origin});
 }
 template <Origin origin>
 [[gnu::noinline]] void free_sized_slow(void* pointer, std::size_t bytes) {
-    auto* const heap = hardened_heap;
-    if (heap == nullptr || hardened_arena.unit_at(reinterpret_cast<std::uintptr_t>(pointer)) == nullptr) {
-        return free_slow_as(pointer, Freed{.bytes = bytes, .origin = origin});
-    }
-    heap->free(hardened_arena, pointer, Freed{.bytes = bytes, .origin = origin});
+    free_slow_as_hardened(pointer, {.bytes = bytes, .origin = origin});
 }
 
 }  // namespace slab::hosted
