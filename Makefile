@@ -5,7 +5,7 @@ SHELL = /bin/bash
 export QUARRY_PRESET = $(PRESET)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run replay grade gdb iso debug release format lint bench bench-kernel bench-heap soak clean
+.PHONY: help setup build run replay grade gdb iso debug release format lint bench bench-kernel bench-heap probe-heaps soak clean
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
@@ -61,6 +61,10 @@ bench: setup build
 
 bench-kernel: setup build
 	@tools/bench.py --kernel
+
+probe-heaps: setup $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet slab heap_probes
+	@tools/probe_heaps.py
 
 bench-heap: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet slab heap_programs run_measured

@@ -225,7 +225,12 @@ class Arena {
         if (index == 0) {
             return nullptr;
         }
-        auto const committed = runs_.commit(index, pages);
+        auto held = Committed::dirty;
+        if constexpr (is_hardened<Config>) {
+            runs_.clear(index, pages);
+            held = Committed::zeroed;
+        }
+        auto const committed = runs_.commit(index, pages, held);
         if (committed == Committed::failed) {
             put(index);
             return nullptr;
@@ -262,6 +267,27 @@ class Arena {
         large_pages(index) = static_cast<std::uint32_t>(pages);
         return true;
     }
+    // The same in a hardened heap, whose blocks have units out of reach behind them.
+    bool resize_large_within(std::uint32_t index, std::size_t bytes) {
+        auto const pages = whole_pages(bytes);
+        auto const new_units = units_of(pages);
+        auto const old_units = static_cast<std::uint32_t>(units_of(large_pages(index)));
+        if (new_units + guard_units > runs_.unit(index).run_units) {
+            return false;
+        }
+        auto const units = static_cast<std::uint32_t>(new_units);
+        if (units > old_units) {
+            runs_.unguard(index + old_units, units - old_units);
+        } else if (units < old_units) {
+            runs_.guard(index + units, old_units - units);
+        }
+        runs_.decommit_behind(index, units, pages);
+        if (runs_.commit(index, pages) == Committed::failed) {
+            return false;
+        }
+        large_pages(index) = static_cast<std::uint32_t>(pages);
+        return true;
+    }
     // A large block somewhere else, longer, with the same pages; null if that cannot be had.
     void* move_large(std::uint32_t index, std::size_t bytes) {
         auto const old_pages = std::size_t{large_pages(index)};
@@ -269,7 +295,8 @@ class Arena {
         if (pages < old_pages || units_of(pages) > most_units) {
             return nullptr;
         }
-        auto const there = take(static_cast<std::uint32_t>(units_of(pages)), 1, UnitKind::large);
+        auto const units = static_cast<std::uint32_t>(units_of(pages));
+        auto const there = take(units, 1, UnitKind::large, guard_units * units / 2);
         if (there == 0) {
             return nullptr;
         }
@@ -331,21 +358,24 @@ class Arena {
         return (pages + pages_a_unit - 1) / pages_a_unit;
     }
 
-    std::uint32_t take(std::uint32_t units, std::uint32_t align_units, UnitKind kind) {
-        std::lock_guard const guard(lock_);
-        return take_locked(units, align_units, kind);
-    }
-    // In a hardened heap a unit out of reach follows whatever is taken.
+    // In a hardened heap a unit out of reach follows whatever is taken, and room to grow if that is wanted.
     static constexpr std::uint32_t guard_units = is_hardened<Config> ? 1 : 0;
-    std::uint32_t take_locked(std::uint32_t units, std::uint32_t align_units, UnitKind kind) {
-        auto const index = runs_.take(units + guard_units, align_units);
+    std::uint32_t take(std::uint32_t units, std::uint32_t align_units, UnitKind kind,
+                       std::uint32_t room = 0) {
+        std::lock_guard const guard(lock_);
+        return take_locked(units, align_units, kind, room);
+    }
+    std::uint32_t take_locked(std::uint32_t units, std::uint32_t align_units, UnitKind kind,
+                              std::uint32_t room = 0) {
+        auto const behind = guard_units + room;
+        auto const index = runs_.take(units + behind, align_units);
         if (index != 0) {
-            set_up(index, units + guard_units, kind);
+            set_up(index, units + behind, kind);
         }
         if constexpr (is_hardened<Config>) {
             if (index != 0) {
                 runs_.unguard(index, units);
-                runs_.guard(index + units, guard_units);
+                runs_.guard(index + units, behind);
             }
         }
         if (index != 0 && !has_key_) {
@@ -369,7 +399,13 @@ class Arena {
                 return index;
             }
         }
-        return take_locked(units, units, UnitKind::slab);
+        auto const index = take_locked(units, units, UnitKind::slab);
+        if constexpr (is_hardened<Config>) {
+            if (index != 0) {
+                runs_.decommit(index, units);  // what a large block left there
+            }
+        }
+        return index;
     }
     void put_locked(std::uint32_t index) {
         if constexpr (is_hardened<Config>) {
@@ -439,7 +475,8 @@ class Arena {
     std::atomic<std::uint32_t> purged_at_ = 0;
     std::array<UnitList, class_count> abandoned_{};
     struct Nothing {};
-    [[no_unique_address]] std::conditional_t<is_hardened<Config>, Retired<Source>, Nothing> retired_;
+    [[no_unique_address]] std::conditional_t<is_hardened<Config>, Retired<Source>, Nothing>
+        retired_;
     [[no_unique_address]] Config::Lock lock_;
 };
 

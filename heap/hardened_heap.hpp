@@ -84,7 +84,8 @@ class HardenedHeap {
         if (*rested != 0) [[unlikely]] {
             return put_back(arena, rested);
         }
-        auto& slab = arena.unit_at_offset(arena.offset_of(reinterpret_cast<std::uintptr_t>(rested)));
+        auto& slab =
+            arena.unit_at_offset(arena.offset_of(reinterpret_cast<std::uintptr_t>(rested)));
         LocalHeap<Config>::free_known(
             arena, slab, rested, [&](void* block) { heap_.free_slow(arena, block); },
             [&](Unit& changed) { heap_.slab_changed(arena, changed); });
@@ -94,7 +95,7 @@ class HardenedHeap {
     // What was asked for; 0, and a report, if the pointer is no block.
     std::size_t usable_bytes(Arena& arena, void const* pointer);
 
-    // Looks at the blocks that rest whether somebody wrote to them.
+    // Looks at this thread's free blocks whether somebody wrote to them.
     void check(Arena& arena);
     // For the end of a thread.
     void abandon(Arena& arena);
@@ -138,7 +139,8 @@ class HardenedHeap {
         std::uint64_t word = 0;
         std::memcpy(&word, reinterpret_cast<void const*>(address + bytes), sizeof(word));
         auto const room = size - tag_bytes - bytes;
-        auto const behind = room >= sizeof(word) ? ~std::uint64_t{0} : (std::uint64_t{1} << 8 * room) - 1;
+        auto const behind =
+            room >= sizeof(word) ? ~std::uint64_t{0} : (std::uint64_t{1} << 8 * room) - 1;
         return ((word ^ canary(arena)) & behind) == 0;
     }
     [[gnu::always_inline]] static void mark(Arena const& arena, std::uintptr_t address, Tag tag,
@@ -181,5 +183,5 @@ class HardenedHeap {
 
 }  // namespace slab
 
-#include "heap/hardened_heap_checks.hpp"  // IWYU pragma: export
 #include "heap/hardened_heap_blocks.hpp"  // IWYU pragma: export
+#include "heap/hardened_heap_checks.hpp"  // IWYU pragma: export

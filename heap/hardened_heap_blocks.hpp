@@ -119,14 +119,19 @@ bool HardenedHeap<Config>::resize_in_place(Arena& arena, Block const& block, std
             return false;
         }
         auto const size = class_sizes[size_class];
-        clear(std::min(bytes, block.bytes), std::min<std::size_t>(block.bytes + sizeof(std::uint64_t), size));
+        clear(std::min(bytes, block.bytes),
+              std::min<std::size_t>(block.bytes + sizeof(std::uint64_t), size));
         mark(arena, block.address, {bytes, block.origin}, size);
         return true;
     }
-    if (bytes <= small_limit || whole_pages(bytes) != whole_pages(block.bytes)) {
+    if (bytes <= small_limit) {
         return false;
     }
     clear(std::min(bytes, block.bytes), canary_end(block.bytes));
+    if (!arena.resize_large_within(arena.runs().index_of(*block.unit), bytes)) {
+        mark_large(arena, *block.unit, block.bytes, block.origin);
+        return false;
+    }
     mark_large(arena, *block.unit, bytes, block.origin);
     return true;
 }

@@ -97,10 +97,20 @@ void* HardenedHeap<Config>::clean(Arena& arena, std::uintptr_t address, Tag tag,
 template <HeapConfig Config>
     requires is_hardened<Config>
 void HardenedHeap<Config>::check(Arena& arena) {
-    quarantine_.for_each([&](std::size_t size_class, std::uintptr_t block) {
-        if (!is_clean(arena, block, class_sizes[size_class])) {
-            arena.fail(written_after_free, reinterpret_cast<void const*>(block));
+    auto const check_tail = [&](std::size_t size_class, std::uintptr_t block, std::size_t from) {
+        auto const size = class_sizes[size_class];
+        auto const* const words = reinterpret_cast<std::uint64_t const*>(block);
+        auto const* const tag = words + size / sizeof(*words) - 1;
+        bool const is_zero =
+            std::all_of(words + from, tag, [](std::uint64_t word) { return word == 0; });
+        if (!is_zero || TagPlace(arena.key(), block, size).read() != Tag{}) {
+            arena.fail(written_after_free, words);
         }
+    };
+    quarantine_.for_each(
+        [&](std::size_t size_class, std::uintptr_t block) { check_tail(size_class, block, 0); });
+    heap_.for_each_free(arena, [&](Unit const& slab, std::uintptr_t block) {
+        check_tail(slab.size_class, block, 1);  // the first word is the link
     });
 }
 

@@ -23,8 +23,8 @@ class LinkKey {
     constexpr LinkKey() = default;
     // For blocks in [begin, end). Words below 2^60 decode to no link there: zero, small numbers, addresses.
     constexpr LinkKey(std::uint64_t random, std::uintptr_t begin, std::uintptr_t end)
-        : key_((random & ~(std::uint64_t{15} << top_shift)) |
-               unused_top(begin, end) << top_shift) {}
+        : key_((random & ~(std::uint64_t{15} << top_shift)) | unused_top(begin, end) << top_shift) {
+    }
 
     // What a block's first word says.
     [[gnu::always_inline]] std::uintptr_t step(std::uintptr_t block) const {

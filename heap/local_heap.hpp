@@ -133,6 +133,10 @@ class LocalHeap {
     void abandon(Arena& arena);
     // How many blocks of a class are at hand, which their slab counts as in use.
     std::uint32_t at_hand(Arena const& arena, std::size_t size_class) const;
+    // Follows every list of free blocks of this thread's slabs, and calls visit(slab, block) for each block
+    // in them; a link that does not lead on is reported.
+    template <typename Visit>
+    void for_each_free(Arena& arena, Visit visit) const;
     // Gives all slabs back that are empty.
     void trim(Arena& arena);
 

@@ -25,14 +25,16 @@ void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
         }
         return take(arena, size_class);
     }
-    bool const whole = LinkKey::is_free(arena.key().step(address_of(block)));
+    auto& slab = arena.runs().unit(current_[size_class]);
+    bool const whole =
+        (address_of(block) ^ arena.key().step(address_of(block))) == arena.end_mark(slab);
     heads_[size_class] = nothing();
     if (!whole) {
         arena.fail(corrupted, block);
         return take(arena, size_class);
     }
     // What came back meanwhile is at hand for the next one.
-    (void)use_free(arena, arena.runs().unit(current_[size_class]));
+    (void)use_free(arena, slab);
     *block = 0;
     return block;
 }
@@ -367,6 +369,43 @@ std::uint32_t LocalHeap<Config>::at_hand(Arena const& arena, std::size_t size_cl
         block = LinkKey::leads_on(step) ? word_at(address_of(block) ^ step) : nothing();
     }
     return count;
+}
+
+template <HeapConfig Config>
+template <typename Visit>
+void LocalHeap<Config>::for_each_free(Arena& arena, Visit visit) const {
+    auto* const units = arena.runs().units();
+    auto const follow = [&](Unit const& slab, std::uintptr_t block) {
+        // A circle is no list either.
+        for (auto left = slab.capacity(); block != 0 && block != arena.end_mark(slab); --left) {
+            auto const step = arena.key().step(block);
+            auto const next = block ^ step;
+            bool const is_whole = LinkKey::leads_on(step) ? Arena::is_block(slab, next)
+                                                          : next == arena.end_mark(slab);
+            if (left == 0 || !is_whole) {
+                return arena.fail(corrupted, reinterpret_cast<void const*>(block));
+            }
+            visit(slab, block);
+            block = next;
+        }
+    };
+    auto const follow_all = [&](std::uint32_t index) {
+        follow(units[index], units[index].free);
+        follow(units[index], units[index].remote.load(std::memory_order_acquire));
+    };
+    for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
+        if (auto const index = current_[size_class]; index != 0) {
+            if (heads_[size_class] != nothing()) {
+                follow(units[index], address_of(heads_[size_class]));
+            }
+            follow_all(index);
+        }
+        for (auto const& list : {partial_[size_class], full_[size_class]}) {
+            for (auto index = list.first(); index != 0; index = units[index].next) {
+                follow_all(index);
+            }
+        }
+    }
 }
 
 template <HeapConfig Config>

@@ -42,11 +42,12 @@ concept CanMove = requires(S source, std::byte* from, std::byte* to, std::size_t
     { source.move(from, to, bytes) } -> std::same_as<bool>;
 };
 
-// A source that can put pages out of reach; what they held is lost. Whoever touches them faults, until
-// unguard. False: they are as they were.
+// A source that can put pages out of reach: whoever touches them faults, until unguard. What they held is
+// lost by guard, and kept by hide, which is for so many parts at once. False: they are as they were.
 template <typename S>
 concept CanGuard = requires(S source, std::byte* at, std::size_t bytes) {
     { source.guard(at, bytes) } -> std::same_as<bool>;
+    { source.hide(at, bytes) } -> std::same_as<bool>;
     { source.unguard(at, bytes) } -> std::same_as<void>;
 };
 

@@ -45,7 +45,8 @@ class Quarantine {
     static constexpr auto masks = [] {
         std::array<std::uint8_t, class_count> all{};
         for (std::size_t i = 0; i < class_count; ++i) {
-            auto const places = std::clamp(most_bytes / class_bytes(i), std::size_t{1}, most_places);
+            auto const places =
+                std::clamp(most_bytes / class_bytes(i), std::size_t{1}, most_places);
             all[i] = static_cast<std::uint8_t>(std::bit_floor(places) - 1);
         }
         return all;

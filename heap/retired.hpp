@@ -4,6 +4,7 @@
 
 #include "heap/runs.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +23,7 @@ class Retired {
         auto const index = list.first();
         if (index != 0) {
             list.remove(runs.units(), index);
+            pages_ -= std::min(pages_, pages_of(runs, index));
         }
         return index;
     }
@@ -30,12 +32,22 @@ class Retired {
         leave(slab);
         slab.freed_at = runs.now();
         slabs_[slab.size_class].push(runs.units(), index);
+        auto const held = runs.pages_taken() - runs.pages_returned();
+        if (auto const pages = pages_of(runs, index); pages_ + pages <= least_pages + held / 8) {
+            pages_ += pages;
+        } else {
+            runs.decommit(index, slab.run_units);
+        }
     }
     // The one that waited longest is for others.
     void put_large(Runs& runs, std::uint32_t index) {
         auto& large = runs.unit(index);
         leave(large);
-        runs.guard(index, large.run_units);
+        if (large.run_units <= most_hidden_units) {
+            runs.hide(index, large.run_units);
+        } else {
+            runs.guard(index, large.run_units);
+        }
         auto const oldest = large_[turn_];
         large_[turn_] = index;
         turn_ = (turn_ + 1) % large_.size();
@@ -49,6 +61,7 @@ class Retired {
         for (auto const& list : slabs_) {
             for (auto index = list.first(); index != 0; index = runs.unit(index).next) {
                 if (now - runs.unit(index).freed_at >= age_ticks) {
+                    pages_ -= std::min(pages_, pages_of(runs, index));
                     runs.decommit(index, runs.unit(index).run_units);
                 }
             }
@@ -56,6 +69,19 @@ class Retired {
     }
 
   private:
+    // Up to 2 MiB to keep pages and clear them for the next block costs less than to fetch new ones.
+    static constexpr std::uint32_t most_hidden_units = 128 + 1;
+
+    // So many pages of free slabs are kept for a while, and an eighth of what the heap holds.
+    static constexpr std::uint64_t least_pages = 2048;
+    static std::uint64_t pages_of(Runs const& runs, std::uint32_t index) {
+        std::uint64_t pages = 0;
+        for (auto i = index; i < index + runs.unit(index).run_units; ++i) {
+            pages += runs.unit(i).committed_pages;
+        }
+        return pages;
+    }
+
     static void leave(Unit& unit) {
         unit.kind = UnitKind::retired;
         unit.owner.store(0, std::memory_order_relaxed);
@@ -63,6 +89,7 @@ class Retired {
     }
 
     std::array<UnitList, class_count> slabs_{};
+    std::uint64_t pages_ = 0;                // of free slabs
     std::array<std::uint32_t, 32> large_{};  // a ring
     std::size_t turn_ = 0;
 };

@@ -102,14 +102,14 @@ class Runs {
     }
 
     // Makes the first pages of a run usable that are not yet. Its owner calls it, without the lock.
-    // dirty: some had been in use before.
-    Committed commit(std::uint32_t first, std::size_t pages) {
+    // dirty: some are not known to be zero; `held` is what those are that were usable before.
+    Committed commit(std::uint32_t first, std::size_t pages, Committed held = Committed::dirty) {
         auto result = Committed::zeroed;
         for (std::size_t done = 0; done < pages;) {
             auto& unit = units_[first + done / pages_a_unit];
             auto const wanted = std::min(pages_a_unit, pages - done);
             if (unit.committed_pages != 0) {
-                result = Committed::dirty;
+                result = held == Committed::dirty ? held : result;
             }
             if (unit.committed_pages >= wanted) {
                 done += pages_a_unit;
@@ -186,7 +186,27 @@ class Runs {
         }
         decommit(first, count);
     }
-    // The opposite.
+    // Puts units out of reach with what they hold, if the source can; else as guard does.
+    void hide(std::uint32_t first, std::uint32_t count) {
+        if constexpr (CanGuard<Source>) {
+            if (source_.hide(at(address_of(first)), count * unit_bytes)) {
+                for (auto i = first; i < first + count; ++i) {
+                    units_[i].is_guarded = true;
+                }
+                return;
+            }
+        }
+        guard(first, count);
+    }
+    // Zeroes what of the first pages of a run is committed.
+    void clear(std::uint32_t first, std::size_t pages) {
+        for (std::size_t done = 0; done < pages; done += pages_a_unit) {
+            auto const index = first + static_cast<std::uint32_t>(done / pages_a_unit);
+            auto const here = std::min<std::size_t>(units_[index].committed_pages, pages - done);
+            __builtin_memset(reinterpret_cast<void*>(address_of(index)), 0, here * page_bytes);
+        }
+    }
+    // The opposite of guard and hide.
     void unguard(std::uint32_t first, std::uint32_t count) {
         if constexpr (CanGuard<Source>) {
             for (auto i = first; i < first + count; ++i) {

@@ -41,7 +41,8 @@ template <typename Visit>
 // Whether all is zero but the last word, and that is `last`.
 [[gnu::always_inline]] inline bool is_zero_up_to(std::uintptr_t address, std::size_t bytes,
                                                  std::uint64_t last) {
-    Vector all = *reinterpret_cast<Vector const*>(address + bytes - sizeof(Vector)) ^ Vector{0, last};
+    Vector all =
+        *reinterpret_cast<Vector const*>(address + bytes - sizeof(Vector)) ^ Vector { 0, last };
     for_each_vector_but_last(
         bytes, [&](std::size_t at) { all |= *reinterpret_cast<Vector const*>(address + at); });
     return (all[0] | all[1]) == 0;

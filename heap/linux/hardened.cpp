@@ -104,8 +104,9 @@ void* allocate_aligned(std::size_t alignment, std::size_t bytes, Origin origin) 
 
 void* hardened_allocate(std::size_t alignment, std::size_t bytes, Origin origin) {
     auto* const heap = own_hardened_heap();
-    void* const block =
-        heap != nullptr ? heap->allocate_aligned(hardened_arena, alignment, bytes, origin) : nullptr;
+    void* const block = heap != nullptr
+                            ? heap->allocate_aligned(hardened_arena, alignment, bytes, origin)
+                            : nullptr;
     if (block == nullptr) {
         errno = ENOMEM;
     }

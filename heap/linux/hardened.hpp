@@ -31,7 +31,7 @@ void hardened_free(void* pointer, Freed freed);
 void* hardened_reallocate(void* pointer, std::size_t bytes);
 std::size_t hardened_usable_bytes(void const* pointer);
 void hardened_trim();
-// Looks at what rests in the calling thread's heap.
+// Looks at what is free in the calling thread's heap.
 void hardened_check();
 
 // Around a fork.

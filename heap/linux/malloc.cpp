@@ -18,11 +18,13 @@ using slab::hosted::ThreadHeap;
 #define SLAB_EXPORT extern "C" [[gnu::visibility("default")]]
 
 SLAB_EXPORT void* malloc(std::size_t bytes) {
-    return ThreadHeap::allocate(*thread_heap, arena, bytes, slab::hosted::malloc_slow<Origin::malloc>);
+    return ThreadHeap::allocate(*thread_heap, arena, bytes,
+                                slab::hosted::malloc_slow<Origin::malloc>);
 }
 
 SLAB_EXPORT void free(void* block) {
-    ThreadHeap::free(arena, block, slab::hosted::free_slow<Origin::malloc>, slab::hosted::slab_changed);
+    ThreadHeap::free(arena, block, slab::hosted::free_slow<Origin::malloc>,
+                     slab::hosted::slab_changed);
 }
 
 SLAB_EXPORT void* calloc(std::size_t count, std::size_t bytes) {

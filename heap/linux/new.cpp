@@ -83,8 +83,7 @@ template <Origin origin>
 template <Origin origin>
 [[gnu::always_inline]] inline void free_sized(void* block, std::size_t bytes) {
     ThreadHeap::free(
-        arena, block,
-        [=](void* other) { slab::hosted::free_sized_slow<origin>(other, bytes); },
+        arena, block, [=](void* other) { slab::hosted::free_sized_slow<origin>(other, bytes); },
         slab::hosted::slab_changed,
         [=](slab::Unit const& slab) {
             return bytes <= slab::small_limit && slab::class_of(bytes) == slab.size_class;

@@ -132,27 +132,37 @@ bool Source::guard(std::byte* at, std::size_t bytes) {
     if (guards.load(std::memory_order_relaxed) >= most_guards) {
         return false;
     }
-    if (mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
-        MAP_FAILED) {
+    if (mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+             0) == MAP_FAILED) {
         return false;
     }
     guards.fetch_add(1, std::memory_order_relaxed);
     return true;
 }
 
-// What is put out of reach in two parts may come back in one, and the other way round; so it is done both
-// ways, and the number of guards is no more than about right.
+bool Source::hide(std::byte* at, std::size_t bytes) {
+    KeepErrno const kept;
+    if (guards.load(std::memory_order_relaxed) >= most_guards ||
+        mprotect(at, bytes, PROT_NONE) != 0) {
+        return false;
+    }
+    guards.fetch_add(1, std::memory_order_relaxed);
+    return true;
+}
+
+// What was put out of reach in two parts may come back in one, and the other way round, and nobody knows by
+// which means; so both are undone, and the number of mappings is about right.
 void Source::unguard(std::byte* at, std::size_t bytes) {
     KeepErrno const kept;
     if (!lacks_guard_regions.load(std::memory_order_relaxed)) {
         madvise(at, bytes, madv_guard_remove);
+    }
+    if (!units.advance(address_of(at) + bytes, window_end) ||
+        mprotect(at, bytes, PROT_READ | PROT_WRITE) != 0) {
         return;
     }
-    auto const below_frontier = units.advance(address_of(at) + bytes, window_end);
-    if (below_frontier && mprotect(at, bytes, PROT_READ | PROT_WRITE) == 0) {
-        auto left = guards.load(std::memory_order_relaxed);
-        while (left != 0 && !guards.compare_exchange_weak(left, left - 1)) {
-        }
+    auto left = guards.load(std::memory_order_relaxed);
+    while (left != 0 && !guards.compare_exchange_weak(left, left - 1)) {
     }
 }
 

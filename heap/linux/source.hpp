@@ -53,6 +53,7 @@ struct Source {
     void release(std::byte* at, std::size_t bytes) { munmap(at, bytes); }
     // By the kernel's guard regions, where it has them; else by mappings, of which there are so many.
     bool guard(std::byte* at, std::size_t bytes);
+    bool hide(std::byte* at, std::size_t bytes);
     void unguard(std::byte* at, std::size_t bytes);
     void fail(char const* what, void const* pointer, std::size_t block_bytes) {
         report(what, pointer, block_bytes);

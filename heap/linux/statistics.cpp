@@ -2,8 +2,8 @@
 #include "heap/statistics.hpp"
 
 #include "heap/dump.hpp"
-#include "heap/linux/text.hpp"
 #include "heap/linux/hardened.hpp"
+#include "heap/linux/text.hpp"
 #include "heap/slab.h"
 
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 // The process's heap, and each thread's part of it.
 #pragma once
 
+#include "heap/freed.hpp"
 #include "heap/linux/futex_lock.hpp"
 #include "heap/linux/source.hpp"
-#include "heap/freed.hpp"
 #include "heap/local_heap.hpp"
 
 namespace slab::hosted {

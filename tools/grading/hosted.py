@@ -5,6 +5,7 @@ import os
 import subprocess
 import tempfile
 
+import probe_heaps
 import quarry_qemu as qemu
 
 from .common import Job, Outcome, last_lines
@@ -39,6 +40,22 @@ def _run(program: str, label: str, environment: dict[str, str], only: str) -> li
     return outcomes
 
 
+# What must be caught: of all probes, and of each of these kinds all.
+LEAST_CAUGHT = {"quarry": 100, "hardened": 174}
+ALWAYS_CAUGHT = ("double free", "double free after others", "free of the middle", "unaligned free",
+                 "free of static memory", "delete with another size")
+
+
+def _probe(heap: str) -> list[Outcome]:
+    found = probe_heaps.probe_heap(heap, str(qemu.build_directory() / "heap" / "libslab.so"))
+    wrong = list(found.twins_that_failed)
+    if found.count() < LEAST_CAUGHT[heap]:
+        wrong.append(f"{found.count()} mistakes caught, at least {LEAST_CAUGHT[heap]} wanted")
+    wrong += [f"{probe.name}, {probe.size} bytes, {probe.thread} thread: not caught"
+              for probe, caught in found.caught.items() if not caught and probe.name in ALWAYS_CAUGHT]
+    return [Outcome("hosted", f"Probes.MistakesAreCaught [{heap}]", not wrong, "\n".join(wrong[:20]))]
+
+
 def _job(program: str, label: str, environment: dict[str, str], only: str) -> Job:
     return Job(lambda: _run(program, label, environment, only))
 
@@ -56,4 +73,7 @@ def jobs(only: str) -> list[Job]:
         if path.is_file() and os.access(path, os.X_OK) and not path.name.startswith("model_test"):
             kind = path.name.split("_test", 1)[1].lstrip("_")
             found.append(_job(path.name, f" [{kind}]" if kind else "", {}, only))
+    found.append(_job("slab_test", " [hardened]", {"SLAB_HARDENED": "1"}, only))
+    if only.lower() in "probes.mistakesarecaught":
+        found += [Job(lambda heap=heap: _probe(heap)) for heap in LEAST_CAUGHT]
     return found
