@@ -18,6 +18,7 @@ help:
 	@echo "make bench                                     what things cost, in guest instructions"
 	@echo "make bench-kernel                              only the kernel's mechanisms, beside others'"
 	@echo "make bench-heap [RUNS=9]                       programs of this machine with this heap and others"
+	@echo "make probe-heaps                               mistakes that this heap and others catch"
 	@echo "make soak [CALLS=1000000000]                   the model check, for hours"
 	@echo "make debug | release                           build that preset"
 	@echo "make format | lint                             format the sources; check them"
