@@ -24,6 +24,7 @@ ARROWS = {
     "programs": ["abi", "base", "heap", "user/rt", "programs"],
     "tests/host": ["abi", "base", "heap", "kernel", "machine", "tests/host"],
     "tests/guest": ["abi", "base", "heap", "user/rt", "tests/guest"],
+    "tests/probes": ["tests/probes"],
     "tests/compile_fail": ["abi", "base", "heap", "kernel", "machine"],
     "bench": ["abi", "base", "heap", "user/rt", "bench"],
     "tools": ["abi", "base"],

@@ -125,7 +125,8 @@ def main() -> int:
                 if not caught:
                     print(f"{heap}: not caught: {probe.name}, {probe.size} bytes, {probe.thread} thread")
     if arguments.record:
-        head = "# Mistakes that heaps catch\n\nPrinted by `make probe-heaps`; docs/heap.md says what counts.\n\n"
+        head = ("# Mistakes that heaps catch\n\n"
+                "Printed by `make probe-heaps`; docs/heap.md says what counts.\n\n")
         (qemu.ROOT / "bench" / "probes.md").write_text(head + text + "\n", encoding="utf-8")
     return 1 if any(results[heap].twins_that_failed for heap in bench_heap.OURS if heap in results) else 0
 

@@ -194,7 +194,7 @@ def monitor_shows_the_machine() -> None:
 
 
 def monitor_steps_a_program() -> None:
-    """With --monitor a breakpoint enters the monitor, which shows calls and steps one instruction at a time."""
+    """With --monitor a breakpoint enters the monitor, which shows calls and steps by instructions."""
     result = boot("monitor_step", "--monitor breakpoint_ends_the_program",
                   programs=["breakpoint_ends_the_program"], keys=b"backtrace\nstep\nstep\npoweroff\n")
     expect(result, qemu.POWERED_OFF, r"kernel monitor! \(breakpoint\)", r"main\+0x",

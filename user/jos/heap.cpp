@@ -33,7 +33,7 @@ struct Source {
         }
     }
     void release(std::byte*, std::size_t) {}
-    void fail(char const*, void const*) { __builtin_trap(); }
+    void fail(char const*, void const*, std::size_t) { __builtin_trap(); }
 
   private:
     static abi::PageRange part(std::byte const* at, std::size_t bytes) {
