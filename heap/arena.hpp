@@ -8,6 +8,7 @@
 #include "heap/unit.hpp"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -111,6 +112,8 @@ class Arena {
         slab.free = end_mark(slab);
         slab.until_change = 0;
         slab.is_full = false;
+        slab.set_absent_pages(0);
+        slab.set_released_with(0);
         slab.carved = 0;
         slab.remote.store(0, std::memory_order_relaxed);
         slab.owner.store(owner, std::memory_order_relaxed);
@@ -140,6 +143,9 @@ class Arena {
     // Takes what others freed into a slab that is neither current nor in a list. By its owner, or under
     // the lock.
     void collect(Unit& slab) {
+        if (slab.remote.load(std::memory_order_relaxed) == 0) {
+            return;
+        }
         auto block = slab.remote.exchange(0, std::memory_order_acquire);
         while (block != 0) {
             auto const step = key_.step(block);
@@ -408,6 +414,11 @@ class Arena {
         return index;
     }
     void put_locked(std::uint32_t index) {
+        if (auto& unit = runs_.unit(index);
+            unit.kind == UnitKind::slab && unit.absent_pages() != 0) {
+            runs_.count_restored(static_cast<std::uint64_t>(std::popcount(unit.absent_pages())));
+            unit.set_absent_pages(0);
+        }
         if constexpr (is_hardened<Config>) {
             auto const kind = runs_.unit(index).kind;
             if (kind == UnitKind::slab) {

@@ -12,6 +12,9 @@
 
 namespace slab {
 
+class SlabPages;
+class BlockBits;
+
 template <HeapConfig Config>
 class LocalHeap {
   public:
@@ -153,6 +156,17 @@ class LocalHeap {
     }
 
     void* take_last(Arena& arena, std::size_t size_class);
+    // A hardened heap's blocks are watched from their neighbours'.
+    static constexpr bool gives_pages_back =
+        StaysUsable<typename Config::Source> && !is_hardened<Config>;
+    static SlabPages pages_of(Arena const& arena, Unit const& slab);
+    static std::uint32_t absent_blocks(Arena const& arena, Unit const& slab);
+    void release_pages_if_grown(Arena& arena);
+    void release_pages(Arena& arena);
+    void release_pages_of(Arena& arena, Unit& slab);
+    static BlockBits blocks_that_look_free(Arena const& arena, Unit const& slab);
+    bool restore_page(Arena& arena, Unit& slab);
+
     static void check_freed(Arena& arena, Unit const& unit, std::uintptr_t address, Freed freed);
     bool refill(Arena& arena, std::size_t size_class);
     bool has_better(Arena& arena, Unit& slab);
@@ -175,9 +189,11 @@ class LocalHeap {
     std::array<UnitList, class_count> full_{};     // slabs without
     RemoteBatches<Config> remote_;
     std::uint32_t refills_ = 0;
+    std::uint64_t held_before_ = 0;  // pages of the arena when free ones were last looked for
 };
 
 }  // namespace slab
 
 #include "heap/local_heap_blocks.hpp"  // IWYU pragma: export
+#include "heap/local_heap_pages.hpp"   // IWYU pragma: export
 #include "heap/local_heap_slow.hpp"    // IWYU pragma: export

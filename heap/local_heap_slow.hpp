@@ -54,7 +54,7 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
                 return true;
             }
             if (!has_better(arena, slab)) {
-                if (carve(arena, slab)) {
+                if (restore_page(arena, slab) || carve(arena, slab)) {
                     return true;
                 }
                 if (slab.carved != slab.capacity()) {
@@ -78,7 +78,7 @@ template <HeapConfig Config>
 bool LocalHeap<Config>::has_better(Arena& arena, Unit& slab) {
     auto& partial = partial_[slab.size_class];
     auto* const units = arena.runs().units();
-    if (slab.carved == slab.capacity() || partial.first() == 0 ||
+    if ((slab.carved == slab.capacity() && slab.absent_pages() == 0) || partial.first() == 0 ||
         units[partial.first()].free == arena.end_mark(units[partial.first()])) {
         return false;
     }
@@ -95,7 +95,8 @@ bool LocalHeap<Config>::use_free(Arena& arena, Unit& slab) {
     }
     heads_[slab.size_class] = word_at(slab.free);
     slab.free = none;
-    slab.until_change = slab.carved | Unit::is_current;  // what is in the list counts as in use
+    // What is in the list counts as in use.
+    slab.until_change = (slab.carved - absent_blocks(arena, slab)) | Unit::is_current;
     return true;
 }
 
@@ -163,6 +164,7 @@ std::uint32_t LocalHeap<Config>::next_slab(Arena& arena, std::size_t size_class)
     if (auto const index = adopt(arena, size_class); index != 0) {
         return index;
     }
+    release_pages_if_grown(arena);
     auto const fresh = arena.make_slab(size_class, Config::self());
     return fresh != 0 ? fresh : find_any_free(arena, size_class);
 }

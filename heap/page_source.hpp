@@ -51,6 +51,11 @@ concept CanGuard = requires(S source, std::byte* at, std::size_t bytes) {
     { source.unguard(at, bytes) } -> std::same_as<void>;
 };
 
+// A source whose pages stay usable when they are decommitted: they are zero, and cost nothing until they are
+// touched.
+template <typename S>
+concept StaysUsable = requires { requires S::stays_usable; };
+
 // A source of numbers that nobody can guess, for encoding what a program might write over.
 template <typename S>
 concept HasEntropy = requires(S source) {

@@ -169,6 +169,18 @@ class Runs {
         decommit(first + whole, count - whole);
     }
 
+    // Takes some of a run's first 32 pages away, a bit each, which stay usable; they count as committed.
+    void discard(std::uint32_t first, std::uint32_t pages) {
+        while (pages != 0) {
+            auto const from = static_cast<std::size_t>(std::countr_zero(pages));
+            auto const length = static_cast<std::size_t>(std::countr_one(pages >> from));
+            decommit_pages(address_of(first) + from * page_bytes, length);
+            pages &= static_cast<std::uint32_t>(~(((std::uint64_t{1} << length) - 1) << from));
+        }
+    }
+    // Some of them are in use again, or are to be like all others.
+    void count_restored(std::uint64_t pages) { count(pages_taken_, pages); }
+
     // Puts units out of reach, if the source can; in any case their pages are taken away.
     void guard(std::uint32_t first, std::uint32_t count) {
         if constexpr (CanGuard<Source>) {

@@ -39,9 +39,10 @@ struct alignas(64) Unit {
     std::uint32_t carved = 0;                // blocks that were ever handed out
     std::uint32_t next = 0;                  // in a list; see UnitList
     std::uint32_t previous = 0;
-    std::uint32_t head = 0;       // of an inner one: the index of the first
+    std::uint32_t head = 0;  // of an inner one: the index of the first; of a slab: absent_pages()
     std::uint32_t run_units = 0;  // of a free run, a slab or a large block
-    std::uint32_t freed_at = 0;   // of a free run: when, in ticks of the arena's clock
+    std::uint32_t freed_at =
+        0;  // of a free run: when, in ticks of the arena's clock; of a slab: see below
 
     // `free` counts until_change down and looks at the slab when it reaches zero. It is the number
     // of blocks in use, with two exceptions: a slab that its class takes blocks from has is_current
@@ -55,6 +56,13 @@ struct alignas(64) Unit {
         return is_full ? carved - frees_until_useful(capacity()) + until_change
                        : until_change & ~is_current;
     }
+
+    // Pages of a slab that were taken away, a bit each; see local_heap_pages.hpp.
+    std::uint32_t absent_pages() const { return head; }
+    void set_absent_pages(std::uint32_t pages) { head = pages; }
+    // How many blocks were in use when that was last tried, so that it is not tried again for nothing.
+    bool was_released_with(std::uint32_t blocks_in_use) const { return freed_at == blocks_in_use; }
+    void set_released_with(std::uint32_t blocks_in_use) { freed_at = blocks_in_use; }
 
     std::uint32_t capacity() const { return blocks_a_slab(size_class); }
 };

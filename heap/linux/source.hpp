@@ -43,6 +43,7 @@ class Frontier {
 
 struct Source {
     static constexpr std::size_t window_bytes = std::size_t{16} << 30;
+    static constexpr bool stays_usable = true;
 
     std::byte* reserve(std::size_t bytes);
     // Untouched pages cost nothing, so all that is needed is the right to touch them.

@@ -307,6 +307,61 @@ TEST(Heap, ABlockPastTheLastOfASlabIsNoBlock) {
     heap.release();
 }
 
+struct UsableSource : MmapSource {
+    static constexpr bool stays_usable = true;
+    void decommit(std::byte* at, std::size_t bytes) { madvise(at, bytes, MADV_DONTNEED); }
+    bool move(std::byte*, std::byte*, std::size_t) { return false; }
+};
+
+// Phases of which few blocks survive, each of other sizes: the survivors keep what is in them, what comes
+// meanwhile gets memory of its own, and the pages between the survivors go back.
+TEST(Heap, FreePagesOfSlabsInUseGoBack) {
+    constexpr std::size_t live_bytes = std::size_t{16} << 20;
+    Heap<UsableSource> heap;
+    std::mt19937_64 random(5);
+    struct Block {
+        unsigned char* at;
+        std::size_t bytes;
+        unsigned char fill;
+    };
+    std::vector<Block> blocks;
+    std::uint64_t most = 0;
+    for (unsigned phase = 0; phase < 8; ++phase) {
+        std::size_t live = 0;
+        for (auto const& block : blocks) {
+            live += block.bytes;
+        }
+        while (live < live_bytes) {
+            auto const bytes = 16 + (phase % 4) * 700 + random() % 900;
+            Block const block{static_cast<unsigned char*>(heap.allocate(bytes)), bytes,
+                              static_cast<unsigned char>(random())};
+            std::memset(block.at, block.fill, bytes);
+            blocks.push_back(block);
+            live += bytes;
+        }
+        most = std::max(most, heap.statistics().held_bytes);
+        std::vector<Block> survivors;
+        for (auto const& block : blocks) {
+            ASSERT_TRUE(std::all_of(block.at, block.at + block.bytes,
+                                    [&](unsigned char byte) { return byte == block.fill; }));
+            if (random() % 20 == 0) {
+                survivors.push_back(block);
+            } else {
+                heap.free(block.at);
+            }
+        }
+        blocks = survivors;
+    }
+    EXPECT_LT(most, live_bytes * 2);
+    for (auto const& block : blocks) {
+        heap.free(block.at);
+    }
+    heap.trim();
+    EXPECT_EQ(heap.statistics().in_use_bytes, 0u);
+    EXPECT_LT(heap.statistics().held_bytes, std::uint64_t{1} << 20);
+    heap.release();
+}
+
 // Memory that was cut otherwise before still has the links of its free blocks, and a program may copy them
 // as padding, whole or with a field of its own in the lower part.
 TEST(Heap, ABlockInUseNeverLooksFreeWhateverOldLinksAProgramCopies) {

@@ -56,6 +56,24 @@ def _probe(heap: str) -> list[Outcome]:
     return [Outcome("hosted", f"Probes.MistakesAreCaught [{heap}]", not wrong, "\n".join(wrong[:20]))]
 
 
+# The most memory over the most that is live, where so many blocks in a hundred survive a phase.
+MOST_FOR_SURVIVORS = {2: 2.15, 5: 2.3, 10: 2.5}
+
+
+def _survivors() -> list[Outcome]:
+    program = str(qemu.build_directory() / "bench" / "heap_survivors")
+    environment = os.environ | {"LD_PRELOAD": str(qemu.build_directory() / "heap" / "libslab.so")}
+    wrong = []
+    for percent, most in MOST_FOR_SURVIVORS.items():
+        for seed in range(4):
+            result = subprocess.run([program, str(percent), str(seed)], check=False, capture_output=True,
+                                    text=True, env=environment)
+            if result.returncode != 0 or float(result.stdout) > most:
+                wrong.append(f"{percent} %, seed {seed}: {result.stdout.strip()} {result.stderr}, "
+                             f"at most {most} wanted")
+    return [Outcome("hosted", "Heap.FewSurvivorsKeepLittleMemory", not wrong, "\n".join(wrong))]
+
+
 def _job(program: str, label: str, environment: dict[str, str], only: str) -> Job:
     return Job(lambda: _run(program, label, environment, only))
 
@@ -74,6 +92,8 @@ def jobs(only: str) -> list[Job]:
             kind = path.name.split("_test", 1)[1].lstrip("_")
             found.append(_job(path.name, f" [{kind}]" if kind else "", {}, only))
     found.append(_job("slab_test", " [hardened]", {"SLAB_HARDENED": "1"}, only))
+    if only.lower() in "heap.fewsurvivorskeeplittlememory":
+        found.append(Job(_survivors))
     if only.lower() in "probes.mistakesarecaught":
         found += [Job(lambda heap=heap: _probe(heap)) for heap in LEAST_CAUGHT]
     return found
