@@ -332,17 +332,18 @@ class Arena {
         runs_.source().fail(what, pointer, bytes);
     }
 
-    // Takes pages away that have been free for a while. Called now and then.
-    void purge() {
+    // Takes pages away that have been free for a while. Called now and then; says when, in ticks.
+    std::uint32_t purge() {
+        auto const time = runs_.now();
         if constexpr (HasClock<Source>) {
-            auto const time = runs_.now();
             if (time == purged_at_.load(std::memory_order_relaxed)) {
-                return;
+                return time;
             }
             std::lock_guard const guard(lock_);
             purged_at_.store(time, std::memory_order_relaxed);
             purge_locked(ticks_until_purged);
         }
+        return time;
     }
     // The same, for all that is free now.
     void trim() {

@@ -168,6 +168,7 @@ class LocalHeap {
     bool restore_page(Arena& arena, Unit& slab);
 
     static void check_freed(Arena& arena, Unit const& unit, std::uintptr_t address, Freed freed);
+    void tidy_up(Arena& arena);
     bool refill(Arena& arena, std::size_t size_class);
     bool has_better(Arena& arena, Unit& slab);
     bool use_free(Arena& arena, Unit& slab);
@@ -189,6 +190,7 @@ class LocalHeap {
     std::array<UnitList, class_count> full_{};     // slabs without
     RemoteBatches<Config> remote_;
     std::uint32_t refills_ = 0;
+    std::uint32_t trimmed_at_ = 0;   // in ticks
     std::uint64_t held_before_ = 0;  // pages of the arena when free ones were last looked for
 };
 

@@ -11,6 +11,7 @@ void* LocalHeap<Config>::allocate_slow(Arena& arena, std::size_t bytes) {
     if (bytes <= small_limit) {
         return take(arena, class_of(bytes));
     }
+    arena.purge();
     bool zeroed = false;
     return arena.allocate_large(bytes, unit_bytes, zeroed);
 }
@@ -42,10 +43,9 @@ void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
 // Blocks of the class's list from its current slab, or from another one.
 template <HeapConfig Config>
 bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
-    constexpr std::uint32_t refills_a_purge = 32;
+    constexpr std::uint32_t refills_a_purge = 4;
     if (++refills_ % refills_a_purge == 0) {
-        remote_.flush(arena);
-        arena.purge();
+        tidy_up(arena);
     }
     for (;;) {
         if (auto const index = current_[size_class]; index != 0) {
@@ -410,6 +410,18 @@ void LocalHeap<Config>::for_each_free(Arena& arena, Visit visit) const {
     }
 }
 
+// Now and then; every second all that is not in use.
+template <HeapConfig Config>
+void LocalHeap<Config>::tidy_up(Arena& arena) {
+    constexpr std::uint32_t ticks_a_trim = 10;
+    remote_.flush(arena);
+    auto const time = arena.purge();
+    if (time - trimmed_at_ >= ticks_a_trim) {
+        trimmed_at_ = time;
+        trim(arena);
+    }
+}
+
 template <HeapConfig Config>
 void LocalHeap<Config>::trim(Arena& arena) {
     remote_.flush(arena);
@@ -428,6 +440,7 @@ void LocalHeap<Config>::trim(Arena& arena) {
             index = next;
         }
     }
+    release_pages(arena);
 }
 
 }  // namespace slab

@@ -43,6 +43,7 @@ class Retired {
     void put_large(Runs& runs, std::uint32_t index) {
         auto& large = runs.unit(index);
         leave(large);
+        large.freed_at = runs.now();
         if (large.run_units <= most_hidden_units) {
             runs.hide(index, large.run_units);
         } else {
@@ -55,9 +56,14 @@ class Retired {
             runs.put(oldest, runs.unit(oldest).run_units);
         }
     }
-    // Takes the pages of slabs away that have waited for so many ticks.
+    // Takes the pages away of what has waited for so many ticks.
     void purge(Runs& runs, std::uint32_t age_ticks) {
         auto const now = runs.now();
+        for (auto const index : large_) {
+            if (index != 0 && now - runs.unit(index).freed_at >= age_ticks) {
+                runs.decommit(index, runs.unit(index).run_units);
+            }
+        }
         for (auto const& list : slabs_) {
             for (auto index = list.first(); index != 0; index = runs.unit(index).next) {
                 if (now - runs.unit(index).freed_at >= age_ticks) {

@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <mutex>
@@ -362,6 +363,54 @@ TEST(Slab, MemoryComesBack) {
     }
     malloc_trim(0);
     EXPECT_LT(anonymous_kib(), before + 10'000);
+}
+
+void fill_and_free() {
+    std::mt19937_64 random(5);
+    std::vector<std::unique_ptr<char[]>> blocks;
+    for (std::size_t held = 0; held < 100'000'000;) {
+        auto const bytes = 1 + random() % (random() % 100 == 0 ? 500'000 : 2'000);
+        blocks.emplace_back(new char[bytes]);
+        std::memset(blocks.back().get(), 1, bytes);
+        held += bytes;
+    }
+}
+
+// What is promised for a second after: asked again and again, for as long as a slow machine may take. Blocks
+// that rest in a hardened heap keep more slabs.
+bool comes_back_to(std::size_t most_kib, void (*meanwhile)()) {
+    most_kib += is_hardened() ? 10'000 : 0;
+    for (int tries = 0; tries < 600; ++tries) {
+        meanwhile();
+        if (anonymous_kib() < most_kib) {
+            return true;
+        }
+        usleep(100'000);
+    }
+    return false;
+}
+
+TEST(Slab, FreeMemoryGoesBackWithFurtherCalls) {
+    auto const before = anonymous_kib();
+    fill_and_free();
+    EXPECT_TRUE(comes_back_to(before + 10'000, [] {
+        for (int i = 0; i < 4'096; ++i) {
+            std::free(opaque(std::malloc(64)));
+        }
+    }));
+}
+
+// Of a program of its own; see below.
+TEST(Slab, DISABLED_FreeMemoryGoesBackByItself) {
+    auto const before = anonymous_kib();
+    fill_and_free();
+    EXPECT_TRUE(comes_back_to(before + 10'000, [] {}));
+}
+TEST(Slab, FreeMemoryGoesBackByItselfIfThatIsWished) {
+    auto const test = std::filesystem::read_symlink("/proc/self/exe").string();
+    auto const text = output_of("SLAB_PURGE_THREAD=1 " + test +
+                                " --gtest_also_run_disabled_tests --gtest_filter=*BackByItself");
+    EXPECT_NE(text.find("[  PASSED  ] 1 test."), std::string::npos) << text;
 }
 
 TEST(Slab, AForkAmongBusyThreadsHasAUsableHeap) {
