@@ -5,6 +5,7 @@
 #include "heap/link.hpp"
 #include "heap/retired.hpp"
 #include "heap/runs.hpp"
+#include "heap/sample.hpp"
 #include "heap/unit.hpp"
 
 #include <array>
@@ -316,8 +317,10 @@ class Arena {
         return reinterpret_cast<void*>(runs_.address_of(there));
     }
     std::uint32_t& large_pages(std::uint32_t index) { return runs_.unit(index).carved; }
+    // What a large block can hold.
     std::size_t large_bytes(Unit const& unit) const {
-        return std::size_t{unit.carved} * page_bytes;
+        return unit.is_sample ? sample_of(memory_of(unit), unit.carved).bytes
+                              : std::size_t{unit.carved} * page_bytes;
     }
 
     // Says what is wrong with a pointer.
@@ -461,6 +464,7 @@ class Arena {
         }
         auto& unit = runs_.unit(index);
         unit.kind = kind;
+        unit.is_sample = false;
         unit.run_units = units;
     }
     // The pages are here or there; they belong here.

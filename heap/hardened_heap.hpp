@@ -99,7 +99,10 @@ class HardenedHeap {
     void check(Arena& arena);
     // For the end of a thread.
     void abandon(Arena& arena);
-    void trim(Arena& arena) { heap_.trim(arena); }
+    void trim(Arena& arena) {
+        end_rest(arena);
+        heap_.trim(arena);
+    }
 
   private:
     struct Block {
@@ -162,6 +165,7 @@ class HardenedHeap {
     // A block that has rested. What is not zero any more in it, beyond its first word, is seen when it is
     // used again.
     [[gnu::noinline]] void put_back(Arena& arena, std::uintptr_t* block);
+    void end_rest(Arena& arena);
     [[gnu::noinline]] void free_slow(Arena& arena, void* pointer, Freed freed);
     // A block in use; reported if it is none, or if its neighbourhood was written to.
     std::optional<Block> find(Arena& arena, void const* pointer);
@@ -179,6 +183,7 @@ class HardenedHeap {
 
     LocalHeap<Config> heap_;
     Quarantine quarantine_;
+    std::uint32_t rested_until_ = 0;  // when the heap was trimmed last
 };
 
 }  // namespace slab

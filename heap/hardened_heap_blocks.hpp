@@ -25,6 +25,10 @@ template <HeapConfig Config>
     requires is_hardened<Config>
 void* HardenedHeap<Config>::allocate_of_class(Arena& arena, std::size_t size_class,
                                               std::size_t bytes, Origin origin) {
+    if (heap_.trimmed_at() != rested_until_) {  // they keep slabs that nobody else needs
+        rested_until_ = heap_.trimmed_at();
+        end_rest(arena);
+    }
     void* const block = heap_.take(arena, size_class);
     if (block == nullptr) {
         return nullptr;
@@ -188,11 +192,17 @@ std::size_t HardenedHeap<Config>::usable_bytes(Arena& arena, void const* pointer
 
 template <HeapConfig Config>
     requires is_hardened<Config>
-void HardenedHeap<Config>::abandon(Arena& arena) {
+void HardenedHeap<Config>::end_rest(Arena& arena) {
     quarantine_.for_each([&](std::size_t, std::uintptr_t& place) {
         put_back(arena, reinterpret_cast<std::uintptr_t*>(place));
         place = 0;
     });
+}
+
+template <HeapConfig Config>
+    requires is_hardened<Config>
+void HardenedHeap<Config>::abandon(Arena& arena) {
+    end_rest(arena);
     heap_.abandon(arena);
 }
 

@@ -140,8 +140,9 @@ class LocalHeap {
     // in them; a link that does not lead on is reported.
     template <typename Visit>
     void for_each_free(Arena& arena, Visit visit) const;
-    // Gives all slabs back that are empty.
+    // Gives all slabs back that are empty. It happens every second, too, if there is a clock.
     void trim(Arena& arena);
+    std::uint32_t trimmed_at() const { return trimmed_at_; }
 
   private:
     // What a class without free blocks looks at: it never leads on.
@@ -189,7 +190,7 @@ class LocalHeap {
     std::array<UnitList, class_count> partial_{};  // other slabs with a free block
     std::array<UnitList, class_count> full_{};     // slabs without
     RemoteBatches<Config> remote_;
-    std::uint32_t refills_ = 0;
+    std::uint32_t lists_ = 0;        // that came to their end
     std::uint32_t trimmed_at_ = 0;   // in ticks
     std::uint64_t held_before_ = 0;  // pages of the arena when free ones were last looked for
 };

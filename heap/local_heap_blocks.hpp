@@ -83,10 +83,10 @@ void* LocalHeap<Config>::reallocate(Arena& arena, void* pointer, std::size_t byt
     } else {
         auto const index = arena.runs().index_of(*unit);
         old_bytes = arena.large_bytes(*unit);
-        if (bytes > small_limit && arena.resize_large(index, bytes)) {
+        if (bytes > small_limit && !unit->is_sample && arena.resize_large(index, bytes)) {
             return pointer;
         }
-        if (bytes >= least_moved && old_bytes >= least_moved) {
+        if (bytes >= least_moved && old_bytes >= least_moved && !unit->is_sample) {
             if (void* const moved = arena.move_large(index, bytes)) {
                 return moved;
             }

@@ -19,6 +19,10 @@ void* LocalHeap<Config>::allocate_slow(Arena& arena, std::size_t bytes) {
 // The list does not lead on: it is at its last block, or there is none, or a program wrote into it.
 template <HeapConfig Config>
 void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
+    constexpr std::uint32_t lists_a_look = 4;
+    if (++lists_ % lists_a_look == 0) {
+        tidy_up(arena);
+    }
     auto* block = heads_[size_class];
     if (block == nothing()) {
         if (!refill(arena, size_class)) {
@@ -43,10 +47,6 @@ void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
 // Blocks of the class's list from its current slab, or from another one.
 template <HeapConfig Config>
 bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
-    constexpr std::uint32_t refills_a_purge = 4;
-    if (++refills_ % refills_a_purge == 0) {
-        tidy_up(arena);
-    }
     for (;;) {
         if (auto const index = current_[size_class]; index != 0) {
             auto& slab = arena.runs().unit(index);
@@ -260,6 +260,9 @@ void LocalHeap<Config>::check_freed(Arena& arena, Unit const& unit, std::uintptr
     }
     if (!freed.knows_bytes()) {
         return;
+    }
+    if (unit.is_sample) {
+        return freed.bytes != arena.large_bytes(unit) ? arena.fail(wrong_size, pointer) : void();
     }
     auto const size_class = class_of_aligned(freed.alignment, freed.bytes);
     bool const fits = unit.kind == UnitKind::slab

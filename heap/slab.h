@@ -30,6 +30,12 @@ void slab_write_statistics(int file_descriptor);
    several. 0, or what errno says. With SLAB_HEAPMAP=path a program ends so. */
 int slab_dump(char const* path);
 
+/* Writes a profile of what is in use to a file, by samples, one for every SLAB_PROFILE_RATE bytes that were
+   asked for (512 KiB). `pprof program file` reads it. 0, or what errno says. Samples are taken in programs
+   that have SLAB_PROFILE=path (then a profile is written at their end, too) or SLAB_LEAKS=1 (then what is
+   still in use at their end is listed on their standard error) in their environment. */
+int slab_write_profile(char const* path);
+
 #ifdef __cplusplus
 }
 #endif

@@ -34,6 +34,7 @@ struct alignas(64) Unit {
     std::uint8_t size_class = 0;
     bool is_full : 1 = false;                // and let go by its class
     bool is_guarded : 1 = false;             // any unit: out of reach; see CanGuard
+    bool is_sample : 1 = false;              // of a large block: see sample.hpp
     std::uint8_t committed_pages = 0;        // of any unit, from its first one on
     std::atomic<std::uintptr_t> remote = 0;  // blocks that others freed; 0: none
     std::uint32_t carved = 0;                // blocks that were ever handed out

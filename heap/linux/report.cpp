@@ -1,10 +1,12 @@
 // What the heap says about misuse, without allocating.
+#include "heap/linux/backtrace.hpp"
 #include "heap/linux/source.hpp"
 #include "heap/linux/text.hpp"
 
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <string_view>
 
@@ -24,17 +26,11 @@ OnError on_error() {
     return OnError::abort;
 }
 
-// The callers' return addresses, as far as frame pointers lead; symbols are a debugger's affair.
 void write_backtrace(FileText& text) {
-    auto const* frame = static_cast<std::uintptr_t const*>(__builtin_frame_address(0));
-    for (int depth = 0; depth < 16; ++depth) {
-        auto const next = frame[0];
-        auto const here = reinterpret_cast<std::uintptr_t>(frame);
-        if (next <= here || next - here > (1u << 20) || next % sizeof(next) != 0) {
-            return;
-        }
-        (text << "slab:     called from ").hex(frame[1]) << "\n";
-        frame = reinterpret_cast<std::uintptr_t const*>(next);
+    std::array<std::uintptr_t, 16> callers{};
+    auto const count = note_callers(callers);
+    for (std::size_t i = 0; i < count; ++i) {
+        write_place(text << "slab:     called from ", callers[i]);
     }
 }
 
@@ -63,6 +59,9 @@ void report(char const* what, void const* pointer, std::size_t block_bytes) {
             text << " (a block of " << block_bytes << " bytes)";
         }
         text << "\n";
+    }
+    {
+        FileText text(WriteTo{STDERR_FILENO});
         if (wish == OnError::abort) {
             write_backtrace(text);
         }

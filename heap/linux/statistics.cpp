@@ -3,6 +3,7 @@
 
 #include "heap/dump.hpp"
 #include "heap/linux/hardened.hpp"
+#include "heap/linux/profile.hpp"
 #include "heap/linux/text.hpp"
 #include "heap/slab.h"
 
@@ -65,6 +66,13 @@ void dump_to(int file_descriptor) {
     }
     if (auto const* const path = secure_getenv("SLAB_HEAPMAP"); path != nullptr) {
         slab_dump(path);
+    }
+    if (auto const* const path = secure_getenv("SLAB_PROFILE"); path != nullptr) {
+        write_profile(path);
+    }
+    if (auto const* const leaks = secure_getenv("SLAB_LEAKS");
+        leaks != nullptr && std::string_view(leaks) == "1") {
+        write_leaks(STDERR_FILENO);
     }
 }
 

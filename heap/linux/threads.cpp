@@ -1,6 +1,7 @@
 #include "heap/linux/threads.hpp"
 
 #include "heap/linux/hardened.hpp"
+#include "heap/linux/profile.hpp"
 #include "heap/linux/spares.hpp"
 #include "heap/linux/thread_end.hpp"
 
@@ -71,7 +72,10 @@ void* allocate_slow(std::size_t bytes, Origin origin) {
     if (is_hardened()) {
         return hardened_allocate(quantum, bytes, origin);
     }
-    return allocate_with_heap([=](ThreadHeap& heap) { return heap.allocate_slow(arena, bytes); });
+    return allocate_with_heap([=](ThreadHeap& heap) {
+        return sample_rate == 0 ? heap.allocate_slow(arena, bytes)
+                                : allocate_with_samples(heap, bytes);
+    });
 }
 
 void free_slow_as(void* pointer, Freed freed) {
