@@ -35,18 +35,19 @@ class Heap {
     [[gnu::always_inline]] void* allocate(std::size_t bytes) {
         Guard const guard(lock_);
         return Local::allocate(local_, arena_, bytes, [this](std::size_t more) {
-            return local_.allocate_slow(arena_, more);
+            return retry(more, [=, this] { return local_.allocate_slow(arena_, more); });
         });
     }
     // As allocate, at a multiple of `alignment`: a power of two up to 2 MiB, else null.
     void* allocate_aligned(std::size_t alignment, std::size_t bytes) {
         Guard const guard(lock_);
-        return local_.allocate_aligned(arena_, alignment, bytes);
+        return retry(bytes,
+                     [=, this] { return local_.allocate_aligned(arena_, alignment, bytes); });
     }
     // As allocate, every byte zero. Null too if count * bytes overflows.
     void* allocate_zeroed(std::size_t count, std::size_t bytes) {
         Guard const guard(lock_);
-        return local_.allocate_zeroed(arena_, count, bytes);
+        return retry(bytes, [=, this] { return local_.allocate_zeroed(arena_, count, bytes); });
     }
     // Gives a block back. Anything else than a block in use is reported.
     [[gnu::always_inline]] void free(void* pointer) {
@@ -58,7 +59,7 @@ class Heap {
     // Changes a block's size; its contents move with it. On null the old block stays as it is.
     void* reallocate(void* pointer, std::size_t bytes) {
         Guard const guard(lock_);
-        return local_.reallocate(arena_, pointer, bytes);
+        return retry(bytes, [=, this] { return local_.reallocate(arena_, pointer, bytes); });
     }
     // What the block can hold; at least what was asked.
     std::size_t usable_bytes(void const* pointer) {
@@ -68,6 +69,14 @@ class Heap {
     // Whether the pointer lies in this heap's memory.
     bool owns(void const* pointer) const {
         return arena_.unit_at(reinterpret_cast<std::uintptr_t>(pointer)) != nullptr;
+    }
+    // Calls handler(context, bytes), without the lock, when there is no memory for so many; if it says yes, for
+    // it has freed some, it is tried again. Null: nobody is asked.
+    using OutOfMemory = bool (*)(void* context, std::size_t bytes);
+    void set_out_of_memory_handler(OutOfMemory handler, void* context) {
+        Guard const guard(lock_);
+        out_of_memory_ = handler;
+        context_ = context;
     }
     // Gives back what is held for later.
     void trim() {
@@ -104,8 +113,29 @@ class Heap {
     using Config = SingleConfig<Source, Lock>;
     using Local = LocalHeap<Config>;
 
+    // Under the lock, as is the result.
+    template <typename Function>
+    [[gnu::noinline]] void* retry(std::size_t bytes, Function function) {
+        for (;;) {
+            void* const block = function();
+            if (block != nullptr || out_of_memory_ == nullptr || bytes > max_request) {
+                return block;
+            }
+            auto* const handler = out_of_memory_;
+            auto* const context = context_;
+            lock_.unlock();
+            bool const again = handler(context, bytes);
+            lock_.lock();
+            if (!again) {
+                return nullptr;
+            }
+        }
+    }
+
     Arena<Config> arena_;
     Local local_;
+    OutOfMemory out_of_memory_ = nullptr;
+    void* context_ = nullptr;
     [[no_unique_address]] Lock lock_;
 };
 

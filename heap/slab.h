@@ -30,6 +30,11 @@ void slab_write_statistics(int file_descriptor);
    several. 0, or what errno says. With SLAB_HEAPMAP=path a program ends so. */
 int slab_dump(char const* path);
 
+/* Calls handler(bytes) when there is no memory for so many; if it gives something else than 0, for it has freed
+   some, it is tried again. Of the whole process; a null pointer takes it away. For operator new there is
+   std::set_new_handler, too, which is asked after this one. */
+void slab_set_out_of_memory_handler(int (*handler)(size_t bytes));
+
 /* Writes a profile of what is in use to a file, by samples, one for every SLAB_PROFILE_RATE bytes that were
    asked for (512 KiB). `pprof program file` reads it. 0, or what errno says. Samples are taken in programs
    that have SLAB_PROFILE=path (then a profile is written at their end, too) or SLAB_LEAKS=1 (then what is

@@ -99,18 +99,25 @@ void* allocate_aligned(std::size_t alignment, std::size_t bytes, Origin origin) 
         return hardened_allocate(alignment, bytes, origin);
     }
     return allocate_with_heap(
-        [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); });
+        bytes, [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); });
+}
+
+// A block of `bytes` that the calling thread's heap makes; null, and ENOMEM, if it cannot.
+template <typename Function>
+static void* allocate_with_hardened_heap(std::size_t bytes, Function function) {
+    for (;;) {
+        auto* const heap = own_hardened_heap();
+        void* const block = heap != nullptr ? function(*heap) : nullptr;
+        if (block != nullptr || !may_try_again(bytes)) {
+            return block;
+        }
+    }
 }
 
 void* hardened_allocate(std::size_t alignment, std::size_t bytes, Origin origin) {
-    auto* const heap = own_hardened_heap();
-    void* const block = heap != nullptr
-                            ? heap->allocate_aligned(hardened_arena, alignment, bytes, origin)
-                            : nullptr;
-    if (block == nullptr) {
-        errno = ENOMEM;
-    }
-    return block;
+    return allocate_with_hardened_heap(bytes, [=](Heap& heap) {
+        return heap.allocate_aligned(hardened_arena, alignment, bytes, origin);
+    });
 }
 
 void hardened_free(void* pointer, Freed freed) {
@@ -129,13 +136,8 @@ void* hardened_reallocate(void* pointer, std::size_t bytes) {
         }
         return moved;
     }
-    auto* const heap = own_hardened_heap();
-    void* const block =
-        heap != nullptr ? heap->reallocate(hardened_arena, pointer, bytes) : nullptr;
-    if (block == nullptr) {
-        errno = ENOMEM;
-    }
-    return block;
+    return allocate_with_hardened_heap(
+        bytes, [=](Heap& heap) { return heap.reallocate(hardened_arena, pointer, bytes); });
 }
 
 std::size_t hardened_usable_bytes(void const* pointer) {

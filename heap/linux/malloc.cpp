@@ -15,6 +15,13 @@ using slab::hosted::KeepErrno;
 using slab::hosted::thread_heap;
 using slab::hosted::ThreadHeap;
 
+namespace {
+std::size_t saturating_product(std::size_t count, std::size_t bytes) {
+    std::size_t total = 0;
+    return __builtin_mul_overflow(count, bytes, &total) ? SIZE_MAX : total;
+}
+}  // namespace
+
 #define SLAB_EXPORT extern "C" [[gnu::visibility("default")]]
 
 SLAB_EXPORT void* malloc(std::size_t bytes) {
@@ -29,12 +36,11 @@ SLAB_EXPORT void free(void* block) {
 
 SLAB_EXPORT void* calloc(std::size_t count, std::size_t bytes) {
     if (is_hardened()) [[unlikely]] {
-        std::size_t total = 0;
-        bool const fits = !__builtin_mul_overflow(count, bytes, &total);
-        return hardened_allocate(slab::quantum, fits ? total : SIZE_MAX, Origin::malloc);
+        return hardened_allocate(slab::quantum, saturating_product(count, bytes), Origin::malloc);
     }
-    return allocate_with_heap(
-        [=](ThreadHeap& heap) { return heap.allocate_zeroed(arena, count, bytes); });
+    return allocate_with_heap(saturating_product(count, bytes), [=](ThreadHeap& heap) {
+        return heap.allocate_zeroed(arena, count, bytes);
+    });
 }
 
 SLAB_EXPORT void* realloc(void* block, std::size_t bytes) {
@@ -42,7 +48,7 @@ SLAB_EXPORT void* realloc(void* block, std::size_t bytes) {
         return slab::hosted::hardened_reallocate(block, bytes);
     }
     return allocate_with_heap(
-        [=](ThreadHeap& heap) { return heap.reallocate(arena, block, bytes); });
+        bytes, [=](ThreadHeap& heap) { return heap.reallocate(arena, block, bytes); });
 }
 
 SLAB_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t bytes) {

@@ -4,6 +4,7 @@
 #include "heap/linux/profile.hpp"
 #include "heap/linux/spares.hpp"
 #include "heap/linux/thread_end.hpp"
+#include "heap/slab.h"
 
 #include <pthread.h>
 
@@ -54,6 +55,19 @@ void after_fork_in_child() {
 
 }  // namespace
 
+namespace {
+constinit std::atomic<int (*)(std::size_t)> out_of_memory_handler = nullptr;
+}
+
+bool may_try_again(std::size_t bytes) {
+    auto* const handler = out_of_memory_handler.load(std::memory_order_acquire);
+    if (handler != nullptr && bytes <= max_request && handler(bytes) != 0) {
+        return true;
+    }
+    errno = ENOMEM;
+    return false;
+}
+
 ThreadHeap* make_heap() {
     void* memory = spares.take();
     if (memory == nullptr) {
@@ -72,7 +86,7 @@ void* allocate_slow(std::size_t bytes, Origin origin) {
     if (is_hardened()) {
         return hardened_allocate(quantum, bytes, origin);
     }
-    return allocate_with_heap([=](ThreadHeap& heap) {
+    return allocate_with_heap(bytes, [=](ThreadHeap& heap) {
         return sample_rate == 0 ? heap.allocate_slow(arena, bytes)
                                 : allocate_with_samples(heap, bytes);
     });
@@ -104,3 +118,8 @@ namespace {
 }  // namespace
 
 }  // namespace slab::hosted
+
+extern "C" [[gnu::visibility("default")]] void slab_set_out_of_memory_handler(
+    int (*handler)(std::size_t bytes)) {
+    slab::hosted::out_of_memory_handler.store(handler, std::memory_order_release);
+}

@@ -41,15 +41,19 @@ extern thread_local constinit ThreadHeap* thread_heap [[gnu::tls_model("initial-
 // The calling thread's heap, made if need be; null if there is no memory for it.
 [[gnu::noinline]] ThreadHeap* make_heap();
 inline ThreadHeap* own_heap() { return thread_heap != &no_heap ? thread_heap : make_heap(); }
-// A block that the calling thread's heap makes; null, and ENOMEM, if it cannot.
+// Asks the program's handler, if it has one, whether to try again after there was no memory for so many bytes.
+// Says no, and ENOMEM, for what nobody could have.
+bool may_try_again(std::size_t bytes);
+// A block of `bytes` that the calling thread's heap makes; null, and ENOMEM, if it cannot.
 template <typename Function>
-void* allocate_with_heap(Function function) {
-    auto* const heap = own_heap();
-    void* const block = heap != nullptr ? function(*heap) : nullptr;
-    if (block == nullptr) [[unlikely]] {
-        errno = ENOMEM;
+void* allocate_with_heap(std::size_t bytes, Function function) {
+    for (;;) {
+        auto* const heap = own_heap();
+        void* const block = heap != nullptr ? function(*heap) : nullptr;
+        if (block != nullptr || !may_try_again(bytes)) {
+            return block;
+        }
     }
-    return block;
 }
 
 // What malloc and free do not do at once. Without parameters for what is the process's, so that the

@@ -395,6 +395,33 @@ TEST(Heap, ABlockInUseNeverLooksFreeWhateverOldLinksAProgramCopies) {
     heap.release();
 }
 
+TEST(Heap, AHandlerIsAskedWhenThereIsNoMemory) {
+    using LimitedHeap = Heap<Limited<MmapSource>>;
+    struct Cache {
+        LimitedHeap heap{Limited<MmapSource>(std::size_t{4} << 20)};
+        void* kept = nullptr;
+        int asked = 0;
+    } cache;
+    cache.kept = cache.heap.allocate(std::size_t{2} << 20);
+    cache.heap.set_out_of_memory_handler(
+        [](void* context, std::size_t bytes) {
+            auto& its = *static_cast<Cache*>(context);
+            ++its.asked;
+            EXPECT_EQ(bytes, std::size_t{3} << 20);
+            its.heap.free(std::exchange(its.kept, nullptr));
+            return its.asked == 1;
+        },
+        &cache);
+    auto* const block = cache.heap.allocate(std::size_t{3} << 20);
+    EXPECT_NE(block, nullptr);
+    EXPECT_EQ(cache.asked, 1);
+    EXPECT_EQ(cache.heap.allocate(std::size_t{3} << 20), nullptr);
+    EXPECT_EQ(cache.asked, 2);
+    EXPECT_EQ(cache.heap.allocate(~std::size_t{0}), nullptr);
+    EXPECT_EQ(cache.asked, 2) << "nobody could have so much";
+    cache.heap.release();
+}
+
 TEST(Heap, ExtremeRequestsGiveNull) {
     TestHeap heap;
     EXPECT_EQ(heap.allocate(~std::size_t{0}), nullptr);

@@ -490,6 +490,21 @@ TEST(Slab, AProfileSaysWhoAskedForWhatIsInUse) {
     std::filesystem::remove(path);
 }
 
+TEST(Slab, AHandlerIsAskedWhenThereIsNoMemory) {
+    static int asked = 0;
+    asked = 0;
+    slab_set_out_of_memory_handler([](std::size_t) { return ++asked < 3 ? 1 : 0; });
+    std::size_t much = std::size_t{100} << 30;
+    asm volatile("" : "+r"(much));
+    errno = 0;
+    EXPECT_EQ(opaque(std::malloc(much)), nullptr);
+    EXPECT_EQ(asked, 3);
+    EXPECT_EQ(errno, ENOMEM);
+    EXPECT_EQ(opaque(std::calloc(much, much)), nullptr);
+    EXPECT_EQ(asked, 3) << "nobody could have so much";
+    slab_set_out_of_memory_handler(nullptr);
+}
+
 TEST(Slab, RunsWithLittleAddressSpace) {
     auto const preload = "LD_PRELOAD=" + library();
     EXPECT_EQ(output_of("ulimit -v 100000; " + preload + " /bin/echo fits"), "fits\n");

@@ -56,6 +56,25 @@ def _probe(heap: str) -> list[Outcome]:
     return [Outcome("hosted", f"Probes.MistakesAreCaught [{heap}]", not wrong, "\n".join(wrong[:20]))]
 
 
+def _examples() -> list[Outcome]:
+    """heap/ installs by itself, and its examples find it and run."""
+    with tempfile.TemporaryDirectory() as folder:
+        compiler = "-DCMAKE_CXX_COMPILER=clang++-19"
+        steps = [["cmake", "-G", "Ninja", "-S", str(qemu.ROOT / "heap"), "-B", f"{folder}/heap", compiler,
+                  f"-DCMAKE_INSTALL_PREFIX={folder}/installed"],
+                 ["cmake", "--build", f"{folder}/heap"], ["cmake", "--install", f"{folder}/heap"],
+                 ["cmake", "-G", "Ninja", "-S", str(qemu.ROOT / "heap" / "examples"),
+                  "-B", f"{folder}/examples", compiler, f"-DCMAKE_PREFIX_PATH={folder}/installed"],
+                 ["cmake", "--build", f"{folder}/examples"]]
+        steps += [[f"{folder}/examples/{name}"] for name in ("program", "objects", "kernel", "firmware")]
+        for step in steps:
+            result = subprocess.run(step, check=False, capture_output=True, text=True)
+            if result.returncode != 0:
+                detail = f"{' '.join(step)}:\n{last_lines(result.stdout + result.stderr)}"
+                return [Outcome("hosted", "Heap.InstallsAndItsExamplesRun", False, detail)]
+    return [Outcome("hosted", "Heap.InstallsAndItsExamplesRun", True, "")]
+
+
 # The most memory over the most that is live, where so many blocks in a hundred survive a phase.
 MOST_FOR_SURVIVORS = {2: 2.15, 5: 2.3, 10: 2.5}
 
@@ -92,6 +111,8 @@ def jobs(only: str) -> list[Job]:
             kind = path.name.split("_test", 1)[1].lstrip("_")
             found.append(_job(path.name, f" [{kind}]" if kind else "", {}, only))
     found.append(_job("slab_test", " [hardened]", {"SLAB_HARDENED": "1"}, only))
+    if only.lower() in "heap.installsanditsexamplesrun":
+        found.append(Job(_examples))
     if only.lower() in "heap.fewsurvivorskeeplittlememory":
         found.append(Job(_survivors))
     if only.lower() in "probes.mistakesarecaught":
