@@ -5,7 +5,7 @@ SHELL = /bin/bash
 export QUARRY_PRESET = $(PRESET)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run replay grade gdb iso debug release format lint bench bench-kernel bench-heap probe-heaps soak clean
+.PHONY: help setup build run replay grade gdb iso debug release format lint bench bench-kernel bench-heap probe-heaps fuzz soak clean
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench-kernel                              only the kernel's mechanisms, beside others'"
 	@echo "make bench-heap [RUNS=9]                       programs of this machine with this heap and others"
 	@echo "make probe-heaps                               mistakes that this heap and others catch"
+	@echo "make fuzz [RUNS=1000000]                       inputs of up to 4,096 calls for the heap"
 	@echo "make soak [CALLS=1000000000]                   the model check, for hours"
 	@echo "make debug | release                           build that preset"
 	@echo "make format | lint                             format the sources; check them"
@@ -62,6 +63,11 @@ bench: setup build
 
 bench-kernel: setup build
 	@tools/bench.py --kernel
+
+fuzz: setup $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet heap_fuzz
+	@mkdir -p $(BUILD)/fuzz-corpus
+	@$(BUILD)/tests/host/heap_fuzz -max_len=16384 -runs=$(or $(RUNS),1000000) -print_final_stats=1 $(BUILD)/fuzz-corpus
 
 probe-heaps: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet slab heap_probes

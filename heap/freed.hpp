@@ -18,6 +18,7 @@ struct Freed {
     Origin origin = Origin::malloc;
 
     bool knows_bytes() const { return bytes != unknown_bytes; }
+    bool knows_anything() const { return knows_bytes() || alignment != 1; }
     // Whether a block may be at that address; nothing is, for an alignment of 0.
     bool is_aligned(std::uintptr_t address) const { return (address & (alignment - 1)) == 0; }
 };

@@ -190,8 +190,9 @@ class LocalHeap {
     std::array<UnitList, class_count> partial_{};  // other slabs with a free block
     std::array<UnitList, class_count> full_{};     // slabs without
     RemoteBatches<Config> remote_;
-    std::uint32_t lists_ = 0;        // that came to their end
-    std::uint32_t trimmed_at_ = 0;   // in ticks
+    std::uint32_t taken_ = 0;      // blocks at most, since the last look at the clock
+    std::uint32_t tidied_at_ = 0;  // in ticks
+    std::uint32_t trimmed_at_ = 0;
     std::uint64_t held_before_ = 0;  // pages of the arena when free ones were last looked for
 };
 

@@ -216,6 +216,9 @@ void LocalHeap<Config>::release_pages_of(Arena& arena, Unit& slab) {
 template <HeapConfig Config>
 bool LocalHeap<Config>::restore_page(Arena& arena, Unit& slab) {
     if constexpr (gives_pages_back) {
+        if (slab.absent_pages() == 0) {
+            return false;
+        }
         auto const geometry = pages_of(arena, slab);
         auto const first = arena.first_block(slab);
         auto const size = class_bytes(slab.size_class);

@@ -19,8 +19,11 @@ void* LocalHeap<Config>::allocate_slow(Arena& arena, std::size_t bytes) {
 // The list does not lead on: it is at its last block, or there is none, or a program wrote into it.
 template <HeapConfig Config>
 void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
-    constexpr std::uint32_t lists_a_look = 4;
-    if (++lists_ % lists_a_look == 0) {
+    // A list holds a slab's blocks at most: a look at the clock for every 4,096 blocks, at least.
+    constexpr std::uint32_t blocks_a_look = 4096;
+    taken_ += std::max(blocks_a_slab(size_class), blocks_a_look / 16);
+    if (taken_ >= blocks_a_look) {
+        taken_ = 0;
         tidy_up(arena);
     }
     auto* block = heads_[size_class];
@@ -284,7 +287,9 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
         if (arena.memory_of(*unit) != address) {
             return arena.fail(into_the_middle, pointer);
         }
-        check_freed(arena, *unit, address, freed);
+        if (freed.knows_anything()) {
+            check_freed(arena, *unit, address, freed);
+        }
         return arena.put(arena.runs().index_of(*unit));
     }
     if (unit->kind != UnitKind::slab) {
@@ -296,7 +301,9 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
     if (LinkKey::is_free(arena.key().step(address))) {
         return arena.fail(double_free, pointer);
     }
-    check_freed(arena, *unit, address, freed);
+    if (freed.knows_anything()) {
+        check_freed(arena, *unit, address, freed);
+    }
     if (!Config::is_self(unit->owner)) {
         return gather == Gather::yes ? remote_.add(arena, *unit, address)
                                      : arena.give_remote(*unit, address, address);
@@ -417,8 +424,11 @@ void LocalHeap<Config>::for_each_free(Arena& arena, Visit visit) const {
 template <HeapConfig Config>
 void LocalHeap<Config>::tidy_up(Arena& arena) {
     constexpr std::uint32_t ticks_a_trim = 10;
-    remote_.flush(arena);
     auto const time = arena.purge();
+    if (time != tidied_at_) {
+        tidied_at_ = time;
+        remote_.flush(arena);
+    }
     if (time - trimmed_at_ >= ticks_a_trim) {
         trimmed_at_ = time;
         trim(arena);

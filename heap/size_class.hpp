@@ -24,13 +24,15 @@ inline constexpr std::size_t unit_shift = 14;
 inline constexpr std::size_t unit_bytes = std::size_t{1} << unit_shift;
 inline constexpr std::size_t coarse_slab_units = 8;
 
+// Of more than tiny_limit and up to fine_limit.
+constexpr std::size_t fine_class_of(std::size_t bytes) { return (bytes + quantum - 1) / quantum; }
 // The class of a request of `bytes`, at most small_limit.
 constexpr std::size_t class_of(std::size_t bytes) {
     if (bytes <= tiny_limit) {
         return 0;
     }
     if (bytes <= fine_limit) {
-        return (bytes + quantum - 1) / quantum;
+        return fine_class_of(bytes);
     }
     auto const doubling = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;  // 2^d < bytes
     auto const step_shift = doubling - 4;
@@ -62,9 +64,15 @@ constexpr std::size_t slab_units(std::size_t index) {
                                                        : coarse_slab_units;
 }
 constexpr std::size_t slab_bytes(std::size_t index) { return slab_units(index) * unit_bytes; }
-constexpr std::uint32_t blocks_a_slab(std::size_t index) {
-    return static_cast<std::uint32_t>(slab_bytes(index) / class_bytes(index));
-}
+// Divisions that nobody should wait for.
+inline constexpr auto slab_blocks = [] {
+    std::array<std::uint32_t, class_count> all{};
+    for (std::size_t i = 0; i < class_count; ++i) {
+        all[i] = static_cast<std::uint32_t>(slab_bytes(i) / class_bytes(i));
+    }
+    return all;
+}();
+constexpr std::uint32_t blocks_a_slab(std::size_t index) { return slab_blocks[index]; }
 inline constexpr std::size_t max_slab_bytes = coarse_slab_units * unit_bytes;
 
 // The class of blocks of at least `bytes` at multiples of `alignment`, a power of two: blocks lie at

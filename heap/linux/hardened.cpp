@@ -158,13 +158,14 @@ void hardened_check() {
 }
 
 void lock_hardened() {
+    thread_end.lock().lock();
     spares.lock().lock();
     last_lock.lock();
     hardened_arena.lock().lock();
 }
 
 void unlock_hardened(Side side) {
-    for (auto* const lock : {&hardened_arena.lock(), &last_lock, &spares.lock()}) {
+    for (auto* const lock : {&hardened_arena.lock(), &last_lock, &spares.lock(), &thread_end.lock()}) {
         if (side == Side::child) {
             lock->unlock_in_child();
         } else {

@@ -79,14 +79,16 @@ template <Origin origin>
     ThreadHeap::free(arena, block, slab::hosted::free_slow<origin>, slab::hosted::slab_changed);
 }
 
-// A size that is not of the block's class is a mistake, and the slow way reports it.
+// A size that is not of the block's class is a mistake, and the slow way reports it. It looks at larger
+// ones, too: to find their class would take registers that have to be kept.
 template <Origin origin>
 [[gnu::always_inline]] inline void free_sized(void* block, std::size_t bytes) {
     ThreadHeap::free(
         arena, block, [=](void* other) { slab::hosted::free_sized_slow<origin>(other, bytes); },
         slab::hosted::slab_changed,
         [=](slab::Unit const& slab) {
-            return bytes <= slab::small_limit && slab::class_of(bytes) == slab.size_class;
+            return bytes <= slab::fine_limit && (slab::fine_class_of(bytes) == slab.size_class ||
+                                                 (bytes <= slab::tiny_limit && slab.size_class == 0));
         });
 }
 

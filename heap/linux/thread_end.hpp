@@ -13,6 +13,8 @@ class ThreadEnd {
   public:
     constexpr explicit ThreadEnd(void (*function)(void*)) : function_(function) {}
 
+    FutexLock& lock() { return lock_; }
+
     // For the calling thread. May allocate.
     void expect(void* heap) {
         {

@@ -37,12 +37,14 @@ constinit ThreadEnd thread_end{end_thread};
 // A fork finds nobody within the heap.
 void before_fork() {
     lock_hardened();
+    thread_end.lock().lock();
     spares.lock().lock();
     arena.lock().lock();
 }
 void after_fork_in_parent() {
     arena.lock().unlock();
     spares.lock().unlock();
+    thread_end.lock().unlock();
     unlock_hardened(Side::parent);
 }
 void after_fork_in_child() {
@@ -50,6 +52,7 @@ void after_fork_in_child() {
     hardened_arena.orphan_others();
     arena.lock().unlock_in_child();
     spares.lock().unlock_in_child();
+    thread_end.lock().unlock_in_child();
     unlock_hardened(Side::child);
 }
 

@@ -75,6 +75,15 @@ def _examples() -> list[Outcome]:
     return [Outcome("hosted", "Heap.InstallsAndItsExamplesRun", True, "")]
 
 
+def _fuzz() -> list[Outcome]:
+    binary = str(qemu.build_directory() / "tests" / "host" / "heap_fuzz")
+    with tempfile.TemporaryDirectory() as folder:
+        result = subprocess.run([binary, "-runs=10000", "-seed=1", "-max_len=4096", "-len_control=0", folder],
+                                check=False, capture_output=True, text=True, cwd=folder)
+    detail = "" if result.returncode == 0 else last_lines(result.stderr)
+    return [Outcome("hosted", "Heap.FuzzedCallsAgreeWithAModel", result.returncode == 0, detail)]
+
+
 # The most memory over the most that is live, where so many blocks in a hundred survive a phase.
 MOST_FOR_SURVIVORS = {2: 2.15, 5: 2.3, 10: 2.5}
 
@@ -113,6 +122,8 @@ def jobs(only: str) -> list[Job]:
     found.append(_job("slab_test", " [hardened]", {"SLAB_HARDENED": "1"}, only))
     if only.lower() in "heap.installsanditsexamplesrun":
         found.append(Job(_examples))
+    if only.lower() in "heap.fuzzedcallsagreewithamodel":
+        found.append(Job(_fuzz))
     if only.lower() in "heap.fewsurvivorskeeplittlememory":
         found.append(Job(_survivors))
     if only.lower() in "probes.mistakesarecaught":
