@@ -165,7 +165,8 @@ void lock_hardened() {
 }
 
 void unlock_hardened(Side side) {
-    for (auto* const lock : {&hardened_arena.lock(), &last_lock, &spares.lock(), &thread_end.lock()}) {
+    for (auto* const lock :
+         {&hardened_arena.lock(), &last_lock, &spares.lock(), &thread_end.lock()}) {
         if (side == Side::child) {
             lock->unlock_in_child();
         } else {

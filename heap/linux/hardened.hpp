@@ -40,9 +40,15 @@ enum class Side : bool { parent, child };
 void unlock_hardened(Side side);
 #pragma GCC visibility pop
 
-// What malloc and new do not do at once: the hardened heap's fast way, where that serves.
+// What malloc and new do not do at once: the smallest and the larger blocks at hand, and the hardened heap's
+// fast way, where that serves.
 template <Origin origin>
 [[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
+    if (bytes <= small_limit) {
+        if (void* const block = thread_heap->take_at_hand(arena, class_of(bytes))) [[likely]] {
+            return block;
+        }
+    }
     auto* const heap = hardened_heap;
     auto const slow = [=] { return allocate_slow(bytes, origin); };
     return heap != nullptr ? heap->allocate(hardened_arena, bytes, origin, slow) : slow();

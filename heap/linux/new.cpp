@@ -87,8 +87,9 @@ template <Origin origin>
         arena, block, [=](void* other) { slab::hosted::free_sized_slow<origin>(other, bytes); },
         slab::hosted::slab_changed,
         [=](slab::Unit const& slab) {
-            return bytes <= slab::fine_limit && (slab::fine_class_of(bytes) == slab.size_class ||
-                                                 (bytes <= slab::tiny_limit && slab.size_class == 0));
+            return bytes <= slab::fine_limit &&
+                   (slab::fine_class_of(bytes) == slab.size_class ||
+                    (bytes <= slab::tiny_limit && slab.size_class == 0));
         });
 }
 

@@ -69,7 +69,9 @@ struct HardenedSlabs {
     void* allocate(std::size_t alignment, std::size_t bytes) {
         return heap.allocate_aligned(arena, alignment, bytes, Origin::malloc);
     }
-    void* reallocate(void* block, std::size_t bytes) { return heap.reallocate(arena, block, bytes); }
+    void* reallocate(void* block, std::size_t bytes) {
+        return heap.reallocate(arena, block, bytes);
+    }
     void free(void* block) { heap.free(arena, block, {}); }
     std::size_t usable(void* block) { return heap.usable_bytes(arena, block); }
     void trim() { heap.trim(arena); }
