@@ -98,6 +98,15 @@ class Arena {
     }
     std::uintptr_t end_mark(Unit const& slab) const { return LinkKey::end_mark(memory_of(slab)); }
 
+    // What a free block of the slab leads to: another block or the end mark; 0, if its link was written over.
+    std::uintptr_t next_of(Unit const& slab, std::uintptr_t block) const {
+        auto const step = key_.step(block);
+        auto const next = block ^ step;
+        bool const is_whole =
+            LinkKey::leads_on(step) ? is_block(slab, next) : next == end_mark(slab);
+        return is_whole ? next : 0;
+    }
+
     // A new slab of a class for `owner`; 0 if there is no memory.
     std::uint32_t make_slab(std::size_t size_class, Owner owner) {
         auto const units = static_cast<std::uint32_t>(slab_units(size_class));
@@ -149,15 +158,14 @@ class Arena {
         }
         auto block = slab.remote.exchange(0, std::memory_order_acquire);
         while (block != 0) {
-            auto const step = key_.step(block);
-            if (!LinkKey::is_free(step)) {
+            auto const next = next_of(slab, block);
+            if (next == 0) {
                 fail(corrupted, reinterpret_cast<void const*>(block));
             }
-            auto const next = LinkKey::leads_on(step) ? block ^ step : 0;
             key_.link(block, slab.free);
             slab.free = block;
             --slab.until_change;
-            block = next;
+            block = next != end_mark(slab) ? next : 0;
         }
     }
     // Whether that ever happened.

@@ -27,7 +27,9 @@ void* HardenedHeap<Config>::allocate_of_class(Arena& arena, std::size_t size_cla
                                               std::size_t bytes, Origin origin) {
     if (heap_.trimmed_at() != rested_until_) {  // they keep slabs that nobody else needs
         rested_until_ = heap_.trimmed_at();
-        end_rest(arena);
+        quarantine_.let_old_go([&](std::uintptr_t block) {
+            put_back(arena, reinterpret_cast<std::uintptr_t*>(block));
+        });
     }
     void* const block = heap_.take(arena, size_class);
     if (block == nullptr) {

@@ -390,11 +390,8 @@ void LocalHeap<Config>::for_each_free(Arena& arena, Visit visit) const {
     auto const follow = [&](Unit const& slab, std::uintptr_t block) {
         // A circle is no list either.
         for (auto left = slab.capacity(); block != 0 && block != arena.end_mark(slab); --left) {
-            auto const step = arena.key().step(block);
-            auto const next = block ^ step;
-            bool const is_whole = LinkKey::leads_on(step) ? Arena::is_block(slab, next)
-                                                          : next == arena.end_mark(slab);
-            if (left == 0 || !is_whole) {
+            auto const next = arena.next_of(slab, block);
+            if (left == 0 || next == 0) {
                 return arena.fail(corrupted, reinterpret_cast<void const*>(block));
             }
             visit(slab, block);
@@ -429,7 +426,9 @@ void LocalHeap<Config>::tidy_up(Arena& arena) {
         tidied_at_ = time;
         remote_.flush(arena);
     }
-    if (time - trimmed_at_ >= ticks_a_trim) {
+    if (trimmed_at_ == 0) {
+        trimmed_at_ = time;  // the first look
+    } else if (time - trimmed_at_ >= ticks_a_trim) {
         trimmed_at_ = time;
         trim(arena);
     }

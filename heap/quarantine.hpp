@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace slab {
 
@@ -20,7 +21,9 @@ class Quarantine {
         // Knuth, volume 2, section 3.3.4: the multiplier of a linear congruential sequence; the high bits
         // are the random ones.
         state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-        auto& place = places_[size_class][state_ >> (64 - most_shift) & masks[size_class]];
+        auto const number = state_ >> (64 - most_shift) & masks[size_class];
+        old_[size_class] &= static_cast<std::uint16_t>(~(1u << number));
+        auto& place = places_[size_class][number];
         auto const other = place;
         place = block;
         return other;
@@ -34,6 +37,22 @@ class Quarantine {
                     visit(size_class, place);
                 }
             }
+        }
+    }
+
+    // Lets those go that were there already when this was last called: visit(block).
+    template <typename Visit>
+    void let_old_go(Visit visit) {
+        for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
+            std::uint16_t kept = 0;
+            for (unsigned i = 0; i < most_places; ++i) {
+                auto& place = places_[size_class][i];
+                if (place != 0 && (old_[size_class] >> i & 1) != 0) {
+                    visit(std::exchange(place, 0));
+                }
+                kept |= static_cast<std::uint16_t>((place != 0 ? 1u : 0u) << i);
+            }
+            old_[size_class] = kept;
         }
     }
 
@@ -54,6 +73,7 @@ class Quarantine {
 
     std::uint64_t state_;
     std::array<std::array<std::uintptr_t, most_places>, class_count> places_{};
+    std::array<std::uint16_t, class_count> old_{};  // a bit a place
 };
 
 }  // namespace slab
