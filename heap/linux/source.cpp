@@ -129,7 +129,9 @@ bool Source::guard(std::byte* at, std::size_t bytes) {
         }
         lacks_guard_regions.store(true, std::memory_order_relaxed);
     }
-    if (guards.load(std::memory_order_relaxed) >= most_guards) {
+    // The frontier has to be behind it: what it passes becomes usable.
+    if (guards.load(std::memory_order_relaxed) >= most_guards ||
+        !units.advance(address_of(at) + bytes, window_end)) {
         return false;
     }
     if (mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
