@@ -40,7 +40,7 @@ def _run(program: str, label: str, environment: dict[str, str], only: str) -> li
     return outcomes
 
 
-# What must be caught: of all probes, and of each of these kinds all. A few hang on chance: a canary is random.
+# What must be caught: of all probes, and of each of these kinds all. A few hang on random canaries.
 LEAST_CAUGHT = {"quarry": 95, "hardened": 170}
 ALWAYS_CAUGHT = ("double free", "double free after others", "free of the middle", "unaligned free",
                  "free of static memory", "delete with another size")
