@@ -102,20 +102,8 @@ void* allocate_aligned(std::size_t alignment, std::size_t bytes, Origin origin) 
         bytes, [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); });
 }
 
-// A block of `bytes` that the calling thread's heap makes; null, and ENOMEM, if it cannot.
-template <typename Function>
-static void* allocate_with_hardened_heap(std::size_t bytes, Function function) {
-    for (;;) {
-        auto* const heap = own_hardened_heap();
-        void* const block = heap != nullptr ? function(*heap) : nullptr;
-        if (block != nullptr || !may_try_again(bytes)) {
-            return block;
-        }
-    }
-}
-
 void* hardened_allocate(std::size_t alignment, std::size_t bytes, Origin origin) {
-    return allocate_with_hardened_heap(bytes, [=](Heap& heap) {
+    return allocate_with_heap<own_hardened_heap>(bytes, [=](Heap& heap) {
         return heap.allocate_aligned(hardened_arena, alignment, bytes, origin);
     });
 }
@@ -136,7 +124,7 @@ void* hardened_reallocate(void* pointer, std::size_t bytes) {
         }
         return moved;
     }
-    return allocate_with_hardened_heap(
+    return allocate_with_heap<own_hardened_heap>(
         bytes, [=](Heap& heap) { return heap.reallocate(hardened_arena, pointer, bytes); });
 }
 

@@ -48,30 +48,33 @@ void* allocate_sample(std::size_t bytes) {
     return memory;
 }
 
-template <typename Visit>
-void for_each_sample(Visit visit) {
-    auto const& runs = arena.runs();
-    for (std::uint32_t i = 1; i < runs.used_units(); ++i) {
-        auto const& unit = runs.unit(i);
-        if (unit.kind == UnitKind::large && unit.is_sample) {
-            visit(sample_of(runs.address_of(i), unit.carved));
-        }
-    }
-}
-
-// A copy of the first one behind a unit, and its unit; 0 if there is none. To name places takes the dynamic
-// linker's lock, whose holder may want this heap's.
-std::uint32_t next_sample(std::uint32_t index, Sample& sample) {
-    std::lock_guard const guard(arena.lock());
+// The first sample behind a unit, and that unit; 0 if there is none. Under the arena's lock.
+std::uint32_t find_sample(std::uint32_t index) {
     auto const& runs = arena.runs();
     while (++index < runs.used_units()) {
-        auto const& unit = runs.unit(index);
-        if (unit.kind == UnitKind::large && unit.is_sample) {
-            sample = sample_of(runs.address_of(index), unit.carved);
+        if (runs.unit(index).kind == UnitKind::large && runs.unit(index).is_sample) {
             return index;
         }
     }
     return 0;
+}
+Sample const& sample_at(std::uint32_t index) {
+    return sample_of(arena.runs().address_of(index), arena.runs().unit(index).carved);
+}
+template <typename Visit>
+void for_each_sample(Visit visit) {
+    for (std::uint32_t index = 0; (index = find_sample(index)) != 0;) {
+        visit(sample_at(index));
+    }
+}
+// A copy, without the lock: to name places takes the dynamic linker's, whose holder may want this heap's.
+std::uint32_t next_sample(std::uint32_t index, Sample& sample) {
+    std::lock_guard const guard(arena.lock());
+    auto const next = find_sample(index);
+    if (next != 0) {
+        sample = sample_at(next);
+    }
+    return next;
 }
 
 void write_sample(FileText& text, Sample const& sample) {

@@ -56,11 +56,9 @@ void after_fork_in_child() {
     unlock_hardened(Side::child);
 }
 
-}  // namespace
-
-namespace {
 constinit std::atomic<int (*)(std::size_t)> out_of_memory_handler = nullptr;
-}
+
+}  // namespace
 
 bool may_try_again(std::size_t bytes) {
     auto* const handler = out_of_memory_handler.load(std::memory_order_acquire);

@@ -45,10 +45,10 @@ inline ThreadHeap* own_heap() { return thread_heap != &no_heap ? thread_heap : m
 // Says no, and ENOMEM, for what nobody could have.
 bool may_try_again(std::size_t bytes);
 // A block of `bytes` that the calling thread's heap makes; null, and ENOMEM, if it cannot.
-template <typename Function>
+template <auto own = own_heap, typename Function>
 void* allocate_with_heap(std::size_t bytes, Function function) {
     for (;;) {
-        auto* const heap = own_heap();
+        auto* const heap = own();
         void* const block = heap != nullptr ? function(*heap) : nullptr;
         if (block != nullptr || !may_try_again(bytes)) {
             return block;
