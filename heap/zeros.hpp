@@ -25,7 +25,9 @@ template <typename Visit>
         return visit(bytes - 32);
     }
     std::size_t offset = 0;
+#ifdef __clang__
 #pragma clang loop unroll(disable)
+#endif
     do {
         visit(offset);
         visit(offset + 16);

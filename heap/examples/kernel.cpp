@@ -9,7 +9,8 @@
 namespace kernel {
 
 // Eight MiB of "physical memory", which is mapped already: to commit is to say yes.
-alignas(std::size_t{2} << 20) std::array<std::byte, std::size_t{8} << 20> memory;
+constexpr std::size_t window_alignment = std::size_t{2} << 20;
+alignas(window_alignment) std::array<std::byte, std::size_t{8} << 20> memory;
 
 struct PageSource {
     static constexpr std::size_t window_bytes = std::size_t{4} << 20;

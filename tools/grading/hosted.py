@@ -56,23 +56,24 @@ def _probe(heap: str) -> list[Outcome]:
     return [Outcome("hosted", f"Probes.MistakesAreCaught [{heap}]", not wrong, "\n".join(wrong[:20]))]
 
 
-def _examples() -> list[Outcome]:
-    """heap/ installs by itself, and its examples find it and run."""
+def _examples(name: str) -> list[Outcome]:
+    """heap/ installs by itself, built by this compiler, and its examples find it and run."""
+    title = f"Heap.InstallsAndItsExamplesRun [{name}]"
     with tempfile.TemporaryDirectory() as folder:
-        compiler = "-DCMAKE_CXX_COMPILER=clang++-19"
+        compiler = f"-DCMAKE_CXX_COMPILER={name}"
         steps = [["cmake", "-G", "Ninja", "-S", str(qemu.ROOT / "heap"), "-B", f"{folder}/heap", compiler,
                   f"-DCMAKE_INSTALL_PREFIX={folder}/installed"],
                  ["cmake", "--build", f"{folder}/heap"], ["cmake", "--install", f"{folder}/heap"],
                  ["cmake", "-G", "Ninja", "-S", str(qemu.ROOT / "heap" / "examples"),
                   "-B", f"{folder}/examples", compiler, f"-DCMAKE_PREFIX_PATH={folder}/installed"],
                  ["cmake", "--build", f"{folder}/examples"]]
-        steps += [[f"{folder}/examples/{name}"] for name in ("program", "objects", "kernel", "firmware")]
+        steps += [[f"{folder}/examples/{each}"] for each in ("program", "objects", "kernel", "firmware")]
         for step in steps:
             result = subprocess.run(step, check=False, capture_output=True, text=True)
             if result.returncode != 0:
                 detail = f"{' '.join(step)}:\n{last_lines(result.stdout + result.stderr)}"
-                return [Outcome("hosted", "Heap.InstallsAndItsExamplesRun", False, detail)]
-    return [Outcome("hosted", "Heap.InstallsAndItsExamplesRun", True, "")]
+                return [Outcome("hosted", title, False, detail)]
+    return [Outcome("hosted", title, True, "")]
 
 
 def _fuzz() -> list[Outcome]:
@@ -121,7 +122,7 @@ def jobs(only: str) -> list[Job]:
             found.append(_job(path.name, f" [{kind}]" if kind else "", {}, only))
     found.append(_job("slab_test", " [hardened]", {"SLAB_HARDENED": "1"}, only))
     if only.lower() in "heap.installsanditsexamplesrun":
-        found.append(Job(_examples))
+        found += [Job(lambda name=name: _examples(name)) for name in ("clang++-19", "c++")]
     if only.lower() in "heap.fuzzedcallsagreewithamodel":
         found.append(Job(_fuzz))
     if only.lower() in "heap.fewsurvivorskeeplittlememory":
