@@ -21,6 +21,9 @@ inline constexpr std::uint64_t user_end = canonical_limit - page_bytes;
 inline constexpr std::uint64_t system_slot = 0x0000'7f80'0000'0000;
 inline constexpr std::uint64_t native_user_top = system_slot;
 
+// Of it, above the control pages and the views: what serves a space without being its program.
+inline constexpr std::uint64_t library_base = system_slot + (std::uint64_t{4} << 30);
+
 // A space with a self-map has one more slot for it.
 inline constexpr std::uint64_t self_map_user_top = system_slot - (std::uint64_t{1} << 39);
 

@@ -14,6 +14,10 @@ namespace quarry {
 struct ArchiveFile {
     std::string_view name;
     Bytes data;
+    std::uint32_t number = 0;  // the same for names that are one file
+    std::uint32_t mode = 0;
+    std::uint32_t links = 1;
+    std::uint32_t modified = 0;  // seconds since 1970
 };
 
 class Archive {
@@ -39,7 +43,12 @@ class Archive {
         }
         auto const next_at = round_up(data_at + *data_bytes);
         rest_ = next_at < rest_.size() ? rest_.subspan(next_at) : Bytes{};
-        return ArchiveFile{as_text(*name), *data};
+        return ArchiveFile{.name = as_text(*name),
+                           .data = *data,
+                           .number = field(*header, 0).value_or(0),
+                           .mode = field(*header, 1).value_or(0),
+                           .links = field(*header, 4).value_or(1),
+                           .modified = field(*header, 5).value_or(0)};
     }
 
     // The data of the file called `name`, if the archive has it.

@@ -66,8 +66,12 @@ Result<ElfSegment> parse_segment(Bytes image, ProgramHeader const& header, UserP
     auto const end = UserAddr{header.address}.checked_add(header.memory_bytes);
     bool const writable = (header.flags & flag_write) != 0;
     bool const executable = (header.flags & flag_execute) != 0;
-    if (!bytes || !end || header.file_bytes > header.memory_bytes ||
-        end->raw() > abi::native_user_top || (writable && executable)) {
+    // A program's, or what lies in the place of library OSes.
+    bool const in_user_space =
+        end && (end->raw() <= abi::native_user_top ||
+                (header.address >= abi::library_base && end->raw() <= abi::user_end));
+    if (!bytes || !in_user_space || header.file_bytes > header.memory_bytes ||
+        (writable && executable)) {
         return Error::bad_image;
     }
     auto const first = UserPage::containing(UserAddr{header.address});

@@ -198,7 +198,8 @@ inline Result<PageSpan> parse_window_of(Space const& space, std::uint64_t addres
     if (pages == 0) {
         return Error::bad_range;
     }
-    auto const most = (space.user_top().raw() >> page_shift) - first.number();
+    auto const limit = *user_limit(first.start(), space.user_top());
+    auto const most = (limit.raw() >> page_shift) - first.number();
     if (pages > most) {
         return Error::bad_address;
     }

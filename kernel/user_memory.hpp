@@ -11,38 +11,56 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <type_traits>
 
 namespace quarry {
 
-// One page: aligned and below `top`.
+// The end of the part of user space that an address lies in: the user top or, in the last slot, the
+// end of where a library OS lies (abi/layout.hpp). Nothing for what is no program's. JOS's spaces
+// have no such place.
+constexpr std::optional<UserAddr> user_limit(UserAddr address, UserAddr top) {
+    if (address < top) [[likely]] {
+        return top;
+    }
+    bool const is_library = top.raw() >= abi::self_map_user_top &&
+                            address.raw() >= abi::library_base && address.raw() < abi::user_end;
+    return is_library ? std::optional{UserAddr{abi::user_end}} : std::nullopt;
+}
+
+// One page: aligned and the program's.
 inline Result<UserPage> parse_user_page(std::uint64_t address, UserAddr top) {
     UserAddr const start{address};
-    if (!start.is_aligned(page_bytes) || start >= top) {
+    if (!start.is_aligned(page_bytes) || !user_limit(start, top)) {
         return Error::bad_address;
     }
     return UserPage::containing(start);
 }
 
-// 1 to 512 pages, aligned, below `top`, not wrapping.
+// 1 to 512 pages, aligned, the program's, not wrapping.
 inline Result<PageSpan> parse_page_span(std::uint64_t address, std::uint64_t pages, UserAddr top) {
     auto const first = TRY(parse_user_page(address, top));
     if (pages == 0 || pages > abi::max_range_pages) {
         return Error::bad_range;
     }
-    if (first.plus(pages).start() > top) {
+    if (first.plus(pages).start() > *user_limit(first.start(), top)) {
         return Error::bad_address;
     }
     return PageSpan{first, pages};
 }
 
-// Bytes of the caller's memory, wholly below its user top.
+// Bytes of the caller's memory, wholly in one part of what is the program's.
 class UserBytes {
   public:
     static Result<UserBytes> parse(std::uint64_t address, std::uint64_t bytes, UserAddr top) {
         auto const end = UserAddr{address}.checked_add(bytes);
-        if (!end || *end > top) {
+        if (!end) {
+            return Error::bad_buffer;
+        }
+        // No bytes at all may lie at the very end.
+        auto const limit = *end == top ? std::optional{top} : user_limit(UserAddr{address}, top);
+        if (!limit || *end > *limit) {
             return Error::bad_buffer;
         }
         return UserBytes{UserAddr{address}, bytes};

@@ -12,9 +12,10 @@ namespace {
 // A JOS program may name any entry; it hears of a bad one when it is to be used.
 Result<void> check(abi::Upcall const& upcall, Space const& space) {
     auto const top = space.user_top();
-    auto const entry_end = space.form().is_jos() ? abi::canonical_limit : top.raw();
-    auto const end = UserAddr{upcall.stack}.checked_add(upcall.stack_bytes);
-    if (upcall.entry >= entry_end || upcall.foreign_entry >= top.raw() || !end || *end > top) {
+    bool const any_entry = space.form().is_jos() && upcall.entry < abi::canonical_limit;
+    if ((!any_entry && !user_limit(UserAddr{upcall.entry}, top)) ||
+        !user_limit(UserAddr{upcall.foreign_entry}, top) ||
+        !UserBytes::parse(upcall.stack, upcall.stack_bytes, top)) {
         return Error::bad_address;
     }
     if (upcall.stack % 16 != 0 || upcall.stack_bytes % 16 != 0) {

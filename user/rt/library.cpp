@@ -4,6 +4,8 @@
 #include <string>
 
 template class std::basic_string<char>;
+template std::string std::operator+
+    <char, std::char_traits<char>, std::allocator<char>>(char const*, std::string const&);
 
 namespace std {
 inline namespace __1 {

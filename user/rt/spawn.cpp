@@ -35,7 +35,9 @@ Result<void> fill_pages(abi::SpaceId child, UserPage first, std::uint64_t pages,
     return {};
 }
 
-Result<void> load(abi::SpaceId child, ElfImage const& image) {
+}  // namespace
+
+Result<void> load_image(abi::SpaceId child, ElfImage const& image) {
     for (auto const& segment : image.segments()) {
         auto const perms = segment.writable     ? abi::permission::write
                            : segment.executable ? abi::permission::execute
@@ -45,6 +47,8 @@ Result<void> load(abi::SpaceId child, ElfImage const& image) {
     }
     return {};
 }
+
+namespace {
 
 Result<void> share_archive(abi::SpaceId child) {
     auto const pages = pages_for(boot_archive_bytes().size());
@@ -116,7 +120,7 @@ Result<Child> spawn(std::string_view program, std::string_view arguments,
     auto const space =
         TRY(space_create(account_pages, rt::space_options, {program.data(), program.size()}));
     Child child{space, {}};  // destroys the space if anything below fails
-    TRY(load(space, image));
+    TRY(load_image(space, image));
     TRY(share_archive(space));
     auto const record = TRY(make_stack(space, program, arguments));
     child.env_ = TRY(env_create(space, {image.entry().raw()}, {record}, record));

@@ -2,6 +2,7 @@
 // program has: the kernel loads only the first one.
 #pragma once
 
+#include "base/elf.hpp"
 #include "user/rt/call.hpp"
 #include "user/rt/program.hpp"
 
@@ -39,5 +40,8 @@ class Child {
 // return.
 Result<Child> spawn(std::string_view program, std::string_view arguments = {},
                     std::uint64_t account_pages = 0);
+
+// Allocates and fills an image's segments in a space that this one created. What the calls return.
+Result<void> load_image(abi::SpaceId space, ElfImage const& image);
 
 }  // namespace quarry

@@ -4,5 +4,8 @@
 #include <stddef.h>
 typedef long time_t;
 typedef long clock_t;
+#ifndef _STRUCT_TIMESPEC  // as <linux/time.h> asks
+#define _STRUCT_TIMESPEC 1
 struct timespec { time_t tv_sec; long tv_nsec; };
+#endif
 #endif

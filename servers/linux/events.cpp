@@ -1,0 +1,143 @@
+#include "servers/linux/events.hpp"
+
+#include "servers/linux/process.hpp"
+
+#include <cstring>
+
+namespace quarry::server {
+namespace {
+
+constexpr std::uint64_t most = ~std::uint64_t{0} - 1;
+
+std::vector<EventList*>& all_lists() {
+    static std::vector<EventList*> lists;
+    return lists;
+}
+
+}  // namespace
+
+std::int64_t EventCounter::read(Asker asker, std::span<std::byte> to,
+                                std::optional<std::uint64_t>) {
+    if (to.size() < sizeof(value_)) {
+        return -EINVAL;
+    }
+    if (value_ == 0) {
+        return wait_in(waiters_, asker);
+    }
+    std::uint64_t const taken = one_by_one_ ? 1 : value_;
+    value_ -= taken;
+    std::memcpy(to.data(), &taken, sizeof(taken));
+    waiters_.wake_all();
+    return sizeof(taken);
+}
+
+std::int64_t EventCounter::write(Asker asker, std::span<std::byte const> from,
+                                 std::optional<std::uint64_t>) {
+    std::uint64_t added = 0;
+    if (from.size() < sizeof(added)) {
+        return -EINVAL;
+    }
+    std::memcpy(&added, from.data(), sizeof(added));
+    if (added > most) {
+        return -EINVAL;
+    }
+    if (added > most - value_) {
+        return wait_in(waiters_, asker);
+    }
+    value_ += added;
+    waiters_.wake_all();
+    return sizeof(added);
+}
+
+short EventCounter::ready() const {
+    return static_cast<short>((value_ != 0 ? POLLIN : 0) | (value_ < most ? POLLOUT : 0));
+}
+
+EventList::EventList() : OpenFile(O_RDWR) { all_lists().push_back(this); }
+EventList::~EventList() { std::erase(all_lists(), this); }
+
+void EventList::forget(OpenFile const& file) {
+    std::erase_if(interests_, [&](auto const& each) { return each.second.file.get() == &file; });
+}
+
+void forget_events(OpenFile const& file) {
+    for (auto* const list : all_lists()) {
+        list->forget(file);
+    }
+}
+
+std::int64_t EventList::control(std::uint64_t operation, std::int32_t descriptor,
+                                Ref<OpenFile> file, epoll_event const& event) {
+    auto const found = interests_.find(descriptor);
+    bool const known = found != interests_.end() && found->second.file == file;
+    switch (operation) {
+        case EPOLL_CTL_ADD:
+            if (known) {
+                return -EEXIST;
+            }
+            if (file.get() == this) {
+                return -EINVAL;
+            }
+            interests_[descriptor] = {file, event, 0, false};
+            break;
+        case EPOLL_CTL_MOD:
+            if (!known) {
+                return -ENOENT;
+            }
+            found->second = {file, event, 0, false};
+            break;
+        case EPOLL_CTL_DEL:
+            if (!known) {
+                return -ENOENT;
+            }
+            interests_.erase(found);
+            break;
+        default:
+            return -EINVAL;
+    }
+    waiters_.wake_all();
+    return 0;
+}
+
+std::int64_t EventList::wait(Asker asker, std::vector<epoll_event>& found, std::size_t limit,
+                             bool at_once) {
+    for (auto& [descriptor, interest] : interests_) {
+        if (interest.disabled) {
+            continue;
+        }
+        auto const all = static_cast<std::uint32_t>(interest.file->ready());
+        auto const wanted = interest.event.events | EPOLLERR | EPOLLHUP;
+        auto ready = all & wanted;
+        if ((interest.event.events & EPOLLET) != 0) {
+            auto const fresh = ready & ~interest.last_ready;
+            interest.last_ready = ready;
+            ready = fresh;
+        }
+        if (ready != 0 && found.size() < limit) {
+            found.push_back({ready, interest.event.data});
+            interest.disabled = (interest.event.events & EPOLLONESHOT) != 0;
+        }
+    }
+    if (!found.empty() || at_once) {
+        return static_cast<std::int64_t>(found.size());
+    }
+    for (auto& [descriptor, interest] : interests_) {
+        if (auto* const waiters = interest.file->waiters()) {
+            waiters->add(asker.thread.environment);
+        }
+    }
+    waiters_.add(asker.thread.environment);
+    return would_block;
+}
+
+short EventList::ready() const {
+    for (auto const& [descriptor, interest] : interests_) {
+        auto const ready = static_cast<std::uint32_t>(interest.file->ready());
+        if (!interest.disabled && (ready & interest.event.events) != 0) {
+            return POLLIN;
+        }
+    }
+    return 0;
+}
+
+}  // namespace quarry::server

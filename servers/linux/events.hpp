@@ -1,0 +1,52 @@
+// Descriptors that stand for events: counters (eventfd) and lists of other descriptors (epoll).
+#pragma once
+
+#include "servers/linux/open_file.hpp"
+
+#include <map>
+#include <vector>
+
+namespace quarry::server {
+
+class EventCounter : public OpenFile {
+  public:
+    EventCounter(std::uint64_t value, bool one_by_one, std::uint32_t status)
+        : OpenFile(status | O_RDWR), value_(value), one_by_one_(one_by_one) {}
+    std::int64_t read(Asker asker, std::span<std::byte> to,
+                      std::optional<std::uint64_t> offset) override;
+    std::int64_t write(Asker asker, std::span<std::byte const> from,
+                       std::optional<std::uint64_t> offset) override;
+    short ready() const override;
+    Waiters* waiters() override { return &waiters_; }
+
+  private:
+    std::uint64_t value_;
+    bool one_by_one_;  // EFD_SEMAPHORE
+    Waiters waiters_;
+};
+
+class EventList : public OpenFile {
+  public:
+    EventList();
+    ~EventList() override;
+    std::int64_t control(std::uint64_t operation, std::int32_t descriptor, Ref<OpenFile> file,
+                         epoll_event const& event);
+    // Those that are ready, at most `most`; with none the asker waits for all.
+    std::int64_t wait(Asker asker, std::vector<epoll_event>& found, std::size_t most, bool at_once);
+    short ready() const override;
+    Waiters* waiters() override { return &waiters_; }
+    void forget(OpenFile const& file);
+    EventList* event_list() override { return this; }
+
+  private:
+    struct Interest {
+        Ref<OpenFile> file;
+        epoll_event event;
+        std::uint32_t last_ready = 0;  // what an edge-triggered interest has been told
+        bool disabled = false;         // EPOLLONESHOT, told once
+    };
+    std::map<std::int32_t, Interest> interests_;
+    Waiters waiters_;
+};
+
+}  // namespace quarry::server

@@ -1,0 +1,508 @@
+// Requests about processes: birth, death, waiting, groups and signals.
+#include "servers/linux/files.hpp"
+#include "servers/linux/request.hpp"
+#include "servers/linux/terminal.hpp"
+#include "user/linux/layout.hpp"
+
+namespace quarry::server {
+namespace {
+
+using protocol::Operation;
+
+constexpr std::uint64_t library_pages =
+    (abi::user_end - abi::library_base) / abi::page_bytes;
+
+// The child's space and environment; the caller fills them through windows.
+std::int64_t begin_fork(Request& request) {
+    auto& parent = request.process;
+    constexpr std::size_t most_processes = 1000;
+    if (all_processes().size() >= most_processes) {
+        return -EAGAIN;
+    }
+    auto made = make_process(parent.name);
+    if (!made) {
+        return -ENOMEM;
+    }
+    auto& child = **made;
+    child.parent = parent.id;
+    auto const fail = [&] {
+        end_unborn(child);
+        return -ENOMEM;
+    };
+    auto const environment =
+        env_create(child.space, {libos::image_base}, {libos::image_base}, 0);
+    if (!environment ||
+        !window_grant(child.space, {0, libos::user_top / abi::page_bytes}, parent.space) ||
+        !window_grant(child.space, {abi::library_base, library_pages}, parent.space)) {
+        return fail();
+    }
+    child.unborn_environment = environment->value;
+    request.results = {child.space.value, environment->value, 0};
+    return static_cast<std::int64_t>(child.id);
+}
+
+// What a child has of its parent beside memory.
+void inherit(Process& child, Process const& parent) {
+    child.group = parent.group;
+    child.session = parent.session;
+    child.executable = parent.executable;
+    child.mask = parent.mask;
+    child.directory = parent.directory;
+    child.handles = parent.handles;
+    child.descriptors() = parent.descriptors();
+}
+
+std::int64_t commit_fork(Request& request) {
+    auto* const child = find_process(request.words[0]);
+    if (child == nullptr || child->state != ProcessState::unborn ||
+        child->parent != request.process.id) {
+        return -ESRCH;
+    }
+    (void)window_revoke(child->space, request.process.space);
+    auto const start = request.in<protocol::ThreadStart>(0);
+    abi::EnvId const environment{child->unborn_environment};
+    if (request.words[1] == 0 || !start || !env_set_frame(environment, {&start->frame}) ||
+        !add_thread(*child, environment, start->slot)) {
+        end_unborn(*child);
+        return -ENOMEM;
+    }
+    inherit(*child, request.process);
+    child->state = ProcessState::running;
+    (void)env_start(environment);
+    return 0;
+}
+
+std::int64_t new_thread(Request& request) {
+    auto const thread =
+        add_thread(request.process, abi::EnvId{request.words[0]}, request.words[1]);
+    return thread ? static_cast<std::int64_t>((*thread)->id) : -EAGAIN;
+}
+
+std::int64_t exit_thread(Request& request) {
+    if (request.process.threads.size() == 1) {
+        end_process(request.process, static_cast<std::int32_t>(request.words[0] & 0xff00));
+        request.answered = false;
+        return 0;
+    }
+    request.after = Request::After::thread_gone;
+    return 0;
+}
+
+// Threads that its library OS has ended are gone; descriptors that close on exec close.
+std::int64_t finish_exec(Request& request) {
+    auto& process = request.process;
+    auto const own = request.thread.environment;
+    auto const others = process.threads;
+    for (auto const environment : others) {
+        if (environment != own) {
+            remove_thread(environment);
+        }
+    }
+    request.thread.id = process.id;
+    for (std::size_t i = 0; i < process.descriptors().size(); ++i) {
+        if (process.descriptors()[i].close_on_exec) {
+            process.close(i);
+        }
+    }
+    process.name = request.text(0).value_or("?");
+    process.executable = process.name.starts_with("/")
+                             ? process.name
+                             : path_of(*process.directory) + "/" + process.name;
+    return 0;
+}
+
+bool matches(Process const& child, std::int64_t wanted, std::uint64_t own_group) {
+    if (wanted > 0) {
+        return child.id == static_cast<std::uint64_t>(wanted);
+    }
+    if (wanted == 0) {
+        return child.group == own_group;
+    }
+    return wanted == -1 || child.group == static_cast<std::uint64_t>(-wanted);
+}
+
+struct News {
+    bool any_child = false;
+    Ref<Process> process;
+};
+
+// A child that has ended, or stopped or gone on if that is asked for.
+News find_news(Process const& parent, std::int64_t wanted, bool ended, bool stopped,
+               bool continued) {
+    News news;
+    for (auto const& [id, child] : all_processes()) {
+        if (child->parent != parent.id || child->state == ProcessState::unborn ||
+            !matches(*child, wanted, parent.group)) {
+            continue;
+        }
+        news.any_child = true;
+        bool const has =
+            child->has_news &&
+            ((child->state == ProcessState::ended && ended) ||
+             (child->state == ProcessState::stopped && stopped) ||
+             (child->state == ProcessState::running && continued));
+        if (has) {
+            news.process = child;
+            return news;
+        }
+    }
+    return news;
+}
+
+std::int64_t wait_for_news(Request& request, News const& news, bool at_once) {
+    if (!news.any_child) {
+        return -ECHILD;
+    }
+    if (at_once) {
+        return 0;
+    }
+    wait_for(request.process.child_waiters, request.thread);
+    return would_block;
+}
+
+std::int64_t wait4(Request& request) {
+    auto const [wanted, status_at, options, usage, e, f] = request.arguments;
+    constexpr std::uint64_t known = WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE;
+    if ((options & ~known) != 0) {
+        return -EINVAL;
+    }
+    auto const news =
+        find_news(request.process, static_cast<std::int32_t>(wanted), true,
+                  (options & WUNTRACED) != 0, (options & WCONTINUED) != 0);
+    if (!news.process) {
+        return wait_for_news(request, news, (options & WNOHANG) != 0);
+    }
+    auto& child = *news.process;
+    std::array<std::uint64_t, 18> const no_usage{};
+    if (!request.out(status_at, child.wait_status) || !request.out(usage, no_usage)) {
+        return -EFAULT;
+    }
+    auto const id = static_cast<std::int64_t>(child.id);
+    child.has_news = false;
+    if (child.state == ProcessState::ended) {
+        reap(child);
+    }
+    return id;
+}
+
+std::int64_t waitid(Request& request) {
+    auto const [kind, id, info_at, options, usage, f] = request.arguments;
+    if (kind > P_PGID || (options & (WEXITED | WSTOPPED | WCONTINUED)) == 0) {
+        return -EINVAL;
+    }
+    auto const wanted = kind == P_ALL   ? -1
+                        : kind == P_PID ? static_cast<std::int64_t>(id)
+                                        : -static_cast<std::int64_t>(id);
+    auto const news = find_news(request.process, wanted, (options & WEXITED) != 0,
+                                (options & WSTOPPED) != 0, (options & WCONTINUED) != 0);
+    std::array<std::int32_t, 32> info{};
+    if (!news.process) {
+        auto const answer = wait_for_news(request, news, (options & WNOHANG) != 0);
+        return answer == 0 && !request.out(info_at, info) ? -EFAULT : answer;
+    }
+    auto& child = *news.process;
+    constexpr int exited = 1;
+    constexpr int killed = 2;
+    constexpr int stopped = 5;
+    constexpr int continued = 6;
+    info[0] = SIGCHLD;
+    info[2] = child.state == ProcessState::stopped     ? stopped
+              : child.state == ProcessState::running   ? continued
+              : (child.wait_status & 0x7f) != 0 ? killed
+                                                : exited;
+    info[4] = static_cast<std::int32_t>(child.id);
+    info[6] = info[2] == exited ? child.wait_status >> 8 & 0xff
+              : info[2] == stopped ? child.wait_status >> 8
+                                   : child.wait_status & 0x7f;
+    if (!request.out(info_at, info)) {
+        return -EFAULT;
+    }
+    if ((options & WNOWAIT) == 0) {
+        child.has_news = false;
+        if (child.state == ProcessState::ended) {
+            reap(child);
+        }
+    }
+    return 0;
+}
+
+std::int64_t kill(Request& request, std::int64_t target, int number) {
+    constexpr int most = 64;
+    if (number < 0 || number > most) {
+        return -EINVAL;
+    }
+    std::vector<Ref<Process>> targets;
+    for (auto const& [id, process] : all_processes()) {
+        bool const meant =
+            target > 0    ? id == static_cast<std::uint64_t>(target)
+            : target == 0 ? process->group == request.process.group
+            : target == -1
+                ? id != 1 && id != request.process.id
+                : process->group == static_cast<std::uint64_t>(-target);
+        if (meant && process->state != ProcessState::unborn) {
+            targets.push_back(process);
+        }
+    }
+    if (targets.empty()) {
+        return -ESRCH;
+    }
+    for (auto const& process : targets) {
+        if (process.get() == &request.process && (number == SIGKILL || number == SIGSTOP)) {
+            request.after = number == SIGKILL ? Request::After::killed : Request::After::stopped;
+        } else {
+            process->signal(number);
+        }
+    }
+    return 0;
+}
+
+Process* named(Request& request, std::uint64_t id) {
+    return id == 0 ? &request.process : find_process(static_cast<std::uint32_t>(id));
+}
+
+std::int64_t set_group(Request& request, std::uint64_t id, std::uint64_t group) {
+    auto* const process = named(request, id);
+    if (process == nullptr ||
+        (process != &request.process && process->parent != request.process.id)) {
+        return -ESRCH;
+    }
+    if (static_cast<std::int32_t>(group) < 0) {
+        return -EINVAL;
+    }
+    group = group == 0 ? process->id : group;
+    if (process->session == process->id || process->session != request.process.session ||
+        (group != process->id && !group_exists(group, process->session))) {
+        return -EPERM;
+    }
+    process->group = group;
+    return 0;
+}
+
+std::int64_t new_session(Request& request) {
+    auto& process = request.process;
+    if (process.group == process.id) {
+        return -EPERM;
+    }
+    process.group = process.session = process.id;
+    return static_cast<std::int64_t>(process.id);
+}
+
+std::int64_t set_alarm(Request& request, std::uint64_t after, std::uint64_t interval) {
+    auto const now = *clock_nanoseconds();
+    auto& process = request.process;
+    auto const left = process.alarm_at > now ? process.alarm_at - now : 0;
+    process.alarm_at = after == 0 ? 0 : now + after;
+    process.alarm_interval = interval;
+    return static_cast<std::int64_t>(left);
+}
+
+constexpr std::uint64_t second = 1'000'000'000;
+using TimerValue = std::array<std::uint64_t, 4>;  // interval and value: seconds, microseconds
+
+TimerValue timer_of(std::uint64_t interval, std::uint64_t left) {
+    return {interval / second, interval % second / 1000, left / second, left % second / 1000};
+}
+
+std::int64_t set_timer(Request& request, bool sets) {
+    auto const& a = request.arguments;
+    if (a[0] != 0) {
+        return a[0] <= 2 ? -EOPNOTSUPP : -EINVAL;  // only ITIMER_REAL
+    }
+    auto& process = request.process;
+    auto const interval = process.alarm_interval;
+    auto const now = *clock_nanoseconds();
+    auto left = process.alarm_at > now ? process.alarm_at - now : 0;
+    if (sets && a[1] != protocol::no_data) {
+        auto const value = request.in<TimerValue>(a[1]);
+        if (!value || (*value)[1] >= 1'000'000 || (*value)[3] >= 1'000'000) {
+            return -EINVAL;
+        }
+        left = static_cast<std::uint64_t>(
+            set_alarm(request, (*value)[2] * second + (*value)[3] * 1000,
+                      (*value)[0] * second + (*value)[1] * 1000));
+    }
+    return request.out(a[sets ? 2 : 1], timer_of(interval, left)) ? 0 : -EFAULT;
+}
+
+std::int64_t identity(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+std::optional<std::int64_t> serve_operation(Request& request) {
+    switch (static_cast<Operation>(request.number)) {
+        case Operation::thread_new:
+            return new_thread(request);
+        case Operation::thread_exit:
+            return exit_thread(request);
+        case Operation::fork_begin:
+            return begin_fork(request);
+        case Operation::fork_commit:
+            return commit_fork(request);
+        case Operation::exec_done:
+            return finish_exec(request);
+        case Operation::exit_group:
+            end_process(request.process, static_cast<std::int32_t>(request.words[0] & 0xffff));
+            request.answered = false;
+            return 0;
+        case Operation::stop_self:
+            request.after = Request::After::stopped;
+            request.stop_signal = static_cast<int>(request.words[0]);
+            return 0;
+        default:
+            return std::nullopt;
+    }
+}
+
+}  // namespace
+
+std::optional<std::int64_t> serve_processes(Request& request) {
+    auto const& a = request.arguments;
+    auto& process = request.process;
+    switch (request.number) {
+        case __NR_wait4:
+            return wait4(request);
+        case __NR_waitid:
+            return waitid(request);
+        case __NR_kill:
+            return kill(request, static_cast<std::int32_t>(a[0]), static_cast<int>(a[1]));
+        case __NR_getppid:
+            return identity(process.parent);
+        case __NR_getpgrp:
+            return identity(process.group);
+        case __NR_getpgid: {
+            auto const* const other = named(request, a[0]);
+            return other == nullptr ? -ESRCH : identity(other->group);
+        }
+        case __NR_getsid: {
+            auto const* const other = named(request, a[0]);
+            return other == nullptr ? -ESRCH : identity(other->session);
+        }
+        case __NR_setpgid:
+            return set_group(request, a[0], a[1]);
+        case __NR_setsid:
+            return new_session(request);
+        case __NR_umask:
+            return identity(std::exchange(process.mask, static_cast<std::uint32_t>(a[0]) & 0777));
+        case __NR_alarm: {
+            auto const left = set_alarm(request, static_cast<std::uint32_t>(a[0]) * second, 0);
+            return (left + static_cast<std::int64_t>(second) - 1) /
+                   static_cast<std::int64_t>(second);
+        }
+        case __NR_setitimer:
+            return set_timer(request, true);
+        case __NR_getitimer:
+            return set_timer(request, false);
+        case __NR_getresuid:
+        case __NR_getresgid: {
+            std::uint32_t const root = 0;
+            return request.out(a[0], root) && request.out(a[1], root) && request.out(a[2], root)
+                       ? 0
+                       : -EFAULT;
+        }
+        // Everybody is root, and stays it.
+        case __NR_getuid:
+        case __NR_getgid:
+        case __NR_geteuid:
+        case __NR_getegid:
+        case __NR_setuid:
+        case __NR_setgid:
+        case __NR_setreuid:
+        case __NR_setregid:
+        case __NR_setresuid:
+        case __NR_setresgid:
+        case __NR_getgroups:
+        case __NR_setgroups:
+            return 0;
+        default:
+            return serve_operation(request);
+    }
+}
+
+namespace {
+
+std::int64_t open_mapping(Request& request) {
+    auto const file = request.process.file(request.words[0]);
+    if (!file) {
+        return -EBADF;
+    }
+    auto* const node = file->node();
+    if (node == nullptr || !node->is(NodeKind::regular)) {
+        bool const zero = node != nullptr && node->device == Device::zero;
+        return zero ? map_anonymous(request, std::uint64_t{1} << 30) : -ENODEV;
+    }
+    if (!file->may_read() || (request.words[1] != 0 && !file->may_write())) {
+        return -EACCES;
+    }
+    request.process.handles[node->number] = Ref<Node>{node};
+    return static_cast<std::int64_t>(node->number);
+}
+
+std::int64_t map_pages(Request& request) {
+    auto const handle = request.process.handles.find(request.words[0]);
+    if (handle == request.process.handles.end()) {
+        return -EBADF;
+    }
+    auto const first = request.words[1] >> 16;
+    auto const pages = request.words[1] & 0xffff;
+    auto const address = request.words[2] & ~(abi::page_bytes - 1);
+    abi::Permissions const permissions{request.words[2] & 7};
+    if (pages == 0 || pages > abi::max_range_pages || address >= libos::user_top) {
+        return -EINVAL;
+    }
+    auto const lent = handle->second->content.lend(first, pages, request.process.space, address,
+                                                   permissions);
+    return lent ? static_cast<std::int64_t>(*lent) : -ENOMEM;
+}
+
+std::int64_t open_executable(Request& request) {
+    auto const path = request.text(0);
+    if (!path) {
+        return -ENAMETOOLONG;
+    }
+    auto const opened = open_path(request, request.process.directory, *path, O_RDONLY, 0);
+    if (opened.error != 0) {
+        return opened.error;
+    }
+    auto* const node = opened.file->node();
+    if (node == nullptr || !node->is(NodeKind::regular) || (node->permissions & 0111) == 0) {
+        return -EACCES;
+    }
+    return request.process.add(opened.file, true);
+}
+
+std::int64_t open_text(Request& request) {
+    auto node = make_ref<Node>(NodeKind::regular, 0444u);
+    auto const bytes = request.data(0, request.words[0]);
+    if (bytes.size() != request.words[0] || !node->content.write(0, bytes)) {
+        return -ENOMEM;
+    }
+    return request.process.add(make_ref<RegularFile>(node, 0u), false);
+}
+
+}  // namespace
+
+std::int64_t map_anonymous(Request& request, std::uint64_t bytes) {
+    auto node = make_ref<Node>(NodeKind::regular, 0600u);
+    if (!node->content.resize(bytes)) {
+        return -ENOMEM;
+    }
+    request.process.handles[node->number] = node;
+    return static_cast<std::int64_t>(node->number);
+}
+
+std::optional<std::int64_t> serve_memory(Request& request) {
+    switch (static_cast<Operation>(request.number)) {
+        case Operation::map_open:
+            return open_mapping(request);
+        case Operation::map_anonymous:
+            return map_anonymous(request, request.words[0]);
+        case Operation::map_pages:
+            return map_pages(request);
+        case Operation::open_executable:
+            return open_executable(request);
+        case Operation::own_text:
+            return open_text(request);
+        default:
+            return std::nullopt;
+    }
+}
+
+}  // namespace quarry::server

@@ -1,0 +1,64 @@
+// What a name in the file system stands for.
+#pragma once
+
+#include "servers/linux/content.hpp"
+#include "servers/linux/ref.hpp"
+#include "servers/linux/waiters.hpp"
+#include "user/linux/uapi.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace quarry::server {
+
+class Pipe;
+
+enum class NodeKind : std::uint8_t { regular, directory, link, fifo, device };
+
+enum class Device : std::uint8_t { none, null, zero, full, random, terminal };
+
+// Text that is made when the node is opened; /proc is made of such.
+enum class ProcFile : std::uint8_t {
+    none, root, process, descriptors, stat, status, statm, command, name, memory_info, mounts,
+    uptime, processors, version, load, system_stat, empty, file_systems,
+};
+
+class Node : public Counted {
+  public:
+    Node(NodeKind kind_of, std::uint32_t permission_bits);
+    ~Node() override;
+
+    bool is(NodeKind which) const { return kind == which; }
+    std::uint32_t mode() const;  // with the type's bits
+    void fill(struct stat& to) const;
+    void touch();
+
+    NodeKind const kind;
+    Device device = Device::none;
+    ProcFile proc = ProcFile::none;
+    std::uint64_t proc_process = 0;
+    std::int32_t proc_descriptor = -1;  // of a link under /proc/N/fd
+    std::uint32_t permissions;
+    std::uint32_t owner = 0;
+    std::uint32_t group = 0;
+    std::uint32_t links = 1;
+    std::uint64_t const number;
+    std::uint64_t modified = 0;  // nanoseconds since 1970
+    std::uint64_t accessed = 0;
+    std::uint64_t changed = 0;
+    Content content;                              // of a regular file
+    std::map<std::string, Ref<Node>> entries;     // of a directory
+    Node* parent = nullptr;                       // of a directory, while it has a name
+    std::string target;                           // of a link
+    Ref<Pipe> pipe;                               // of a fifo that is open
+    std::uint64_t lock_owner = 0;                 // process that holds flock or fcntl's lock
+    Waiters lock_waiters;
+};
+
+// Nanoseconds since 1970.
+std::uint64_t real_time();
+void set_real_time_base(std::uint64_t nanoseconds);
+std::uint64_t real_time_base();
+
+}  // namespace quarry::server

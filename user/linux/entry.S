@@ -1,0 +1,208 @@
+// Ways into the library OS and back. GS points to the thread's block (thread.hpp); the program's
+// vector registers stay as they are, because nothing here uses any.
+
+#define CALL_RIP 144
+#define CALL_RFLAGS 160
+#define CALL_RSP 168
+#define CALL_GENERAL_END 120
+#define THREAD_SELF 184
+#define THREAD_ATTENTION 192
+
+.macro push_general
+    push %rax
+    push %rcx
+    push %rdx
+    push %rbx
+    push %rsi
+    push %rdi
+    push %rbp
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+.endm
+.macro pop_general
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rbp
+    pop %rdi
+    pop %rsi
+    pop %rbx
+    pop %rdx
+    pop %rcx
+    pop %rax
+.endm
+
+.text
+// A system call of the program's: every register is its own, but RCX and R11, which hold what
+// `syscall` put there. The stack pointer may be anything.
+.global libos_call_entry
+libos_call_entry:
+    mov %rsp, %gs:CALL_RSP
+    mov %rcx, %gs:CALL_RIP
+    mov %r11, %gs:CALL_RFLAGS
+    mov %gs:THREAD_SELF, %rsp
+    lea CALL_GENERAL_END(%rsp), %rsp
+    push_general
+    mov %rsp, %rdi
+    cmp $LIBOS_CALL_SLOTS, %rax
+    jae unknown_call
+    mov libos_calls@GOTPCREL(%rip), %rcx
+    call *(%rcx,%rax,8)
+called:
+    mov %rax, CALL_GENERAL_END-8(%rsp)
+// From here to the end an interrupt goes back to this label (signal.cpp): nothing that was read is
+// gone yet.
+.global libos_return_begin
+libos_return_begin:
+    cmpq $0, %gs:THREAD_ATTENTION
+    jne attend_call
+    pop_general
+    add $40, %rsp
+    popfq
+    pop %rsp
+    jmp *%gs:CALL_RIP
+.global libos_return_end
+libos_return_end:
+unknown_call:
+    call libos_unknown_call
+    jmp called
+attend_call:
+    mov %rsp, %rdi
+    mov $1, %esi
+    call libos_attend
+    jmp libos_resume_here
+attend:
+    mov %rsp, %rdi
+    xor %esi, %esi
+    call libos_attend
+    jmp libos_resume_here
+
+// libos_resume(Registers*): goes on in the program with all registers as they are there. A thread that
+// is new, a child of a fork, a program that begins, and what returns from a signal's handler.
+.global libos_resume
+libos_resume:
+    mov %rdi, %rsp
+libos_resume_here:
+    cmpq $0, %gs:THREAD_ATTENTION
+    jne attend
+    pop_general
+    add $24, %rsp
+    iretq
+.global libos_resume_end
+libos_resume_end:
+
+// Faults, exceptions and interrupts: RSP points to an abi::UpcallFrame. libos_upcall says whether it
+// is the program that goes on.
+.global libos_upcall_entry
+libos_upcall_entry:
+    push_general
+    mov %rsp, %rdi
+    mov %rsp, %rbx
+    and $-16, %rsp
+    call libos_upcall
+    mov %rbx, %rsp
+    test %al, %al
+    jz to_itself
+// As with calls: an interrupt goes back to here.
+.global libos_upcall_return_begin
+libos_upcall_return_begin:
+    cmpq $0, %gs:THREAD_ATTENTION
+    jne attend_upcall
+    pop_general
+    add $24, %rsp
+// But not from here: another upcall's frame would lie on what was popped. All registers are the
+// program's by now.
+.global libos_upcall_iret
+libos_upcall_iret:
+    iretq
+to_itself:
+    pop_general
+    add $24, %rsp
+    iretq
+attend_upcall:
+    mov %rsp, %rdi
+    mov %rsp, %rbx
+    and $-16, %rsp
+    xor %esi, %esi
+    call libos_attend
+    mov %rbx, %rsp
+    jmp libos_upcall_return_begin
+
+// Where an environment of this space begins: RDI is its block, GS is set.
+.global libos_start
+libos_start:
+    xor %ebp, %ebp
+    and $-16, %rsp
+    call libos_started
+    ud2
+
+// bool libos_user_copy(to, from, bytes): what touches the program's memory. True after a fault that
+// nobody could mend.
+.global libos_user_copy
+libos_user_copy:
+    mov %rdx, %rcx
+.global libos_user_copy_begin
+libos_user_copy_begin:
+    rep movsb
+.global libos_user_copy_end
+libos_user_copy_end:
+    xor %eax, %eax
+    ret
+.global libos_user_copy_failed
+libos_user_copy_failed:
+    mov $1, %eax
+    ret
+
+// std::int64_t libos_user_string(to, from, bytes): copies up to and with the NUL; its length, or
+// -14 (EFAULT), or -36 (ENAMETOOLONG).
+.global libos_user_string
+libos_user_string:
+    xor %eax, %eax
+1:  cmp %rdx, %rax
+    jae 2f
+.global libos_user_string_begin
+libos_user_string_begin:
+    movb (%rsi,%rax), %cl
+.global libos_user_string_end
+libos_user_string_end:
+    movb %cl, (%rdi,%rax)
+    test %cl, %cl
+    jz 3f
+    inc %rax
+    jmp 1b
+2:  mov $-36, %rax
+3:  ret
+.global libos_user_string_failed
+libos_user_string_failed:
+    mov $-14, %rax
+    ret
+
+// std::uint64_t libos_user_exchange(address, expected, desired): compare and exchange of a 32-bit word
+// of the program's; what was there, or bit 32 after a fault.
+.global libos_user_exchange
+libos_user_exchange:
+    mov %esi, %eax
+.global libos_user_exchange_begin
+libos_user_exchange_begin:
+    lock cmpxchgl %edx, (%rdi)
+.global libos_user_exchange_end
+libos_user_exchange_end:
+    mov %eax, %eax
+    ret
+.global libos_user_exchange_failed
+libos_user_exchange_failed:
+    mov $1, %eax
+    shl $32, %rax
+    ret
+.section .note.GNU-stack,"",@progbits

@@ -1,0 +1,73 @@
+// What the program has mapped: the list that Linux's kernel would keep, kept by the program's own
+// library OS. It says what may be at an address; what is there now the page tables say.
+#pragma once
+
+#include "user/linux/layout.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace quarry::libos {
+
+enum class MappingKind : std::uint8_t {
+    anonymous,     // private memory, zero at first
+    private_file,  // a file's pages until they are written
+    shared,        // the file's own pages, or shared memory's
+};
+
+struct Mapping {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    std::uint64_t handle = 0;  // the server's, unless anonymous
+    std::uint64_t offset = 0;  // in it, of `begin`
+    std::uint32_t protection = 0;
+    MappingKind kind = MappingKind::anonymous;
+    bool is_stack = false;
+    bool is_program_break = false;
+    bool is_heap_window = false;
+
+    bool contains(std::uint64_t address) const { return address >= begin && address < end; }
+    std::uint64_t bytes() const { return end - begin; }
+    std::uint64_t offset_of(std::uint64_t address) const { return offset + (address - begin); }
+    // Whether this one goes on where the other ends.
+    bool continues(Mapping const& before) const;
+};
+
+// Sorted and disjoint, in pages that are added as it grows. Guarded by the memory lock.
+class MappingList {
+  public:
+    static constexpr std::size_t capacity = mappings_bytes / sizeof(Mapping);
+
+    std::span<Mapping> all();
+    // The mapping of an address; null if there is none. Valid until the list changes.
+    Mapping* find(std::uint64_t address);
+    // The first one that ends above the address; the list's end if there is none.
+    std::size_t index_from(std::uint64_t address);
+
+    // Makes a border at the address, if a mapping lies across it. False when the list is full.
+    bool split(std::uint64_t address);
+    // Takes [begin, end) out of the list. False when the list is full.
+    bool remove(std::uint64_t begin, std::uint64_t end);
+    // Into a place that is free. False when the list is full.
+    bool add(Mapping const& mapping);
+    // Joins neighbours around [begin, end) that continue one another.
+    void join(std::uint64_t begin, std::uint64_t end);
+
+    bool is_free(std::uint64_t begin, std::uint64_t end);
+    // A free place for so many bytes, the highest below `top`.
+    std::optional<std::uint64_t> find_free(std::uint64_t bytes, std::uint64_t alignment,
+                                           std::uint64_t top);
+    void clear() { count_ = 0; }
+    std::size_t pages() const { return pages_; }
+
+  private:
+    bool insert_at(std::size_t index, Mapping const& mapping);
+    void erase(std::size_t first, std::size_t last);
+
+    std::size_t count_ = 0;
+    std::size_t pages_ = 0;  // that the array has
+};
+
+}  // namespace quarry::libos

@@ -1,0 +1,258 @@
+#include "user/linux/memory.hpp"
+
+#include "user/linux/server.hpp"
+#include "user/linux/thread.hpp"
+#include "user/linux/uapi.hpp"
+#include "user/rt/walk.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+extern "C" {
+bool libos_user_copy(void* to, void const* from, std::size_t bytes);
+std::int64_t libos_user_string(char* to, char const* from, std::size_t bytes);
+}
+
+namespace quarry::libos {
+
+constinit Memory memory;
+
+namespace {
+
+constexpr std::uint64_t error_write = 2;
+constexpr std::uint64_t error_execute = 16;
+constexpr auto may_all = abi::permission::may_write | abi::permission::may_execute;
+
+// What a frame of the program's own may be used for under a protection. A page is never writable and
+// executable at once: one that should be both is writable until it is executed, and so on.
+abi::Permissions permissions_for(std::uint32_t protection, bool executes = false) {
+    if ((protection & PROT_WRITE) != 0 && !executes) {
+        return abi::permission::write | may_all;
+    }
+    if ((protection & PROT_EXEC) != 0) {
+        return abi::permission::execute | may_all;
+    }
+    return protection == PROT_NONE ? may_all : abi::permission::read | may_all;
+}
+
+std::uint64_t page_of(std::uint64_t address) { return address & ~(page_bytes - 1); }
+
+walk::Entry entry_at(std::uint64_t page) { return walk::is_mapped(page) ? walk::entry_of(page) : 0; }
+
+// How many pages from here on, at most `limit`, have no mapping. Within one table.
+std::uint64_t absent_pages(std::uint64_t page, std::uint64_t limit) {
+    constexpr auto map = abi::native_self_map;
+    auto const left = abi::huge_pages - (page >> abi::page_shift) % abi::huge_pages;
+    limit = std::min(limit, left);
+    if (walk::entries_at(map.root())[page >> 39] == 0 ||
+        walk::entries_at(map.directories())[page >> 30] == 0 || walk::directory_entry(page) == 0) {
+        return limit;
+    }
+    auto const* const entries = walk::entries_at(map.pages()) + (page >> abi::page_shift);
+    std::uint64_t count = 1;
+    while (count < limit && entries[count] == 0) {
+        ++count;
+    }
+    return count;
+}
+
+// Neighbours of a page that is touched are likely to be touched next.
+constexpr std::uint64_t fault_around_pages = 16;
+
+std::uint64_t pages_around(Mapping const& mapping, std::uint64_t page) {
+    auto const most = std::min(fault_around_pages, (mapping.end - page) / page_bytes);
+    return absent_pages(page, most);
+}
+
+FaultOutcome outcome_of(Result<void> const& done) {
+    return done || done.error() == Error::already_mapped ? FaultOutcome::mended
+                                                          : FaultOutcome::no_memory;
+}
+
+// A page of the program's own with what is there now.
+FaultOutcome copy_page(std::uint64_t page, std::uint32_t protection) {
+    auto const scratch = scratch_base + this_thread().slot * page_bytes;
+    if (!page_alloc(own_space, {scratch, 1}, abi::permission::write | may_all)) {
+        return FaultOutcome::no_memory;
+    }
+    std::memcpy(reinterpret_cast<void*>(scratch), reinterpret_cast<void const*>(page), page_bytes);
+    return outcome_of(
+        page_move(own_space, {scratch, 1}, own_space, {page}, permissions_for(protection)));
+}
+
+FaultOutcome fetch(Mapping const& mapping, std::uint64_t page) {
+    bool const writable =
+        mapping.kind == MappingKind::shared && (mapping.protection & PROT_WRITE) != 0;
+    auto const permissions = writable                                ? abi::permission::write
+                             : (mapping.protection & PROT_EXEC) != 0 ? abi::permission::execute
+                                                                     : abi::permission::read;
+    auto const first = mapping.offset_of(page) / page_bytes;
+    auto const answer = map_pages(mapping.handle, first, pages_around(mapping, page), page,
+                                  permissions);
+    if (answer > 0 || answer == -EEXIST) {
+        return FaultOutcome::mended;
+    }
+    return answer == -ENOMEM ? FaultOutcome::no_memory : FaultOutcome::beyond_end;
+}
+
+FaultOutcome fill(Mapping const& mapping, std::uint64_t page) {
+    if (mapping.kind != MappingKind::anonymous) {
+        return fetch(mapping, page);
+    }
+    abi::AllocMode const mode{permissions_for(mapping.protection), abi::page_option::if_absent};
+    if (page_alloc(own_space, {page, pages_around(mapping, page)}, mode)) {
+        return FaultOutcome::mended;
+    }
+    return outcome_of(page_alloc(own_space, {page, 1}, mode));
+}
+
+// The page is there, but not for this.
+FaultOutcome change(Mapping const& mapping, std::uint64_t page, std::uint64_t error,
+                    walk::Entry entry) {
+    bool const writes = (error & error_write) != 0;
+    bool const executes = (error & error_execute) != 0;
+    if ((writes && (entry & walk::writable) != 0) ||
+        (executes && (entry & walk::no_execute) == 0 && (entry & walk::present) != 0) ||
+        (!writes && !executes && (entry & walk::present) != 0)) {
+        return FaultOutcome::mended;  // by another thread
+    }
+    if ((entry & walk::unlent) == 0) {
+        if (writes && mapping.kind != MappingKind::shared) {
+            return copy_page(page, mapping.protection);
+        }
+        (void)page_unmap(own_space, {page, 1});
+        return fetch(mapping, page);
+    }
+    if (writes && (entry & copy_on_write.bits) != 0) {
+        auto const own = permissions_for(mapping.protection);
+        if (page_protect(own_space, {page, 1}, {own, abi::page_option::if_sole})) {
+            return FaultOutcome::mended;
+        }
+        return copy_page(page, mapping.protection);
+    }
+    auto permissions = permissions_for(mapping.protection, executes);
+    if ((entry & copy_on_write.bits) != 0) {
+        permissions = abi::permission::execute | abi::permission::may_execute | copy_on_write;
+    }
+    return outcome_of(page_protect(own_space, {page, 1}, permissions));
+}
+
+// Calls function(range, kind) for what is mapped in [begin, end), in runs of at most 512 pages.
+template <typename Function>
+Result<void> each_run(std::uint64_t begin, std::uint64_t end, Function function) {
+    walk::Runs runs{end, begin};
+    while (auto const run = runs.next()) {
+        auto const first = std::max(run->address, begin);
+        auto const last = std::min(run->address + run->pages * page_bytes, end);
+        if (first >= end) {
+            break;
+        }
+        if (first < last) {
+            TRY(function(abi::PageRange{first, (last - first) / page_bytes}, *run));
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+FaultOutcome mend_fault(std::uint64_t address, std::uint64_t error) {
+    std::lock_guard const guard{memory.lock};
+    auto const* const mapping = memory.mappings.find(address);
+    if (mapping == nullptr) {
+        return FaultOutcome::unmapped;
+    }
+    auto const needed = (error & error_write) != 0     ? PROT_WRITE
+                        : (error & error_execute) != 0 ? PROT_EXEC
+                                                       : PROT_READ | PROT_WRITE | PROT_EXEC;
+    if ((mapping->protection & static_cast<std::uint32_t>(needed)) == 0) {
+        return FaultOutcome::forbidden;
+    }
+    auto const page = page_of(address);
+    auto const entry = entry_at(page);
+    return entry == 0 ? fill(*mapping, page) : change(*mapping, page, error, entry);
+}
+
+void drop_pages(std::uint64_t begin, std::uint64_t end) {
+    if (end - begin <= abi::huge_bytes) {
+        (void)page_unmap(own_space, {begin, (end - begin) / page_bytes});
+        return;
+    }
+    (void)each_run(begin, end, [](abi::PageRange range, walk::Run const&) {
+        return page_unmap(own_space, range);
+    });
+}
+
+bool is_resident(std::uint64_t page) { return walk::is_mapped(page); }
+
+bool replace(Mapping const& mapping) {
+    if (!memory.mappings.remove(mapping.begin, mapping.end)) {
+        return false;
+    }
+    drop_pages(mapping.begin, mapping.end);
+    return memory.mappings.add(mapping);
+}
+
+// New rights for the pages that are there. Lent pages go: they come back with the new ones.
+Result<void> protect_pages(std::uint64_t begin, std::uint64_t end, std::uint32_t protection) {
+    return each_run(begin, end, [&](abi::PageRange range, walk::Run const& run) -> Result<void> {
+        if (run.is_lent()) {
+            return page_unmap(own_space, range);
+        }
+        auto permissions = permissions_for(protection);
+        if ((run.kind & copy_on_write.bits) != 0) {
+            auto const right = protection == PROT_NONE            ? abi::permission::none
+                               : (protection & PROT_EXEC) != 0 ? abi::permission::execute
+                                                               : abi::permission::read;
+            permissions = right | abi::permission::may_execute | copy_on_write;
+        }
+        return page_protect(own_space, range, permissions);
+    });
+}
+
+// Pages go with their contents; lent ones stay behind and go.
+Result<void> move_pages(std::uint64_t from, std::uint64_t end, std::uint64_t to) {
+    return each_run(from, end, [&](abi::PageRange range, walk::Run const& run) -> Result<void> {
+        if (run.is_lent()) {
+            return page_unmap(own_space, range);
+        }
+        constexpr abi::Permissions all{abi::permission::known_bits & ~abi::permission::tag_mask};
+        return page_move(own_space, range, own_space, {range.address - from + to},
+                         abi::Permissions{all.bits & ~std::uint64_t{4}});
+    });
+}
+
+Result<void> share_memory(abi::SpaceId child) {
+    return each_run(0, user_top, [&](abi::PageRange range, walk::Run const& run) -> Result<void> {
+        if (run.is_lent()) {
+            return {};
+        }
+        auto const right = (run.kind & walk::present) == 0      ? abi::permission::none
+                           : (run.kind & walk::no_execute) == 0 ? abi::permission::execute
+                                                                : abi::permission::read;
+        auto const parted = right | abi::permission::may_execute | copy_on_write;
+        TRY(page_map(own_space, range, child, {range.address}, parted));
+        bool const is_parted = (run.kind & copy_on_write.bits) != 0;
+        return is_parted ? Result<void>{} : page_protect(own_space, range, parted);
+    });
+}
+
+bool copy_in(void* to, std::uint64_t from, std::size_t bytes) {
+    return from < user_top && bytes <= user_top - from &&
+           !libos_user_copy(to, reinterpret_cast<void const*>(from), bytes);
+}
+
+bool copy_out(std::uint64_t to, void const* from, std::size_t bytes) {
+    return to < user_top && bytes <= user_top - to &&
+           !libos_user_copy(reinterpret_cast<void*>(to), from, bytes);
+}
+
+std::int64_t copy_in_string(char* to, std::uint64_t from, std::size_t bytes) {
+    if (from >= user_top) {
+        return -EFAULT;
+    }
+    return libos_user_string(to, reinterpret_cast<char const*>(from), bytes);
+}
+
+}  // namespace quarry::libos

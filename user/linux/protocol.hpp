@@ -1,0 +1,70 @@
+// What library OS and server say to each other. A request is an ipc_call whose first word is a Linux
+// system-call number or an operation of its own; more arguments and all data lie in the caller's
+// channel, pages that the server made and shows to one thread. The server copies what it reads there
+// before it looks at it. The answer's first word is Linux's: a value, or an error's negation.
+#pragma once
+
+#include "abi/layout.hpp"
+#include "abi/types.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace quarry::protocol {
+
+enum class Operation : std::uint64_t {
+    first = 0x1000,     // below: system calls
+    thread_new = first, // environment, area slot → thread id; its channel is mapped
+    thread_exit,        // the caller's thread ends; its channel goes
+    fork_begin,         // → id; child's space and environment in the next two words
+    fork_commit,        // id, 1 to start it, 0 to give up; a Start in the channel
+    exec_done,          // name in the channel: descriptors that close on exec do
+    map_open,           // descriptor, writable → handle, which lasts as long as the process
+    map_anonymous,      // bytes → handle of shared memory
+    map_pages,          // handle, first page, count, address, permissions → pages mapped there
+    exit_group,         // wait status; does not return
+    open_executable,    // path in the channel → descriptor; → its size in the next word
+    own_text,           // bytes in the channel → descriptor of a file that holds them
+    signal_self,        // signal: as the process that sent it to its own group would
+    stop_self,          // the process stops, until it is continued
+};
+
+// An answer that is none of Linux's: nothing to give yet. The channel's `changes` will change when
+// there may be.
+inline constexpr std::int64_t would_block = -4000;
+
+inline constexpr std::size_t channel_data_bytes = std::size_t{64} << 10;
+inline constexpr std::size_t max_arguments = 6;
+
+struct Channel {
+    std::uint32_t changes;  // the server adds one and wakes
+    std::uint32_t reserved;
+    std::array<std::uint64_t, max_arguments> arguments;  // what a system call's are
+    std::array<std::uint64_t, 4> results;                // beside the answer
+};
+inline constexpr std::size_t channel_pages = 1 + channel_data_bytes / abi::page_bytes;
+
+inline constexpr std::uint64_t no_data = ~std::uint64_t{0};  // in place of data that is not given
+
+// What a library OS finds when it starts: in the channel of its first thread.
+struct Start {
+    std::uint64_t server;  // environment to call
+    std::uint64_t process;
+    std::uint64_t parent;
+    std::uint64_t options;  // option_trace
+    std::uint64_t realtime_base;  // nanoseconds from 1970 to the machine's start
+    std::uint64_t processors;
+    std::uint64_t argument_bytes;     // of strings in the channel's data, each ended by NUL:
+    std::uint64_t environment_bytes;  // path, arguments; then the environment's
+};
+inline constexpr std::uint64_t option_trace = 1;
+inline constexpr std::size_t start_at = 2048;  // in the channel's first page
+
+// Where a thread's environment starts, as the library OS tells the server for a forked child.
+struct ThreadStart {
+    std::uint64_t slot;  // of its area
+    abi::Frame frame;
+};
+
+}  // namespace quarry::protocol

@@ -1,0 +1,74 @@
+// Signals: the server and sibling threads post interrupt bits (bit n is signal n + 1); here they wait
+// until they are unblocked, and become calls of the program's handlers.
+#pragma once
+
+#include "user/linux/thread.hpp"
+#include "user/linux/uapi.hpp"
+
+#include <array>
+#include <cstdint>
+
+namespace quarry::libos {
+
+inline constexpr unsigned signals = 64;
+
+// What a call returns that a signal ended and that begins again after a handler with SA_RESTART, or
+// if there is none. Never seen by programs. Linux's ERESTARTSYS.
+inline constexpr std::int64_t restart_after_signal = -512;
+// The same for one that never begins again after a handler: ERESTARTNOHAND.
+inline constexpr std::int64_t restart_without_handler = -514;
+
+struct Action {  // Linux's struct kernel_sigaction
+    std::uint64_t handler;
+    std::uint64_t flags;
+    std::uint64_t restorer;
+    std::uint64_t mask;
+};
+
+struct Signals {
+    std::array<Action, signals> actions{};
+    std::uint64_t pending = 0;  // of the process: for whichever thread has them unblocked
+};
+extern constinit Signals signal_state;
+
+constexpr std::uint64_t bit_of(unsigned signal) { return std::uint64_t{1} << (signal - 1); }
+
+// What siginfo says of a signal that a fault raised.
+struct FaultCause {
+    int signal;
+    int code;
+    std::uint64_t address;
+    std::uint64_t trap;
+    std::uint64_t error;
+};
+
+// A fault of the thread's own, in the program at `registers`, becomes a signal there at once. A
+// blocked or ignored one ends the process.
+void raise_fault(Registers& registers, FaultCause const& cause);
+
+// Whether a signal that is pending would be taken now.
+bool has_deliverable(Thread const& thread);
+
+// Handlers for what is pending begin at `registers`, which are the program's; `result` is the call's
+// that was being served, if any. Leaves the attention flag right.
+void deliver(Registers& registers, bool in_call);
+
+// Registers as the handler's frame on the program's stack says: rt_sigreturn.
+void return_from_handler(Registers& registers);
+
+// Bits that came by an interrupt while `registers` ran.
+void take_interrupt(Registers& registers, std::uint64_t bits);
+
+// A signal for the process or one thread, from this process.
+void post_to_thread(std::uint64_t slot, unsigned signal);
+
+// Looks again at what is pending, after masks or actions have changed.
+void reconsider();
+
+// After exec: handlers are gone, what was ignored stays so.
+void reset_handlers();
+
+[[noreturn]] void end_process(int signal);   // as killed by it
+[[noreturn]] void end_process_now();         // without the server
+
+}  // namespace quarry::libos

@@ -1,0 +1,121 @@
+// What the system is, how much of it there is, and chance.
+#include "user/linux/calls.hpp"
+#include "user/linux/memory.hpp"
+#include "user/linux/server.hpp"
+#include "user/linux/uapi.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace quarry::libos {
+namespace {
+
+std::uint64_t next_random() {
+    // splitmix64 (Steele, Lea and Flood, OOPSLA 2014) over what differs from one call to the next. It
+    // is no secret: see CAVEATS.md.
+    static constinit std::uint64_t state = 0;
+    auto mixed = __atomic_add_fetch(&state, 0x9e3779b97f4a7c15 + __builtin_ia32_rdtsc(),
+                                    __ATOMIC_RELAXED) ^
+                 process.id << 48;
+    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+    return mixed ^ mixed >> 31;
+}
+
+constexpr std::uint64_t unlimited = ~std::uint64_t{0};
+constexpr std::array<std::uint64_t, 2> no_limit{unlimited, unlimited};
+
+std::array<std::uint64_t, 2> limit_of(std::uint64_t resource) {
+    switch (resource) {
+        case RLIMIT_STACK:
+            return {stack_bytes, unlimited};
+        case RLIMIT_NOFILE:
+            return {1024, 1024};
+        case RLIMIT_NPROC:
+            return {max_threads, max_threads};
+        case RLIMIT_CORE:
+            return {0, 0};
+        default:
+            return no_limit;
+    }
+}
+
+}  // namespace
+
+void fill_random(std::byte* to, std::size_t bytes) {
+    for (std::size_t done = 0; done < bytes;) {
+        auto const value = next_random();
+        auto const count = std::min(bytes - done, sizeof(value));
+        std::memcpy(to + done, &value, count);
+        done += count;
+    }
+}
+
+namespace calls {
+
+std::int64_t uname(Registers& r) {
+    new_utsname names{};
+    auto const set = [](char* to, std::string_view text) {
+        std::memcpy(to, text.data(), text.size());
+    };
+    // The release is what programs decide by which calls there are; 6.1 is Debian 12's.
+    set(names.sysname, "Linux");
+    set(names.nodename, "quarry");
+    set(names.release, "6.1.0-quarry");
+    set(names.version, "#1 Quarry's library OS");
+    set(names.machine, "x86_64");
+    set(names.domainname, "(none)");
+    return copy_out(r.rdi, names) ? 0 : -EFAULT;
+}
+
+std::int64_t sysinfo(Registers& r) {
+    abi::AccountStatus account{};
+    (void)account_status(own_space, {&account});
+    struct sysinfo info {};
+    info.uptime = static_cast<__kernel_long_t>(*clock_nanoseconds() / 1'000'000'000);
+    info.totalram = account.limit_pages * page_bytes;
+    info.freeram = (account.limit_pages - account.used_pages) * page_bytes;
+    info.mem_unit = 1;
+    info.procs = 1;
+    return copy_out(r.rdi, info) ? 0 : -EFAULT;
+}
+
+std::int64_t getrandom(Registers& r) {
+    std::array<std::byte, 256> piece;
+    for (std::uint64_t done = 0; done < r.rsi;) {
+        auto const count = std::min<std::uint64_t>(r.rsi - done, piece.size());
+        fill_random(piece.data(), count);
+        if (!copy_out(r.rdi + done, piece.data(), count)) {
+            return done == 0 ? -EFAULT : static_cast<std::int64_t>(done);
+        }
+        done += count;
+    }
+    return static_cast<std::int64_t>(r.rsi);
+}
+
+// Limits are as they are; setting one to what nobody holds to succeeds, as for root.
+std::int64_t prlimit64(Registers& r) {
+    if (r.rsi >= RLIM_NLIMITS) {
+        return -EINVAL;
+    }
+    std::array<std::uint64_t, 2> next{};
+    if (r.rdx != 0 && !copy_in(next, r.rdx)) {
+        return -EFAULT;
+    }
+    return r.r10 == 0 || copy_out(r.r10, limit_of(r.rsi)) ? 0 : -EFAULT;
+}
+
+std::int64_t getrlimit(Registers& r) {
+    if (r.rdi >= RLIM_NLIMITS) {
+        return -EINVAL;
+    }
+    return copy_out(r.rsi, limit_of(r.rdi)) ? 0 : -EFAULT;
+}
+
+std::int64_t setrlimit(Registers& r) {
+    std::array<std::uint64_t, 2> next{};
+    return r.rdi >= RLIM_NLIMITS ? -EINVAL : copy_in(next, r.rsi) ? 0 : -EFAULT;
+}
+
+}  // namespace calls
+}  // namespace quarry::libos
