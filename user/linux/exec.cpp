@@ -12,7 +12,11 @@
 #include <cstring>
 #include <mutex>
 
-extern "C" void libos_call_entry();
+extern "C" {
+void libos_call_entry();
+extern std::byte const libos_vdso_begin[];
+extern std::byte const libos_vdso_end[];
+}
 
 namespace quarry::libos {
 
@@ -185,6 +189,26 @@ bool clear_tails(Program const& program) {
     return true;
 }
 
+std::uint64_t vdso_bytes() {
+    return page_up(static_cast<std::uint64_t>(libos_vdso_end - libos_vdso_begin));
+}
+// Between the stack and what mmap gives out.
+constexpr std::uint64_t vdso_at = mappings_top;
+
+bool copy_vdso() {
+    auto const bytes = static_cast<std::uint64_t>(libos_vdso_end - libos_vdso_begin);
+    std::lock_guard const guard{memory.lock};
+    auto const pages = vdso_bytes() / page_bytes;
+    constexpr auto writable = abi::permission::write | abi::permission::may_execute;
+    if (!page_alloc(own_space, {vdso_at, pages}, writable)) {
+        return false;
+    }
+    std::memcpy(reinterpret_cast<void*>(vdso_at), libos_vdso_begin, bytes);
+    return page_protect(own_space, {vdso_at, pages},
+                        abi::permission::execute | abi::permission::may_write)
+        .has_value();
+}
+
 bool make_memory(Program& program, Program& linker) {
     std::lock_guard const guard{memory.lock};
     drop_pages(0, user_top);
@@ -205,6 +229,11 @@ bool make_memory(Program& program, Program& linker) {
         if (!place || !map_segments(linker)) {
             return false;
         }
+    }
+    if (!memory.mappings.add({.begin = vdso_at,
+                              .end = vdso_at + vdso_bytes(),
+                              .protection = PROT_READ | PROT_EXEC})) {
+        return false;
     }
     return memory.mappings.add({.begin = stack_end - stack_bytes,
                                 .end = stack_end,
@@ -270,6 +299,7 @@ std::uint64_t make_stack(ExecStrings const& strings, Program const& program,
     auto const random_at = stack.push(random.data(), random.size());
     auto const& executable = program.executable;
     std::array const auxiliary{
+        Auxiliary{AT_SYSINFO_EHDR, vdso_at},
         Auxiliary{AT_HWCAP, cpuid_edx()},
         Auxiliary{AT_PAGESZ, page_bytes},
         Auxiliary{AT_CLKTCK, 100},
@@ -364,7 +394,7 @@ std::int64_t execute(ExecStrings const& given, Registers& registers) {
     end_other_threads();
     std::memcpy(data_of(this_thread()), strings.text, strings.path_bytes);
     (void)ask(protocol::Operation::exec_done);
-    auto const stack = make_memory(program, linker) && clear_tails(program) &&
+    auto const stack = make_memory(program, linker) && copy_vdso() && clear_tails(program) &&
                                (linker.handle == 0 || clear_tails(linker))
                            ? make_stack(strings, program, linker)
                            : 0;

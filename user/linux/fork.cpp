@@ -267,12 +267,12 @@ std::int64_t start_thread(Registers const& registers, std::uint64_t stack,
 void end_thread(int status) {
     auto& thread = this_thread();
     release_thread_words();
-    // The last one: the process ends with it.
-    if (ask(protocol::Operation::thread_exit, static_cast<std::uint64_t>(status & 0xff) << 8) ==
-        0) {
-        __atomic_store_n(&thread_table.environments[thread.slot], thread.environment | ended_mark,
-                         __ATOMIC_RELEASE);
-    }
+    // The last one: the process ends with it. Otherwise the channel goes with the answer.
+    auto const operation = static_cast<std::uint64_t>(protocol::Operation::thread_exit);
+    (void)ipc_call(process.server, operation, static_cast<std::uint64_t>(status & 0xff) << 8, 0, 0,
+                   {nullptr});
+    __atomic_store_n(&thread_table.environments[thread.slot], thread.environment | ended_mark,
+                     __ATOMIC_RELEASE);
     end_process_now();
 }
 

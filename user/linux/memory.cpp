@@ -150,6 +150,7 @@ Result<void> each_run(std::uint64_t begin, std::uint64_t end, Function function)
         }
         if (first < last) {
             TRY(function(abi::PageRange{first, (last - first) / page_bytes}, *run));
+            runs.look_again();
         }
     }
     return {};

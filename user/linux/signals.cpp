@@ -3,6 +3,7 @@
 #include "abi/upcall.hpp"
 #include "user/linux/memory.hpp"
 #include "user/linux/server.hpp"
+#include "user/linux/text.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -341,6 +342,19 @@ void deliver(Registers& registers, bool in_call) {
     }
 }
 
+namespace {
+
+// A shell says how its children died; for the first process and in a trace this does.
+void report_fault(Registers const& registers, FaultCause const& cause) {
+    if (process.id == 1 || (process.options & protocol::option_trace) != 0) {
+        say("libos: '{}' is killed by signal {}: exception {}, address {:x}, at {:x}\n",
+            std::string_view{this_thread().name.data()}, cause.signal, cause.trap, cause.address,
+            registers.frame.rip);
+    }
+}
+
+}  // namespace
+
 void raise_fault(Registers& registers, FaultCause const& cause) {
     auto const signal = static_cast<unsigned>(cause.signal);
     auto& thread = this_thread();
@@ -348,6 +362,7 @@ void raise_fault(Registers& registers, FaultCause const& cause) {
     bool const blocked = (thread.blocked & bit_of(signal)) != 0;
     if (blocked || handler == default_handler || handler == ignore_handler ||
         !push_handler(registers, signal, &cause)) {
+        report_fault(registers, cause);
         end_process(cause.signal);
     }
 }

@@ -96,7 +96,7 @@ bool is_programs(std::uint64_t rip) { return rip < image_base || rip >= image_en
 [[noreturn]] void report_own_fault(abi::UpcallFrame const& frame) {
     say("libos: exception {} at {:x}, address {:x}, stack {:x}\n", frame.cause, frame.rip,
         frame.address, frame.rsp);
-    end_process(SIGSEGV);
+    end_process_now();  // the server sees a thread end that did not say so
 }
 
 }  // namespace

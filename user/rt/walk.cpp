@@ -62,11 +62,21 @@ bool Runs::find_table() {
         if (descended) {
             table_ = next_table_;
             next_table_ += abi::huge_bytes;
-            index_ = 0;
+            bool const begins_here = begin_ > table_ && begin_ < next_table_;
+            index_ = begins_here ? (begin_ - table_) >> abi::page_shift : 0;
             return true;
         }
     }
     return false;
+}
+
+void Runs::look_again() {
+    if (index_ < per_table) {
+        begin_ = table_ + (index_ << abi::page_shift);
+        next_table_ = table_;
+        index_ = per_table;
+    }
+    searched_ = ~std::uint64_t{0};
 }
 
 std::optional<Run> Runs::next_in_table() {

@@ -67,13 +67,15 @@ struct Run {
     bool is_lent() const { return (kind & unlent) == 0; }
 };
 
-// The mappings below `top`, from the 2 MiB region of `from` on, in ascending order, as runs of equal kind within one table. Pages mapped
+// The mappings from `from` on and below `top`, in ascending order, as runs of equal kind within one table. Pages mapped
 // while it goes on may be missed or seen.
 class Runs {
   public:
     explicit Runs(std::uint64_t top, std::uint64_t from = 0)
-        : top_(top), next_table_(from & ~(abi::huge_bytes - 1)) {}
+        : top_(top), next_table_(from & ~(abi::huge_bytes - 1)), begin_(from) {}
     std::optional<Run> next();
+    // After pages of the last run were unmapped or moved: their table may be gone.
+    void look_again();
 
   private:
     std::optional<Run> next_in_table();
@@ -83,6 +85,7 @@ class Runs {
     std::uint64_t top_;
     std::uint64_t next_table_;                    // address from which a table is looked for
     std::uint64_t searched_ = ~std::uint64_t{0};  // an address whose upper tables were found
+    std::uint64_t begin_;                         // nothing below it counts
     std::uint64_t table_ = 0;                     // of the table in hand, the address it maps first
     std::uint64_t index_ = abi::huge_pages;
 };
