@@ -5,12 +5,14 @@ SHELL = /bin/bash
 export QUARRY_PRESET = $(PRESET)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run replay grade gdb iso debug release format lint bench bench-kernel bench-heap probe-heaps fuzz soak clean
+.PHONY: help setup build run shell replay grade gdb iso debug release format lint bench bench-kernel bench-heap probe-heaps fuzz soak clean
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
 	@echo "    TRACE=1: system calls to build/<preset>/trace.txt; MONITOR=1: breakpoints enter the monitor; CPUS=n;"
 	@echo "    HEAPMAP=page.html: a picture of the program's heap"
+	@echo "make shell                                     a busybox shell: static Linux programs run unchanged"
+	@echo "make run PROGRAM=path/to/linux/program         one of them (or sh, bash, zsh, mksh, sash)"
 	@echo "make grade [ONLY=name] [V=1]                   build and run every test"
 	@echo "make gdb [PROGRAM=name ARGS='…']               QEMU stopped, gdb attached, helpers loaded"
 	@echo "make replay [PROGRAM=name ARGS='…']            records a run; then gdb, forwards and backwards"
@@ -42,6 +44,9 @@ build: $(BUILD)/build.ninja
 
 run: setup build
 	@tools/run.py $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)") $(if $(FILE),--file "$(FILE)") $(if $(MACHINE),--machine "$(MACHINE)") $(if $(TRACE),--trace) $(if $(MONITOR),--monitor) $(if $(CPUS),--processors "$(CPUS)") $(if $(HEAPMAP),--heapmap "$(HEAPMAP)")
+
+shell: setup build
+	@tools/run.py --program sh $(if $(CPUS),--processors "$(CPUS)") $(if $(TRACE),--trace)
 
 replay: setup build
 	@tools/replay.sh $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)") $(if $(FILE),--file "$(FILE)")

@@ -107,9 +107,11 @@ def base_command(machine: str, memory_mib: int, processor: str = "max") -> list[
     return command
 
 
-def serial_ports(machine: str, record: str) -> list[str]:
-    """Console on standard input and output, records to a file."""
-    ports = ["-chardev", "stdio,id=console", "-serial", "chardev:console",
+def serial_ports(machine: str, record: str, keep_signals: bool = False) -> list[str]:
+    """Console on standard input and output, records to a file. With `keep_signals` keys such as Ctrl-C
+    go to the guest instead of ending QEMU."""
+    console = "stdio,id=console,signal=off" if keep_signals else "stdio,id=console"
+    ports = ["-chardev", console, "-serial", "chardev:console",
              "-chardev", f"file,id=record,path={record}"]
     if machine.startswith("microvm"):
         return ports + ["-device", "isa-serial,chardev=record,index=1"]

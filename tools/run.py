@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 
+import linux_root
 import quarry_qemu as qemu
 
 DEFAULT_TEXT = pathlib.Path("/usr/share/common-licenses/GPL-3")
@@ -48,6 +49,8 @@ def main() -> int:
                         help="draw the heap of a program that prints its statistics (HTML)")
     parser.add_argument("--gdb", metavar="SOCKET", help="stop at the first instruction for gdb")
     arguments = parser.parse_args()
+    if is_linux(arguments.program):
+        return run_linux(arguments)
 
     file = arguments.file
     if file is None and arguments.program == "wordcount" and not arguments.args:
@@ -78,6 +81,36 @@ def main() -> int:
         print(f"Booting Quarry in QEMU ({arguments.machine}, {memory} MiB): "
               f"{' '.join(words)}   [Ctrl-C ends it, Ctrl-] is the kernel monitor]", flush=True)
         return interact(arguments, boot, memory, folder)
+
+
+def is_linux(name: str) -> bool:
+    """Whether a program is Linux's: one of the known shells, or a file that says so."""
+    return name not in known_programs(name) and linux_root.find_program(name) is not None
+
+
+def run_linux(arguments: argparse.Namespace) -> int:
+    """A Linux program: with the server, the library OS and busybox around it."""
+    path = linux_root.find_program(arguments.program)
+    assert path is not None
+    with tempfile.TemporaryDirectory() as folder:
+        root = linux_root.Root(pathlib.Path(folder) / "root")
+        name = pathlib.Path(arguments.program).name
+        root.add_program(path, f"bin/{name}")
+        root.add_busybox()
+        if arguments.file is not None:
+            root.add(arguments.file, f"root/{arguments.file.name}")
+        archive = pathlib.Path(folder) / "archive.cpio"
+        root.write(archive)
+        words = [f"/bin/{name}"] + (arguments.args or "").split()
+        if len(words) == 1 and arguments.program in linux_root.KNOWN:
+            words.append("-l" if arguments.program != "busybox" else "sh")
+        line = linux_root.command_line(words, trace=arguments.trace, processors=arguments.processors)
+        memory = arguments.memory or 256 + qemu.memory_for(archive)
+        print(f"Booting Quarry in QEMU ({arguments.machine}, {memory} MiB): {' '.join(words)}   "
+              "[its end ends it, Ctrl-] is the kernel monitor]", flush=True)
+        arguments.trace = False  # the library OS traces Linux's calls, not the kernel its own
+        return interact(arguments, ["-kernel", str(qemu.kernel()), "-initrd", str(archive),
+                                    "-append", line], memory, folder, keep_signals=True)
 
 
 def known_programs(name: str) -> list[str]:
@@ -114,15 +147,16 @@ def replay_options(arguments: argparse.Namespace) -> list[str]:
     return []
 
 
-def interact(arguments: argparse.Namespace, boot: list[str], memory: int, folder: str) -> int:
-    """Runs with the terminal's own input and output."""
+def interact(arguments: argparse.Namespace, boot: list[str], memory: int, folder: str,
+             keep_signals: bool = False) -> int:
+    """Runs with the terminal's own input and output. With `keep_signals` Ctrl-C is the guest's."""
     qemu.check_qemu()
     record = os.path.join(folder, "record")
     if arguments.trace:
         record = str(qemu.build_directory() / "trace.txt")
         print(f"System calls go to {record}", flush=True)
     command = (qemu.base_command(arguments.machine, memory)
-               + qemu.serial_ports(arguments.machine, record) + boot
+               + qemu.serial_ports(arguments.machine, record, keep_signals) + boot
                + ["-smp", str(arguments.processors)] + replay_options(arguments)
                + (["-S", "-gdb", f"unix:{arguments.gdb},server=on,wait=off"] if arguments.gdb
                   else []))

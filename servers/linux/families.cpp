@@ -46,6 +46,7 @@ void inherit(Process& child, Process const& parent) {
     child.group = parent.group;
     child.session = parent.session;
     child.executable = parent.executable;
+    child.command = parent.command;
     child.mask = parent.mask;
     child.directory = parent.directory;
     child.handles = parent.handles;
@@ -99,15 +100,19 @@ std::int64_t finish_exec(Request& request) {
         }
     }
     request.thread.id = process.id;
+    auto const file = process.file(request.words[2]);
+    auto const executable = file ? file->path : std::string{};
     for (std::size_t i = 0; i < process.descriptors().size(); ++i) {
         if (process.descriptors()[i].close_on_exec) {
             process.close(i);
         }
     }
+    auto const path_bytes = request.words[0];
+    auto const arguments =
+        request.data(path_bytes, std::max(request.words[1], path_bytes) - path_bytes);
     process.name = request.text(0).value_or("?");
-    process.executable = process.name.starts_with("/")
-                             ? process.name
-                             : path_of(*process.directory) + "/" + process.name;
+    process.command.assign(reinterpret_cast<char const*>(arguments.data()), arguments.size());
+    process.executable = executable;
     return 0;
 }
 

@@ -90,7 +90,7 @@ void put_start(ClientThread& thread, Process const& process, Options const& opti
 
 // Process 1 with the library OS in it, which then loads the program.
 Result<void> start_first(Options const& options) {
-    auto const file = find_file("libos");
+    auto const file = find_file("boot/libos");
     if (!file) {
         return Error::not_found;
     }

@@ -459,9 +459,11 @@ Opened open_path(Request& request, Ref<Node> start, std::string const& path, std
     }
     auto opened = open_node(request, found.node, flags);
     if (opened.file && opened.file->path.empty()) {
-        opened.file->path = path.starts_with("/") || !start->is(NodeKind::directory)
-                                ? path
-                                : path_of(*start) + (start->parent == nullptr ? "" : "/") + path;
+        // Where the links led, not how it was called.
+        auto const directory = found.directory ? path_of(*found.directory) : std::string{};
+        opened.file->path = found.node->is(NodeKind::directory) ? path_of(*found.node)
+                            : directory == "/"                  ? "/" + found.name
+                                                                : directory + "/" + found.name;
     }
     return opened;
 }

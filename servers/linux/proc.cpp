@@ -89,8 +89,7 @@ std::string process_text(Process const& process, ProcFile file) {
             text("0 0 0 0 0 0 0\n");
             break;
         case ProcFile::command:
-            text(process.name);
-            text({"\0", 1});
+            text(process.command);
             break;
         case ProcFile::name:
             text(name);

@@ -72,6 +72,7 @@ class Process : public Counted {
     abi::SpaceId space{};
     std::uint64_t unborn_environment = 0;  // of a child that its parent still fills
     std::string name;
+    std::string command;  // arguments, each ended by NUL
     std::string executable;
     std::uint32_t mask = 022;
     Ref<Node> directory;

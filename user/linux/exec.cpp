@@ -383,8 +383,8 @@ std::int64_t execute(ExecStrings const& given, Registers& registers) {
     }
     Program linker;
     opened = open_linker(program, linker);
-    close(program.descriptor);
     if (opened < 0) {
+        close(program.descriptor);
         return opened;
     }
     if (linker.handle != 0) {
@@ -392,8 +392,12 @@ std::int64_t execute(ExecStrings const& given, Registers& registers) {
     }
     // From here on there is no way back.
     end_other_threads();
-    std::memcpy(data_of(this_thread()), strings.text, strings.path_bytes);
-    (void)ask(protocol::Operation::exec_done);
+    auto const told = std::min<std::uint64_t>(strings.path_bytes + strings.argument_bytes,
+                                              protocol::channel_data_bytes);
+    std::memcpy(data_of(this_thread()), strings.text, told);
+    (void)ask(protocol::Operation::exec_done, strings.path_bytes, told,
+              static_cast<std::uint64_t>(program.descriptor));
+    close(program.descriptor);
     auto const stack = make_memory(program, linker) && copy_vdso() && clear_tails(program) &&
                                (linker.handle == 0 || clear_tails(linker))
                            ? make_stack(strings, program, linker)

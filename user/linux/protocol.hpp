@@ -19,7 +19,8 @@ enum class Operation : std::uint64_t {
     thread_exit,        // the caller's thread ends; its channel goes
     fork_begin,         // → id; child's space and environment in the next two words
     fork_commit,        // id, 1 to start it, 0 to give up; a Start in the channel
-    exec_done,          // name in the channel: descriptors that close on exec do
+    exec_done,          // bytes of path and of path and arguments in the channel, the file's
+                        // descriptor: those that close on exec do
     map_open,           // descriptor, writable → handle, which lasts as long as the process
     map_anonymous,      // bytes → handle of shared memory
     map_pages,          // handle, first page, count, address, permissions → pages mapped there

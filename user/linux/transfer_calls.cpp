@@ -106,6 +106,9 @@ std::int64_t copy_between(std::uint64_t from, std::uint64_t from_offset, std::ui
             return done == 0 ? put : static_cast<std::int64_t>(done);
         }
         done += static_cast<std::uint64_t>(put);
+        if (static_cast<std::uint64_t>(got) < piece) {
+            break;  // all there is for now: the next call may wait
+        }
     }
     return static_cast<std::int64_t>(done);
 }
