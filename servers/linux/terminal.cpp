@@ -110,10 +110,8 @@ void Terminal::edit(char key) {
             erase_one();
         }
     } else if (is(key, settings.c_cc[VEOF])) {
-        if (line_.empty()) {
-            ++ends_;
-        }
         input_.insert(input_.end(), line_.begin(), line_.end());
+        input_.push_back(end_mark);
         line_.clear();
     } else if (line_.size() < line_bytes || key == '\n') {
         echo(key);
@@ -139,7 +137,7 @@ void Terminal::type(std::string_view keys) {
             edit(key);
         } else {
             echo(key);
-            input_.push_back(key);
+            input_.push_back(static_cast<unsigned char>(key));
         }
     }
     waiters.wake_all();
@@ -152,13 +150,13 @@ std::size_t Terminal::take(std::span<std::byte> to) {
     while (count < to.size() && !input_.empty()) {
         auto const key = input_.front();
         input_.pop_front();
+        if (key == end_mark) {
+            break;
+        }
         to[count++] = static_cast<std::byte>(key);
         if (is_canonical() && key == '\n') {
             break;
         }
-    }
-    if (count == 0 && ends_ != 0) {
-        --ends_;
     }
     return count;
 }
@@ -181,7 +179,7 @@ std::int64_t TerminalFile::read(Asker asker, std::span<std::byte> to,
     if (to.empty()) {
         return 0;
     }
-    if (terminal.has_input() || terminal.at_end()) {
+    if (terminal.has_input()) {
         return static_cast<std::int64_t>(terminal.take(to));
     }
     bool const polls = (terminal.settings.c_lflag & ICANON) == 0 &&
@@ -257,7 +255,7 @@ std::int64_t TerminalFile::ioctl(Asker asker, std::uint64_t command, std::uint64
 
 short TerminalFile::ready() const {
     auto const& terminal = the_terminal();
-    bool const readable = terminal.has_input() || terminal.at_end();
+    bool const readable = terminal.has_input();
     return static_cast<short>(POLLOUT | POLLWRNORM | (readable ? POLLIN | POLLRDNORM : 0));
 }
 

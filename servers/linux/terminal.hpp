@@ -18,7 +18,6 @@ class Terminal {
     void type(std::string_view keys);
     std::size_t take(std::span<std::byte> to);
     bool has_input() const;
-    bool at_end() const { return ends_ != 0; }  // Ctrl-D was typed at the start of a line
 
     struct termios settings {};
     struct winsize {
@@ -35,9 +34,10 @@ class Terminal {
     void echo(char key) const;
     void erase_one();
 
-    std::deque<char> input_;  // complete lines, or all keys in raw mode
-    std::string line_;        // being edited
-    std::size_t ends_ = 0;
+    // Where Ctrl-D was typed: a read ends there, and is empty if nothing came before it.
+    static constexpr std::int16_t end_mark = -1;
+    std::deque<std::int16_t> input_;  // complete lines, or all keys in raw mode
+    std::string line_;                // being edited
 };
 
 Terminal& the_terminal();

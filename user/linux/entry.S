@@ -7,6 +7,7 @@
 #define CALL_GENERAL_END 120
 #define THREAD_SELF 184
 #define THREAD_ATTENTION 192
+#define THREAD_CALL_NUMBER 216
 
 .macro push_general
     push %rax
@@ -51,6 +52,7 @@ libos_call_entry:
     mov %rsp, %gs:CALL_RSP
     mov %rcx, %gs:CALL_RIP
     mov %r11, %gs:CALL_RFLAGS
+    mov %rax, %gs:THREAD_CALL_NUMBER
     mov %gs:THREAD_SELF, %rsp
     lea CALL_GENERAL_END(%rsp), %rsp
     push_general

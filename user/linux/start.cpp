@@ -97,19 +97,15 @@ void start_forked(Thread& thread) {
     if (thread.kind == ThreadKind::first) {
         begin_block(thread.slot);
     }
+    if (thread.kind == ThreadKind::forked) {
+        start_forked(thread);  // before the first signal can come
+    }
     auto const upcall = upcall_of(thread.slot);
     if (!env_set_upcall(own_env, {&upcall})) {
         give_up("no upcalls");
     }
-    switch (thread.kind) {
-        case ThreadKind::first:
-            start_process(thread);
-            break;
-        case ThreadKind::forked:
-            start_forked(thread);
-            break;
-        case ThreadKind::created:
-            break;
+    if (thread.kind == ThreadKind::first) {
+        start_process(thread);
     }
     if (thread.set_on_start != 0) {
         auto const id = static_cast<std::uint32_t>(thread.id);

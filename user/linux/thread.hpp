@@ -27,7 +27,7 @@ enum class ThreadKind : std::uint64_t { first, forked, created };
 
 struct Thread {
     Registers call;           // of the call being served: below it grows the stack
-    Thread* self;             // entry.S knows these three by their place
+    Thread* self;             // entry.S knows these by their place
     std::uint64_t attention;  // not zero: there is more to do before the program goes on
     std::uint64_t id;
     std::uint64_t upcall_frame;  // of the upcall that returns to the program
@@ -48,7 +48,7 @@ struct Thread {
     std::array<char, 16> name;
 };
 static_assert(offsetof(Thread, self) == 184 && offsetof(Thread, attention) == 192);
-static_assert(offsetof(Thread, id) == 200 && sizeof(Thread) <= page_bytes);
+static_assert(offsetof(Thread, call_number) == 216 && sizeof(Thread) <= page_bytes);
 
 constexpr std::uint64_t area_of(std::uint64_t slot) { return threads_base + slot * thread_stride; }
 

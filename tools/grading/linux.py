@@ -1,0 +1,169 @@
+"""Linux programs: tests/linux/programs, each compiled with several libraries, and scripts for the shells of
+Debian; run on this machine and in Quarry, which must print the same and end alike. One boot for each number
+of processors."""
+
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+
+import linux_root
+import quarry_qemu as qemu
+
+from .common import Failed, Job, Outcome, last_lines, save_console, single
+
+TESTS = qemu.ROOT / "tests" / "linux"
+PROCESSORS = (1, 4)
+ENVIRONMENT = {"PATH": "/bin", "HOME": "/root", "TERM": "linux", "USER": "root"}
+
+# How a source becomes a program: the library's name and the compiler.
+C_COMPILERS = {"glibc": ["gcc", "-O1", "-static"], "musl": ["musl-gcc", "-O1", "-static"]}
+CPP_COMPILERS = {"libstdc++": ["g++", "-std=c++20", "-O1", "-static"],
+                 "pie": ["g++", "-std=c++20", "-O1", "-static-pie"],
+                 "libc++": ["clang++-19", "-std=c++20", "-stdlib=libc++", "-O1", "-static"]}
+
+SHELLS = {
+    "busybox": ["/bin/busybox", "sh"],
+    "bash": ["/bin/bash-static"],
+    "mksh-glibc": ["/bin/mksh"],
+    "mksh-klibc": ["/usr/lib/klibc/bin/mksh"],
+    "mksh-musl": ["/usr/lib/x86_64-linux-musl/bin/mksh"],
+    "mksh-diet": ["/usr/lib/diet/bin/mksh"],
+    "zsh": ["/bin/zsh-static", "--emulate", "sh"],
+}
+
+
+def _heads(text: str, key: str) -> list[str]:
+    return re.findall(rf"^// {key}: (.+)$", text, re.MULTILINE)
+
+
+def _build(source: pathlib.Path, compiler: list[str], program: pathlib.Path) -> None:
+    text = source.read_text(encoding="utf-8")
+    command = [*compiler, str(source), "-o", str(program),
+               *(f"-I{folder}" for folder in _heads(text, "include")), *" ".join(_heads(text, "link")).split()]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(command)}\n{done.stderr}")
+
+
+def _variants() -> list[tuple[str, pathlib.Path, list[str]]]:
+    found = []
+    for source in sorted((TESTS / "programs").glob("*.c*")):
+        compilers = C_COMPILERS if source.suffix == ".c" else CPP_COMPILERS
+        only = _heads(source.read_text(encoding="utf-8"), "only")
+        found += [(f"{source.stem}.{name}", source, compiler) for name, compiler in compilers.items()
+                  if not only or name in only]
+    return found
+
+
+
+def _commands() -> dict[str, list[str]]:
+    """What is run, by the test's name: words as they are in the guest."""
+    commands = {name: [f"/tests/{name}"] for name, _, _ in _variants()}
+    for shell, words in SHELLS.items():
+        inside = [f"/shells/{shell}", *words[1:]]
+        commands[f"posix.{shell}"] = [*inside, "/scripts/posix.sh"]
+    commands["applets.busybox"] = ["/shells/busybox", "sh", "/scripts/applets.sh"]
+    return commands
+
+
+def _expected(words: list[str], folder: pathlib.Path) -> tuple[str, int]:
+    """What this machine says: the same programs, with busybox's applets only."""
+    local = [word if not word.startswith(("/tests/", "/shells/", "/scripts/")) else f"{folder}{word}"
+             for word in words]
+    environment = {**ENVIRONMENT, "PATH": str(folder / "bin")}
+    done = subprocess.run(local, check=False, capture_output=True, env=environment, timeout=120,
+                          stdin=subprocess.DEVNULL)
+    return done.stdout.decode("utf-8", "replace"), done.returncode if done.returncode >= 0 else \
+        128 - done.returncode
+
+
+def _script(commands: dict[str, list[str]]) -> str:
+    lines = []
+    for name, words in commands.items():
+        lines.append(f"echo '[begin {name}]'; {' '.join(words)} < /dev/null 2> /tmp/errors")
+        lines.append(f"echo '[end {name} '$?']'")
+    return "\n".join(lines) + "\n"
+
+
+def _fill(folder: pathlib.Path, script: str) -> "callable":
+    def fill(root: linux_root.Root) -> None:
+        root.add_busybox()
+        for name in ("tests", "shells", "scripts"):
+            root.add(folder / name, name)
+        (root.folder / "all.sh").write_text(script, encoding="ascii")
+    return fill
+
+
+def _judge(name: str, console: str, expected: tuple[str, int]) -> str:
+    found = re.search(rf"^\[begin {re.escape(name)}\]\n(.*?)\[end {re.escape(name)} (\d+)\]$", console,
+                      re.MULTILINE | re.DOTALL)
+    if not found:
+        return "did not come to its end:\n" + last_lines(console)
+    output, status = found.group(1), int(found.group(2))
+    text, wanted = expected
+    if status != wanted or output != text:
+        return f"on Linux: status {wanted}\n{last_lines(text)}\nin Quarry: status {status}\n{last_lines(output)}"
+    return ""
+
+
+def _prepare(folder: pathlib.Path, commands: dict[str, list[str]]) -> None:
+    for name in ("tests", "shells", "bin"):
+        (folder / name).mkdir()
+    subprocess.run(["cp", "-r", str(TESTS / "scripts"), str(folder / "scripts")], check=True)
+    for shell, words in SHELLS.items():
+        subprocess.run(["cp", "-L", words[0], str(folder / "shells" / shell)], check=True)
+    for applet in linux_root.applets():
+        (folder / "bin" / applet).symlink_to(linux_root.BUSYBOX)
+    builds = [(source, compiler, folder / "tests" / name) for name, source, compiler in _variants()
+              if name in commands]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda job: _build(*job), builds))
+
+
+def _suite(names: list[str]) -> list[Outcome]:
+    commands = {name: words for name, words in _commands().items() if name in names}
+    outcomes = []
+    with tempfile.TemporaryDirectory() as path:
+        folder = pathlib.Path(path)
+        try:
+            _prepare(folder, commands)
+        except (Failed, OSError, subprocess.SubprocessError) as problem:
+            return [Outcome("linux", "linux_programs_are_built", False, str(problem))]
+        expected = {name: _expected(words, folder) for name, words in commands.items()}
+        for processors in PROCESSORS:
+            begin = time.monotonic()
+            result = linux_root.run(["/bin/sh", "/all.sh"], _fill(folder, _script(commands)),
+                                    processors=processors, memory_mib=512, limit_seconds=300)
+            save_console(f"linux-{processors}", result)
+            seconds = (time.monotonic() - begin) / len(commands)
+            for name in commands:
+                problem = _judge(name, result.console, expected[name])
+                shown = f"linux_{name}" + ("" if processors == 1 else f" [{processors} processors]")
+                outcomes.append(Outcome("linux", shown, not problem, problem, seconds))
+    return outcomes
+
+
+def _keys() -> None:
+    """An interactive shell: line editing, Ctrl-C, Ctrl-D, exit."""
+    keys = b"echo edix\x7fted\nsleep 1000\n\x03echo after $?\ncat\ntyped\n\x04exit 6\n"
+    result = linux_root.run(["/bin/sh"], linux_root.Root.add_busybox, keys=keys, prompt=b"# ",
+                            variables=["PS1=# "], limit_seconds=60)
+    save_console("linux-keys", result)
+    for wanted in ("\nedited\n", "after 130\n", "typed\n", "# exit 6"):
+        if wanted not in result.console:
+            raise Failed(f"expected on the console: {wanted!r}\ngot:\n{last_lines(result.console)}")
+    if result.exit_status() != 6:
+        raise Failed(f"expected exit status 6; {result.how()}")
+
+
+def jobs(only: str) -> list[Job]:
+    """All programs in one job, and the keyboard's."""
+    names = [name for name in _commands() if only in f"linux_{name}"]
+    found = [Job(lambda: _suite(names))] if names else []
+    if only in "linux_keys_reach_the_shell":
+        found.append(single("linux", "linux_keys_reach_the_shell", _keys))
+    return found
