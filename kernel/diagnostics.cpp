@@ -12,7 +12,8 @@ constexpr unsigned max_calls = 16;
 // A value in any space's memory, found through its tables; it lies in one page.
 template <typename T>
 std::optional<T> read_memory(Space& space, std::uint64_t address) {
-    if (!user_limit(UserAddr{address}, space.user_top()) || address % page_bytes > page_bytes - sizeof(T)) {
+    if (!user_limit(UserAddr{address}, space.user_top()) ||
+        address % page_bytes > page_bytes - sizeof(T)) {
         return std::nullopt;
     }
     auto const memory = memory_at(space, UserPage::containing(UserAddr{address}));

@@ -21,10 +21,13 @@ ARROWS = {
     "arch/hosted": ["abi", "base", "kernel", "machine", "arch/x86_64/machine"],
     "user/rt": ["abi", "base", "heap", "user/rt"],
     "user/jos": ["abi", "base", "heap", "user/rt", "user/jos"],
+    "user/linux": ["abi", "base", "user/rt", "user/linux"],
+    "servers/linux": ["abi", "base", "heap", "user/rt", "user/linux", "servers/linux"],
     "programs": ["abi", "base", "heap", "user/rt", "programs"],
     "tests/host": ["abi", "base", "heap", "kernel", "machine", "tests/host"],
     "tests/guest": ["abi", "base", "heap", "user/rt", "tests/guest"],
     "tests/probes": ["tests/probes"],
+    "tests/linux": [],
     "tests/compile_fail": ["abi", "base", "heap", "kernel", "machine"],
     "bench": ["abi", "base", "heap", "user/rt", "bench"],
     "tools": ["abi", "base"],
@@ -106,7 +109,7 @@ def check_scripts() -> list[str]:
 def check_tidy() -> list[str]:
     """What clang-tidy says of the kernel, the heap and the runtime."""
     files = [name for name in tracked("base/*.cpp", "kernel/*.cpp", "arch/*.cpp", "user/*.cpp",
-                                      "programs/*.cpp")]
+                                      "servers/*.cpp", "programs/*.cpp")]
     result = subprocess.run(
         ["xargs", "-P", "2", "-n", "4", "clang-tidy-19", "--quiet", "-p",
          str(qemu.build_directory())], input="\n".join(files), check=False, cwd=ROOT,

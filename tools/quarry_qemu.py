@@ -120,18 +120,21 @@ def serial_ports(machine: str, record: str, keep_signals: bool = False) -> list[
 
 def run(boot: list[str], *, machine: str = "pc", memory_mib: int = 128, processor: str = "max",
         repeatable: bool = True, keys: bytes = b"", prompt: bytes = b"",
+        dialogue: list[tuple[bytes, bytes]] | None = None,
         extra: list[str] | None = None,
         echo: bool = False, limit_seconds: float = 600,
         first_output_seconds: float = FIRST_OUTPUT_SECONDS) -> Result:
     """Boots a guest and collects its console. `limit_seconds` guards the suite, not a test: a guest
     that reaches it has hung. A firmware that says nothing for long needs `first_output_seconds`.
-    `keys` are typed once the guest has printed `prompt`, or anything."""
+    `keys` are typed once the guest has printed `prompt`, or anything; a `dialogue` is of more such pairs,
+    one after the other."""
     check_qemu()
     with tempfile.TemporaryDirectory() as folder:
         record = os.path.join(folder, "record")
         command = (base_command(machine, memory_mib, processor) + (REPEATABLE if repeatable else [])
                    + serial_ports(machine, record) + boot + (extra or []))
-        console, status = _converse(command, (prompt, keys), echo, limit_seconds, first_output_seconds)
+        typed = dialogue or ([(prompt, keys)] if keys else [])
+        console, status = _converse(command, typed, echo, limit_seconds, first_output_seconds)
         text = pathlib.Path(record).read_text(encoding="ascii", errors="replace") \
             if os.path.exists(record) else ""
         # The kernel powers off with a record and stops with a code of its own; anything else is QEMU's.
@@ -141,14 +144,14 @@ def run(boot: list[str], *, machine: str = "pc", memory_mib: int = 128, processo
         return Result(console, status, text, command)
 
 
-def _converse(command: list[str], typed: tuple[bytes, bytes], echo: bool, limit_seconds: float,
+def _converse(command: list[str], typed: list[tuple[bytes, bytes]], echo: bool, limit_seconds: float,
               first_output_seconds: float) -> tuple[str, int]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as process:
         assert process.stdin and process.stdout
         begin = time.monotonic()
         output = bytearray()
-        prompt, keys = typed
+        left, seen = list(typed), 0
         while True:
             limit = limit_seconds if output else first_output_seconds
             ready, _, _ = select.select([process.stdout], [], [], 0.5)
@@ -157,10 +160,12 @@ def _converse(command: list[str], typed: tuple[bytes, bytes], echo: bool, limit_
                 if not piece:
                     break
                 output += piece
-                if keys and prompt in output:  # never into the firmware, which would eat them
+                # Never into the firmware, which would eat them.
+                while left and (at := output.find(left[0][0], seen)) >= 0:
+                    prompt, keys = left.pop(0)
+                    seen = at + len(prompt)
                     process.stdin.write(keys)
                     process.stdin.flush()
-                    keys = b""
                 if echo:
                     sys.stdout.write(piece.replace(b"\r\n", b"\n").decode("utf-8", "replace"))
                     sys.stdout.flush()

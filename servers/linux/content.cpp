@@ -34,7 +34,8 @@ std::byte* at(std::uint64_t address) { return reinterpret_cast<std::byte*>(addre
 }  // namespace
 
 Content::Content(Content&& other) noexcept
-    : borrowed_(std::exchange(other.borrowed_, {})), bytes_(std::exchange(other.bytes_, 0)),
+    : borrowed_(std::exchange(other.borrowed_, {})),
+      bytes_(std::exchange(other.bytes_, 0)),
       pages_(std::exchange(other.pages_, {})) {}
 
 Content& Content::operator=(Content&& other) noexcept {
@@ -161,8 +162,7 @@ std::optional<std::uint64_t> Content::lend(std::uint64_t first_page, std::uint64
         while (done + run < count && pages_[first_page + done + run] == from + run * page_bytes) {
             ++run;
         }
-        abi::MapMode const mode{permissions,
-                                abi::page_option::lend | abi::page_option::if_absent};
+        abi::MapMode const mode{permissions, abi::page_option::lend | abi::page_option::if_absent};
         auto const mapped =
             page_map(own_space, {from, run}, space, {address + done * page_bytes}, mode);
         if (!mapped && mapped.error() != Error::already_mapped) {

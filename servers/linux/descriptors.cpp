@@ -231,8 +231,7 @@ std::int64_t epoll_wait(Request& request) {
         return request.process.file(request.words[0]) ? -EINVAL : -EBADF;
     }
     std::vector<epoll_event> found;
-    auto const answer =
-        list->wait(request.asker(), found, request.words[1], request.words[2] != 0);
+    auto const answer = list->wait(request.asker(), found, request.words[1], request.words[2] != 0);
     auto const place = request.data(0, found.size() * sizeof(epoll_event));
     if (place.size() != found.size() * sizeof(epoll_event)) {
         return -EINVAL;
@@ -251,19 +250,45 @@ std::int64_t working_directory(Request& request) {
     return static_cast<std::int64_t>(path.size() + 1);
 }
 
+// Entries as getdents, without 64, has them: the type lies at the end, the name a byte earlier.
+void make_old_entries(std::span<std::byte> entries) {
+    constexpr std::size_t length_at = 16;
+    constexpr std::size_t type_at = 18;
+    while (!entries.empty()) {
+        std::uint16_t length = 0;
+        std::memcpy(&length, &entries[length_at], sizeof(length));
+        auto const type = entries[type_at];
+        std::memmove(&entries[type_at], &entries[type_at + 1], length - type_at - 1u);
+        entries[length - 1u] = type;
+        entries = entries.subspan(length);
+    }
+}
+
+// There is no network: sockets cannot be made, and nothing else is one.
+std::optional<std::int64_t> serve_socket(Request& request) {
+    auto const number = request.number;
+    if (number == __NR_socket || number == __NR_socketpair) {
+        return -EAFNOSUPPORT;
+    }
+    if (number > __NR_socket && number <= __NR_getsockopt) {
+        return request.process.file(request.arguments[0]) ? -ENOTSOCK : -EBADF;
+    }
+    return std::nullopt;
+}
+
 // Requests about one open file.
 std::optional<std::int64_t> serve_file(Request& request, OpenFile& file) {
     auto const& a = request.arguments;
     switch (request.number) {
         case __NR_fstat: {
-            struct stat value {};
+            struct stat value{};
             file.fill(value);
             return request.out(a[1], value) ? 0 : -EFAULT;
         }
         case __NR_lseek:
             return file.seek(static_cast<std::int64_t>(a[1]), a[2]);
         case __NR_ftruncate:
-            return !file.may_write()                           ? -EINVAL
+            return !file.may_write()                     ? -EINVAL
                    : static_cast<std::int64_t>(a[1]) < 0 ? -EINVAL
                                                          : file.truncate(a[1]);
         case __NR_fallocate: {
@@ -278,9 +303,17 @@ std::optional<std::int64_t> serve_file(Request& request, OpenFile& file) {
             bool const grows = a[1] == 0 && end > node->content.size();
             return grows ? file.truncate(end) : 0;
         }
+        case __NR_getdents:
         case __NR_getdents64: {
             auto const place = request.data(a[1], a[2]);
-            return place.size() != a[2] ? -EINVAL : file.list(place);
+            if (place.size() != a[2]) {
+                return -EINVAL;
+            }
+            auto const bytes = file.list(place);
+            if (bytes > 0 && request.number == __NR_getdents) {
+                make_old_entries(place.first(static_cast<std::size_t>(bytes)));
+            }
+            return bytes;
         }
         case __NR_fchdir:
             if (file.node() == nullptr || !file.node()->is(NodeKind::directory)) {
@@ -332,8 +365,7 @@ std::optional<std::int64_t> serve_descriptors(Request& request) {
         case __NR_dup2:
             return duplicate(request, a[0], a[1], false);
         case __NR_dup3:
-            return a[0] == a[1] ? -EINVAL
-                                : duplicate(request, a[0], a[1], (a[2] & O_CLOEXEC) != 0);
+            return a[0] == a[1] ? -EINVAL : duplicate(request, a[0], a[1], (a[2] & O_CLOEXEC) != 0);
         case __NR_pipe:
             return make_pipe(request, a[0], 0);
         case __NR_pipe2:
@@ -352,8 +384,7 @@ std::optional<std::int64_t> serve_descriptors(Request& request) {
                 return 0;
             }
             if (request.words[1] == FIOCLEX || request.words[1] == FIONCLEX) {
-                process.descriptors()[request.words[0]].close_on_exec =
-                    request.words[1] == FIOCLEX;
+                process.descriptors()[request.words[0]].close_on_exec = request.words[1] == FIOCLEX;
                 return 0;
             }
             return file->ioctl(request.asker(), request.words[1], request.words[2],
@@ -390,6 +421,7 @@ std::optional<std::int64_t> serve_descriptors(Request& request) {
         case __NR_lseek:
         case __NR_ftruncate:
         case __NR_fallocate:
+        case __NR_getdents:
         case __NR_getdents64:
         case __NR_fchdir:
         case __NR_fchmod:
@@ -402,7 +434,7 @@ std::optional<std::int64_t> serve_descriptors(Request& request) {
             return file ? serve_file(request, *file) : -EBADF;
         }
         default:
-            return std::nullopt;
+            return serve_socket(request);
     }
 }
 

@@ -9,8 +9,7 @@ namespace {
 
 using protocol::Operation;
 
-constexpr std::uint64_t library_pages =
-    (abi::user_end - abi::library_base) / abi::page_bytes;
+constexpr std::uint64_t library_pages = (abi::user_end - abi::library_base) / abi::page_bytes;
 
 // The child's space and environment; the caller fills them through windows.
 std::int64_t begin_fork(Request& request) {
@@ -29,8 +28,7 @@ std::int64_t begin_fork(Request& request) {
         end_unborn(child);
         return -ENOMEM;
     };
-    auto const environment =
-        env_create(child.space, {libos::image_base}, {libos::image_base}, 0);
+    auto const environment = env_create(child.space, {libos::image_base}, {libos::image_base}, 0);
     if (!environment ||
         !window_grant(child.space, {0, libos::user_top / abi::page_bytes}, parent.space) ||
         !window_grant(child.space, {abi::library_base, library_pages}, parent.space)) {
@@ -74,8 +72,7 @@ std::int64_t commit_fork(Request& request) {
 }
 
 std::int64_t new_thread(Request& request) {
-    auto const thread =
-        add_thread(request.process, abi::EnvId{request.words[0]}, request.words[1]);
+    auto const thread = add_thread(request.process, abi::EnvId{request.words[0]}, request.words[1]);
     return thread ? static_cast<std::int64_t>((*thread)->id) : -EAGAIN;
 }
 
@@ -141,11 +138,9 @@ News find_news(Process const& parent, std::int64_t wanted, bool ended, bool stop
             continue;
         }
         news.any_child = true;
-        bool const has =
-            child->has_news &&
-            ((child->state == ProcessState::ended && ended) ||
-             (child->state == ProcessState::stopped && stopped) ||
-             (child->state == ProcessState::running && continued));
+        bool const has = child->has_news && ((child->state == ProcessState::ended && ended) ||
+                                             (child->state == ProcessState::stopped && stopped) ||
+                                             (child->state == ProcessState::running && continued));
         if (has) {
             news.process = child;
             return news;
@@ -171,9 +166,8 @@ std::int64_t wait4(Request& request) {
     if ((options & ~known) != 0) {
         return -EINVAL;
     }
-    auto const news =
-        find_news(request.process, static_cast<std::int32_t>(wanted), true,
-                  (options & WUNTRACED) != 0, (options & WCONTINUED) != 0);
+    auto const news = find_news(request.process, static_cast<std::int32_t>(wanted), true,
+                                (options & WUNTRACED) != 0, (options & WCONTINUED) != 0);
     if (!news.process) {
         return wait_for_news(request, news, (options & WNOHANG) != 0);
     }
@@ -211,12 +205,12 @@ std::int64_t waitid(Request& request) {
     constexpr int stopped = 5;
     constexpr int continued = 6;
     info[0] = SIGCHLD;
-    info[2] = child.state == ProcessState::stopped     ? stopped
-              : child.state == ProcessState::running   ? continued
-              : (child.wait_status & 0x7f) != 0 ? killed
-                                                : exited;
+    info[2] = child.state == ProcessState::stopped   ? stopped
+              : child.state == ProcessState::running ? continued
+              : (child.wait_status & 0x7f) != 0      ? killed
+                                                     : exited;
     info[4] = static_cast<std::int32_t>(child.id);
-    info[6] = info[2] == exited ? child.wait_status >> 8 & 0xff
+    info[6] = info[2] == exited    ? child.wait_status >> 8 & 0xff
               : info[2] == stopped ? child.wait_status >> 8
                                    : child.wait_status & 0x7f;
     if (!request.out(info_at, info)) {
@@ -238,12 +232,10 @@ std::int64_t kill(Request& request, std::int64_t target, int number) {
     }
     std::vector<Ref<Process>> targets;
     for (auto const& [id, process] : all_processes()) {
-        bool const meant =
-            target > 0    ? id == static_cast<std::uint64_t>(target)
-            : target == 0 ? process->group == request.process.group
-            : target == -1
-                ? id != 1 && id != request.process.id
-                : process->group == static_cast<std::uint64_t>(-target);
+        bool const meant = target > 0     ? id == static_cast<std::uint64_t>(target)
+                           : target == 0  ? process->group == request.process.group
+                           : target == -1 ? id != 1 && id != request.process.id
+                                          : process->group == static_cast<std::uint64_t>(-target);
         if (meant && process->state != ProcessState::unborn) {
             targets.push_back(process);
         }
@@ -322,9 +314,9 @@ std::int64_t set_timer(Request& request, bool sets) {
         if (!value || (*value)[1] >= 1'000'000 || (*value)[3] >= 1'000'000) {
             return -EINVAL;
         }
-        left = static_cast<std::uint64_t>(
-            set_alarm(request, (*value)[2] * second + (*value)[3] * 1000,
-                      (*value)[0] * second + (*value)[1] * 1000));
+        left =
+            static_cast<std::uint64_t>(set_alarm(request, (*value)[2] * second + (*value)[3] * 1000,
+                                                 (*value)[0] * second + (*value)[1] * 1000));
     }
     return request.out(a[sets ? 2 : 1], timer_of(interval, left)) ? 0 : -EFAULT;
 }
@@ -452,8 +444,8 @@ std::int64_t map_pages(Request& request) {
     if (pages == 0 || pages > abi::max_range_pages || address >= libos::user_top) {
         return -EINVAL;
     }
-    auto const lent = handle->second->content.lend(first, pages, request.process.space, address,
-                                                   permissions);
+    auto const lent =
+        handle->second->content.lend(first, pages, request.process.space, address, permissions);
     return lent ? static_cast<std::int64_t>(*lent) : -ENOMEM;
 }
 

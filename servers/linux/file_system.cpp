@@ -103,9 +103,8 @@ struct Walk {
             found.file = owner == nullptr
                              ? Ref<OpenFile>{}
                              : owner->file(static_cast<std::uint64_t>(link->proc_descriptor));
-            found.node = found.file && found.file->node() != nullptr
-                             ? Ref<Node>{found.file->node()}
-                             : link;
+            found.node =
+                found.file && found.file->node() != nullptr ? Ref<Node>{found.file->node()} : link;
             found.error = found.file ? 0 : -ENOENT;
             return;
         }

@@ -14,12 +14,13 @@ namespace quarry::server {
 class Process;
 
 struct Found {
-    std::int64_t error = 0;  // Linux's, negated; then nothing else counts but, at ENOENT of the last
-                             // component, `directory` and `name`
-    Ref<Node> directory;     // that the last component is in; null for the root itself
-    std::string name;        // the last component
+    std::int64_t error =
+        0;                // Linux's, negated; then nothing else counts but, at ENOENT of the last
+                          // component, `directory` and `name`
+    Ref<Node> directory;  // that the last component is in; null for the root itself
+    std::string name;     // the last component
     Ref<Node> node;
-    Ref<OpenFile> file;      // what /proc/N/fd/M stands for
+    Ref<OpenFile> file;  // what /proc/N/fd/M stands for
 };
 
 enum class Follow : std::uint8_t { no, yes };

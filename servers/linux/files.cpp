@@ -68,9 +68,7 @@ std::int64_t RegularFile::read(Asker, std::span<std::byte> to, std::optional<std
 
 std::int64_t RegularFile::write(Asker, std::span<std::byte const> from,
                                 std::optional<std::uint64_t> at) {
-    auto const offset = at               ? *at
-                        : (status_flags & O_APPEND) != 0 ? node_->content.size()
-                                                         : offset_;
+    auto const offset = at ? *at : (status_flags & O_APPEND) != 0 ? node_->content.size() : offset_;
     if (offset > most_bytes) {
         return -EFBIG;
     }

@@ -103,8 +103,7 @@ Result<void> start_first(Options const& options) {
     TRY(page_alloc(process->space, {area + libos::call_stack_at, libos::call_stack_pages + 2},
                    abi::permission::write));
     auto const block = area + libos::thread_block_at;
-    auto const environment =
-        TRY(env_create(process->space, {image.entry().raw()}, {block}, block));
+    auto const environment = TRY(env_create(process->space, {image.entry().raw()}, {block}, block));
     abi::Frame frame{};
     frame.rip = image.entry().raw();
     frame.rsp = block;
@@ -201,9 +200,14 @@ Result<abi::Message> serve(abi::Message const& message, abi::EnvId keyboard) {
         return ipc_reply_receive(message.sender, refused, 0, 0, 0, {&options});
     }
     Ref<Process> const kept{process};
-    Request request{*process, *thread, message.words[0],
+    Request request{*process,
+                    *thread,
+                    message.words[0],
                     {message.words[1], message.words[2], message.words[3]}};
     auto const result = static_cast<std::uint64_t>(answer(request));
+    if (result != static_cast<std::uint64_t>(would_block) && request.answered) {
+        thread->half_open = {};  // it gave up waiting, if it did
+    }
     if (!request.answered) {
         return receive();
     }
@@ -241,7 +245,8 @@ Result<abi::Message> serve(abi::Message const& message, abi::EnvId keyboard) {
 
 extern "C" int main(int count, char** words) {  // freestanding C++ mangles `main`
     using namespace quarry;
-    auto const options = server::parse(std::span(words, static_cast<std::size_t>(count)).subspan(1));
+    auto const options =
+        server::parse(std::span(words, static_cast<std::size_t>(count)).subspan(1));
     if (options.arguments.empty()) {
         fail("usage: linux [--trace] [--time=SECONDS] PATH [ARGUMENT…]", 2);
     }

@@ -68,7 +68,7 @@ std::int64_t stat_path(Request& request, std::uint64_t descriptor, std::uint64_t
     if (found.error != 0) {
         return found.error;
     }
-    struct stat value {};
+    struct stat value{};
     fill_stat(found, value);
     return request.out(to, value) ? 0 : -EFAULT;
 }
@@ -80,9 +80,9 @@ std::int64_t statx_path(Request& request) {
     if (found.error != 0) {
         return found.error;
     }
-    struct stat value {};
+    struct stat value{};
     fill_stat(found, value);
-    struct statx wide {};
+    struct statx wide{};
     wide.stx_mask = STATX_BASIC_STATS;
     wide.stx_blksize = static_cast<std::uint32_t>(value.st_blksize);
     wide.stx_nlink = static_cast<std::uint32_t>(value.st_nlink);
@@ -176,7 +176,8 @@ std::int64_t hard_link(Request& request, std::uint64_t from_descriptor, std::uin
     return 0;
 }
 
-std::int64_t remove(Request& request, std::uint64_t descriptor, std::uint64_t path, bool directory) {
+std::int64_t remove(Request& request, std::uint64_t descriptor, std::uint64_t path,
+                    bool directory) {
     auto const found = look(request, descriptor, path, Follow::no);
     if (found.error != 0) {
         return found.error;
@@ -348,8 +349,8 @@ std::int64_t may_access(Found const& found, std::uint64_t wanted) {
     if (found.error != 0) {
         return found.error;
     }
-    bool const runs = !found.node || found.node->is(NodeKind::directory) ||
-                      (found.node->permissions & 0111) != 0;
+    bool const runs =
+        !found.node || found.node->is(NodeKind::directory) || (found.node->permissions & 0111) != 0;
     return (wanted & execute) == 0 || runs ? 0 : -EACCES;
 }
 
@@ -391,9 +392,22 @@ Opened open_fifo(Request& request, Ref<Node> const& node, std::uint32_t status) 
     if (access == O_WRONLY && pipe.readers == 0 && !waits) {
         return {-ENXIO, {}};
     }
-    // Who comes first waits in read and write for the other; a real open would wait here.
-    (void)request;
-    return {0, Ref<OpenFile>{make_ref<PipeEnd>(node->pipe, status, node)}};
+    auto& thread = request.thread;
+    if (!thread.half_open || thread.half_open->node() != node.get()) {
+        thread.others_opened = access == O_RDONLY ? pipe.opened_to_write : pipe.opened_to_read;
+        bool const alone = access == O_RDONLY ? pipe.writers == 0 : pipe.readers == 0;
+        Ref<OpenFile> const end{make_ref<PipeEnd>(node->pipe, status, node)};
+        if (!waits || access == O_RDWR || !alone) {
+            return {0, end};
+        }
+        thread.half_open = end;
+    }
+    auto const opened = access == O_RDONLY ? pipe.opened_to_write : pipe.opened_to_read;
+    if (opened == thread.others_opened) {
+        wait_for(pipe.waiters, thread);
+        return {would_block, {}};
+    }
+    return {0, std::exchange(thread.half_open, {})};
 }
 
 Opened open_node(Request& request, Ref<Node> const& node, std::uint64_t flags) {
@@ -453,8 +467,8 @@ Opened open_path(Request& request, Ref<Node> start, std::string const& path, std
     if (found.error != 0) {
         return {found.error, {}};
     }
-    if (found.file && (!found.node || found.node->is(NodeKind::link) ||
-                       found.node->is(NodeKind::fifo))) {
+    if (found.file &&
+        (!found.node || found.node->is(NodeKind::link) || found.node->is(NodeKind::fifo))) {
         return {0, found.file};
     }
     auto opened = open_node(request, found.node, flags);
@@ -563,9 +577,9 @@ std::optional<std::int64_t> serve_names(Request& request) {
             auto const two = a[1] == protocol::no_data
                                  ? std::nullopt
                                  : request.in<std::array<std::int64_t, 2>>(a[1]);
-            return set_times(at(0), two ? std::optional{Times{{{(*two)[0], 0}, {(*two)[1], 0}}}}
-                                        : std::nullopt,
-                             1000);
+            return set_times(
+                at(0), two ? std::optional{Times{{{(*two)[0], 0}, {(*two)[1], 0}}}} : std::nullopt,
+                1000);
         }
         case __NR_chdir:
             return change_directory(request, at(0));

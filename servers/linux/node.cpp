@@ -55,7 +55,7 @@ void Node::fill(struct stat& to) const {
         constexpr std::array<std::uint64_t, 6> numbers{0, 0x103, 0x105, 0x107, 0x109, 0x500};
         to.st_rdev = numbers[static_cast<std::size_t>(device)];
     }
-    to.st_size = static_cast<__kernel_long_t>(kind == NodeKind::link       ? target.size()
+    to.st_size = static_cast<__kernel_long_t>(kind == NodeKind::link        ? target.size()
                                               : kind == NodeKind::directory ? entries.size() * 32
                                                                             : content.size());
     to.st_blksize = abi::page_bytes;

@@ -20,8 +20,24 @@ enum class Device : std::uint8_t { none, null, zero, full, random, terminal };
 
 // Text that is made when the node is opened; /proc is made of such.
 enum class ProcFile : std::uint8_t {
-    none, root, process, descriptors, stat, status, statm, command, name, memory_info, mounts,
-    uptime, processors, version, load, system_stat, empty, file_systems,
+    none,
+    root,
+    process,
+    descriptors,
+    stat,
+    status,
+    statm,
+    command,
+    name,
+    memory_info,
+    mounts,
+    uptime,
+    processors,
+    version,
+    load,
+    system_stat,
+    empty,
+    file_systems,
 };
 
 class Node : public Counted {
@@ -47,12 +63,12 @@ class Node : public Counted {
     std::uint64_t modified = 0;  // nanoseconds since 1970
     std::uint64_t accessed = 0;
     std::uint64_t changed = 0;
-    Content content;                              // of a regular file
-    std::map<std::string, Ref<Node>> entries;     // of a directory
-    Node* parent = nullptr;                       // of a directory, while it has a name
-    std::string target;                           // of a link
-    Ref<Pipe> pipe;                               // of a fifo that is open
-    std::uint64_t lock_owner = 0;                 // process that holds flock or fcntl's lock
+    Content content;                           // of a regular file
+    std::map<std::string, Ref<Node>> entries;  // of a directory
+    Node* parent = nullptr;                    // of a directory, while it has a name
+    std::string target;                        // of a link
+    Ref<Pipe> pipe;                            // of a fifo that is open
+    std::uint64_t lock_owner = 0;              // process that holds flock or fcntl's lock
     Waiters lock_waiters;
 };
 

@@ -58,7 +58,7 @@ class OpenFile : public Counted {
 
     std::uint32_t status_flags;
     std::size_t descriptors = 0;  // that stand for it, in all processes
-    std::string path;  // by which it was opened; empty if by none
+    std::string path;             // by which it was opened; empty if by none
 
   protected:
     // would_block, or EAGAIN for who does not want to wait.

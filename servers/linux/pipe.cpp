@@ -32,6 +32,8 @@ PipeEnd::PipeEnd(Ref<Pipe> pipe, std::uint32_t status, Ref<Node> node)
     : OpenFile(status), pipe_(std::move(pipe)), node_(std::move(node)) {
     pipe_->readers += may_read() ? 1 : 0;
     pipe_->writers += may_write() ? 1 : 0;
+    pipe_->opened_to_read += may_read() ? 1 : 0;
+    pipe_->opened_to_write += may_write() ? 1 : 0;
     pipe_->waiters.wake_all();
 }
 

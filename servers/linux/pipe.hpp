@@ -20,6 +20,8 @@ class Pipe : public Counted {
 
     std::size_t readers = 0;
     std::size_t writers = 0;
+    std::uint64_t opened_to_read = 0;  // ever: who opens a fifo waits for one more at the other end
+    std::uint64_t opened_to_write = 0;
     Waiters waiters;
 
   private:

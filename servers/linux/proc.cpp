@@ -26,10 +26,10 @@ constexpr std::array root_files{
     Name{"stat", ProcFile::system_stat},    Name{"filesystems", ProcFile::file_systems},
 };
 constexpr std::array process_files{
-    Name{"stat", ProcFile::stat},       Name{"status", ProcFile::status},
-    Name{"statm", ProcFile::statm},     Name{"cmdline", ProcFile::command},
-    Name{"comm", ProcFile::name},       Name{"environ", ProcFile::empty},
-    Name{"mounts", ProcFile::mounts},   Name{"maps", ProcFile::empty},
+    Name{"stat", ProcFile::stat},     Name{"status", ProcFile::status},
+    Name{"statm", ProcFile::statm},   Name{"cmdline", ProcFile::command},
+    Name{"comm", ProcFile::name},     Name{"environ", ProcFile::empty},
+    Name{"mounts", ProcFile::mounts}, Name{"maps", ProcFile::empty},
 };
 constexpr std::array<std::string_view, 3> process_links{"exe", "cwd", "root"};
 
@@ -170,8 +170,8 @@ Ref<Node> descriptor_link(Process& process, std::string const& name) {
     if (!file) {
         return {};
     }
-    auto link = make_link(file->path.empty() ? "pipe:[" + std::to_string(*number) + "]"
-                                             : file->path);
+    auto link =
+        make_link(file->path.empty() ? "pipe:[" + std::to_string(*number) + "]" : file->path);
     link->proc_process = process.id;
     link->proc_descriptor = static_cast<std::int32_t>(*number);
     return link;

@@ -34,10 +34,9 @@ std::uint64_t take_id() {
     for (;;) {
         auto const id = next_id;
         next_id = next_id == most ? 2 : next_id + 1;
-        bool const used = all_processes().contains(id) ||
-                          std::ranges::any_of(threads(), [&](auto const& each) {
-                              return each.second.id == id;
-                          });
+        bool const used =
+            all_processes().contains(id) ||
+            std::ranges::any_of(threads(), [&](auto const& each) { return each.second.id == id; });
         if (!used) {
             return id;
         }
@@ -195,8 +194,8 @@ bool group_exists(std::uint64_t group, std::uint64_t session) {
 }
 
 Result<Ref<Process>> make_process(std::string_view name) {
-    auto const space =
-        TRY(space_create(0, rt::space_options, {name.data(), std::min<std::size_t>(name.size(), 64)}));
+    auto const space = TRY(
+        space_create(0, rt::space_options, {name.data(), std::min<std::size_t>(name.size(), 64)}));
     auto process = make_ref<Process>(take_id());
     process->space = space;
     process->name = std::string{name};
@@ -209,9 +208,8 @@ Result<ClientThread*> add_thread(Process& process, abi::EnvId environment, std::
         threads().contains(environment.value)) {
         return Error::bad_argument;
     }
-    bool const taken = std::ranges::any_of(process.threads, [&](std::uint64_t other) {
-        return find_thread(other)->slot == slot;
-    });
+    bool const taken = std::ranges::any_of(
+        process.threads, [&](std::uint64_t other) { return find_thread(other)->slot == slot; });
     if (taken) {
         return Error::bad_argument;
     }
@@ -226,7 +224,7 @@ Result<ClientThread*> add_thread(Process& process, abi::EnvId environment, std::
     auto const id = process.threads.empty() ? process.id : take_id();
     process.threads.push_back(environment.value);
     auto& thread = threads()[environment.value];
-    thread = {environment.value, process.id, id, slot, channel};
+    thread = {environment.value, process.id, id, slot, channel, {}, 0};
     return &thread;
 }
 
@@ -354,8 +352,7 @@ void ring_alarms() {
     auto const now = *clock_nanoseconds();
     for (auto const& [id, process] : all_processes()) {
         if (process->alarm_at != 0 && process->alarm_at <= now) {
-            process->alarm_at =
-                process->alarm_interval == 0 ? 0 : now + process->alarm_interval;
+            process->alarm_at = process->alarm_interval == 0 ? 0 : now + process->alarm_interval;
             process->signal(SIGALRM);
         }
     }

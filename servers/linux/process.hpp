@@ -21,12 +21,12 @@ struct ClientThread {
     std::uint64_t process = 0;
     std::uint64_t id = 0;
     std::uint64_t slot = 0;
-    std::uint64_t channel = 0;  // its address here
+    std::uint64_t channel = 0;        // its address here
+    Ref<OpenFile> half_open;          // a fifo's end that waits for the other
+    std::uint64_t others_opened = 0;  // how often that had been opened
 
     protocol::Channel& head() const { return *reinterpret_cast<protocol::Channel*>(channel); }
-    std::byte* data() const {
-        return reinterpret_cast<std::byte*>(channel + abi::page_bytes);
-    }
+    std::byte* data() const { return reinterpret_cast<std::byte*>(channel + abi::page_bytes); }
 };
 
 // No list of events looks at it any more (events.cpp).
@@ -35,8 +35,7 @@ void forget_events(OpenFile const& file);
 // One number's open file. A file without any is in no list of events either.
 struct Descriptor {
     Descriptor() = default;
-    Descriptor(Ref<OpenFile> opened, bool closes)
-        : file(std::move(opened)), close_on_exec(closes) {
+    Descriptor(Ref<OpenFile> opened, bool closes) : file(std::move(opened)), close_on_exec(closes) {
         if (file) {
             ++file->descriptors;
         }
@@ -78,7 +77,7 @@ class Process : public Counted {
     Ref<Node> directory;
     ProcessState state = ProcessState::unborn;
     std::int32_t wait_status = 0;
-    bool has_news = false;       // stopped or continued, and the parent has not heard of it
+    bool has_news = false;               // stopped or continued, and the parent has not heard of it
     std::vector<std::uint64_t> threads;  // environments
     std::map<std::uint64_t, Ref<Node>> handles;  // what it has mapped
     Waiters child_waiters;

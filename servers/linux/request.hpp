@@ -18,7 +18,10 @@ class Request {
   public:
     Request(Process& process_of, ClientThread& thread_of, std::uint64_t number_of,
             std::array<std::uint64_t, 3> words_of)
-        : process(process_of), thread(thread_of), number(number_of), words(words_of),
+        : process(process_of),
+          thread(thread_of),
+          number(number_of),
+          words(words_of),
           arguments(thread_of.head().arguments) {}
 
     Process& process;
@@ -27,8 +30,8 @@ class Request {
     std::array<std::uint64_t, 3> const words;  // those in the message
     protocol::Channel const* head() const { return &thread.head(); }
     std::array<std::uint64_t, protocol::max_arguments> const arguments;  // copied once
-    std::array<std::uint64_t, 3> results{};  // beside the answer
-    bool answered = true;                    // false: nobody is there to be answered
+    std::array<std::uint64_t, 3> results{};                              // beside the answer
+    bool answered = true;  // false: nobody is there to be answered
     // What happens to the caller when it has its answer.
     enum class After : std::uint8_t { nothing, thread_gone, stopped, killed };
     After after = After::nothing;

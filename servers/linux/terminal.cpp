@@ -182,8 +182,8 @@ std::int64_t TerminalFile::read(Asker asker, std::span<std::byte> to,
     if (terminal.has_input()) {
         return static_cast<std::int64_t>(terminal.take(to));
     }
-    bool const polls = (terminal.settings.c_lflag & ICANON) == 0 &&
-                       terminal.settings.c_cc[VMIN] == 0;
+    bool const polls =
+        (terminal.settings.c_lflag & ICANON) == 0 && terminal.settings.c_cc[VMIN] == 0;
     return polls ? 0 : wait_in(terminal.waiters, asker);
 }
 

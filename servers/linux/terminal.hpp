@@ -19,7 +19,7 @@ class Terminal {
     std::size_t take(std::span<std::byte> to);
     bool has_input() const;
 
-    struct termios settings {};
+    struct termios settings{};
     struct winsize {
         std::uint16_t rows = 24, columns = 80, width = 0, height = 0;
     } size;

@@ -57,9 +57,9 @@ std::int64_t forward_as(std::uint64_t number, std::array<std::uint64_t, 6> argum
 void trace_calls();
 
 // Handlers, by room.
-#define QUARRY_CALLS(...)                       \
-    namespace calls {                           \
-    std::int64_t __VA_ARGS__;                   \
+#define QUARRY_CALLS(...)     \
+    namespace calls {         \
+    std::int64_t __VA_ARGS__; \
     }
 // memory_calls.cpp
 QUARRY_CALLS(mmap(Registers&), munmap(Registers&), mprotect(Registers&), mremap(Registers&),
@@ -67,9 +67,10 @@ QUARRY_CALLS(mmap(Registers&), munmap(Registers&), mprotect(Registers&), mremap(
 // thread_calls.cpp
 QUARRY_CALLS(clone(Registers&), clone3(Registers&), exit(Registers&), futex(Registers&),
              set_tid_address(Registers&), set_robust_list(Registers&), get_robust_list(Registers&),
-             gettid(Registers&), getpid(Registers&), arch_prctl(Registers&), sched_yield(Registers&),
-             sched_getaffinity(Registers&), prctl(Registers&), getcpu(Registers&),
-             membarrier(Registers&), refuse_quietly(Registers&), sched_getparam(Registers&))
+             gettid(Registers&), getpid(Registers&), arch_prctl(Registers&),
+             sched_yield(Registers&), sched_getaffinity(Registers&), prctl(Registers&),
+             getcpu(Registers&), membarrier(Registers&), refuse_quietly(Registers&),
+             sched_getparam(Registers&))
 // signal_calls.cpp
 QUARRY_CALLS(rt_sigaction(Registers&), rt_sigprocmask(Registers&), rt_sigpending(Registers&),
              rt_sigsuspend(Registers&), rt_sigtimedwait(Registers&), rt_sigreturn(Registers&),

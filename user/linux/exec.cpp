@@ -48,7 +48,9 @@ std::int64_t read_head(std::int64_t descriptor) {
     return ask(__NR_pread64, static_cast<std::uint64_t>(descriptor), page_bytes, 0);
 }
 
-void close(std::int64_t descriptor) { (void)ask(__NR_close, static_cast<std::uint64_t>(descriptor)); }
+void close(std::int64_t descriptor) {
+    (void)ask(__NR_close, static_cast<std::uint64_t>(descriptor));
+}
 
 std::string_view channel_text(std::int64_t bytes) {
     return {reinterpret_cast<char const*>(data_of(this_thread())), static_cast<std::size_t>(bytes)};
@@ -81,7 +83,8 @@ std::int64_t rewrite_for_script(ExecStrings& strings, std::string_view head) {
             front_bytes += part.size() + 1;
         }
     }
-    auto const old_first = strings.arguments == 0 ? 0 : std::strlen(strings.text + strings.path_bytes) + 1;
+    auto const old_first =
+        strings.arguments == 0 ? 0 : std::strlen(strings.text + strings.path_bytes) + 1;
     auto const path_bytes = strings.path_bytes;
     auto const rest_at = path_bytes + old_first;
     auto const rest = strings.argument_bytes - old_first + strings.variable_bytes;
@@ -114,10 +117,9 @@ std::int64_t open_program(std::string_view path, Program& program) {
         return 1;
     }
     auto const executable = Executable::parse(std::as_bytes(std::span(head)));
-    auto const handle =
-        executable ? ask(protocol::Operation::map_open,
-                         static_cast<std::uint64_t>(program.descriptor), 0)
-                   : -ENOEXEC;
+    auto const handle = executable ? ask(protocol::Operation::map_open,
+                                         static_cast<std::uint64_t>(program.descriptor), 0)
+                                   : -ENOEXEC;
     if (handle < 0) {
         close(program.descriptor);
         return handle;
@@ -155,7 +157,8 @@ bool map_segments(Program const& program) {
     for (auto const& segment : program.executable.segments()) {
         auto const address = segment.address + program.bias;
         auto const begin = page_down(address);
-        auto const file_end = segment.file_bytes == 0 ? begin : page_up(address + segment.file_bytes);
+        auto const file_end =
+            segment.file_bytes == 0 ? begin : page_up(address + segment.file_bytes);
         auto const end = page_up(address + segment.memory_bytes);
         Mapping mapping{.begin = begin,
                         .end = file_end,
@@ -166,9 +169,8 @@ bool map_segments(Program const& program) {
         if (file_end != begin && !replace(mapping)) {
             return false;
         }
-        if (end > file_end && !replace({.begin = file_end,
-                                        .end = end,
-                                        .protection = segment.protection})) {
+        if (end > file_end &&
+            !replace({.begin = file_end, .end = end, .protection = segment.protection})) {
             return false;
         }
     }
@@ -369,9 +371,8 @@ std::int64_t execute(ExecStrings const& given, Registers& registers) {
     constexpr int most_scripts = 5;  // as Linux: a script whose interpreter is a script, and so on
     auto opened = open_program({strings.text, strings.path_bytes - 1}, program);
     for (int i = 0; opened == 1; ++i) {
-        auto const done = i == most_scripts
-                              ? -ELOOP
-                              : rewrite_for_script(strings, channel_text(page_bytes));
+        auto const done =
+            i == most_scripts ? -ELOOP : rewrite_for_script(strings, channel_text(page_bytes));
         close(program.descriptor);
         if (done < 0) {
             return done;

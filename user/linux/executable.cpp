@@ -19,8 +19,8 @@ std::uint32_t protection_of(std::uint32_t flags) {
 bool is_program(Elf64_Ehdr const& header) {
     return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
            header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_ident[EI_DATA] == ELFDATA2LSB &&
-           (header.e_type == ET_EXEC || header.e_type == ET_DYN) &&
-           header.e_machine == EM_X86_64 && header.e_phentsize == sizeof(Elf64_Phdr);
+           (header.e_type == ET_EXEC || header.e_type == ET_DYN) && header.e_machine == EM_X86_64 &&
+           header.e_phentsize == sizeof(Elf64_Phdr);
 }
 
 // Whether a segment lies in user space, and its bytes where its pages can be the file's.
@@ -57,8 +57,7 @@ std::optional<Executable> Executable::parse(Bytes page) {
         if (program->p_type != PT_LOAD || program->p_memsz == 0) {
             continue;
         }
-        if (result.count_ == most_segments || !is_loadable(*program) ||
-            program->p_vaddr < lowest) {
+        if (result.count_ == most_segments || !is_loadable(*program) || program->p_vaddr < lowest) {
             return std::nullopt;
         }
         lowest = program->p_vaddr + program->p_memsz;
@@ -66,9 +65,8 @@ std::optional<Executable> Executable::parse(Bytes page) {
             header->e_phoff < program->p_offset + program->p_filesz) {
             result.headers_address_ = header->e_phoff - program->p_offset + program->p_vaddr;
         }
-        result.segments_[result.count_++] = {program->p_vaddr, program->p_offset,
-                                             program->p_filesz, program->p_memsz,
-                                             protection_of(program->p_flags)};
+        result.segments_[result.count_++] = {program->p_vaddr, program->p_offset, program->p_filesz,
+                                             program->p_memsz, protection_of(program->p_flags)};
     }
     bool const in_place =
         result.count_ != 0 && (result.is_relocatable_ || result.lowest() >= lowest_mapping);

@@ -58,8 +58,7 @@ std::int64_t marshal(Argument kind, std::uint64_t& word, std::uint64_t* length, 
         word = copied < 0 ? word : Places::offset_of(at);
         return copied < 0 ? copied : 0;
     }
-    bool const sized =
-        kind.kind == ArgumentKind::in_sized || kind.kind == ArgumentKind::out_sized;
+    bool const sized = kind.kind == ArgumentKind::in_sized || kind.kind == ArgumentKind::out_sized;
     std::size_t bytes = kind.bytes;
     if (sized) {
         *length = std::min<std::uint64_t>(*length, sized_bytes);
@@ -69,8 +68,7 @@ std::int64_t marshal(Argument kind, std::uint64_t& word, std::uint64_t* length, 
     if (at == nullptr) {
         return -EINVAL;
     }
-    bool const goes_out =
-        kind.kind == ArgumentKind::out || kind.kind == ArgumentKind::out_sized;
+    bool const goes_out = kind.kind == ArgumentKind::out || kind.kind == ArgumentKind::out_sized;
     if (goes_out) {
         out = {word, at, bytes, sized};
     } else if (!copy_in(at, word, bytes)) {
@@ -103,9 +101,9 @@ std::int64_t forward_as(std::uint64_t number, std::array<std::uint64_t, 6> argum
         return answer;
     }
     for (auto const& out : outs) {
-        auto const bytes =
-            out.by_result ? std::min<std::size_t>(out.bytes, static_cast<std::size_t>(answer))
-                          : out.bytes;
+        auto const bytes = out.by_result
+                               ? std::min<std::size_t>(out.bytes, static_cast<std::size_t>(answer))
+                               : out.bytes;
         if (out.to != 0 && !copy_out(out.to, out.from, bytes)) {
             return -EFAULT;
         }

@@ -179,18 +179,18 @@ std::int64_t serve_futex(std::array<std::uint64_t, 6> const& arguments) {
             auto const clock =
                 (operation & FUTEX_CLOCK_REALTIME) != 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC;
             auto const deadline = deadline_from(fourth, clock, absolute);
-            return deadline.error != 0 ? deadline.error
-                                       : wait(address, operation, static_cast<std::uint32_t>(value),
-                                              deadline.at);
+            return deadline.error != 0
+                       ? deadline.error
+                       : wait(address, operation, static_cast<std::uint32_t>(value), deadline.at);
         }
         case FUTEX_WAKE:
             return wake(address, operation, value & all);
         case FUTEX_WAKE_BITSET:
             // The kernel's queues know no bits: waiters whose bits were not meant wake too, and look.
-            return third_value == 0 ? -EINVAL
-                                    : wake(address, operation,
-                                           static_cast<std::uint32_t>(third_value) == ~0u ? value
-                                                                                          : all);
+            return third_value == 0
+                       ? -EINVAL
+                       : wake(address, operation,
+                              static_cast<std::uint32_t>(third_value) == ~0u ? value : all);
         case FUTEX_CMP_REQUEUE: {
             std::uint32_t present = 0;
             if (!copy_in(present, address)) {
@@ -207,10 +207,9 @@ std::int64_t serve_futex(std::array<std::uint64_t, 6> const& arguments) {
             return is_word(second) ? wake(address, operation, most) : -EFAULT;
         }
         case FUTEX_WAKE_OP:
-            return is_word(second)
-                       ? wake_operation(address, operation, value, second, fourth,
-                                        static_cast<std::uint32_t>(third_value))
-                       : -EFAULT;
+            return is_word(second) ? wake_operation(address, operation, value, second, fourth,
+                                                    static_cast<std::uint32_t>(third_value))
+                                   : -EFAULT;
         default:
             return -ENOSYS;
     }
@@ -227,8 +226,8 @@ void release_thread_words() {
         constexpr int most = 2048;  // ROBUST_LIST_LIMIT
         auto entry = reinterpret_cast<std::uint64_t>(head.list.next);
         for (int i = 0; i < most && entry != thread.robust_list; ++i) {
-            auto const address = (entry & ~std::uint64_t{1}) +
-                                 static_cast<std::uint64_t>(head.futex_offset);
+            auto const address =
+                (entry & ~std::uint64_t{1}) + static_cast<std::uint64_t>(head.futex_offset);
             std::uint64_t next = 0;
             if (!copy_in(next, entry & ~std::uint64_t{1})) {
                 break;

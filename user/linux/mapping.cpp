@@ -19,8 +19,8 @@ std::span<Mapping> MappingList::all() {
 
 std::size_t MappingList::index_from(std::uint64_t address) {
     auto const list = all();
-    auto const found =
-        std::ranges::partition_point(list, [&](Mapping const& each) { return each.end <= address; });
+    auto const found = std::ranges::partition_point(
+        list, [&](Mapping const& each) { return each.end <= address; });
     return static_cast<std::size_t>(found - list.begin());
 }
 

@@ -38,7 +38,9 @@ abi::Permissions permissions_for(std::uint32_t protection, bool executes = false
 
 std::uint64_t page_of(std::uint64_t address) { return address & ~(page_bytes - 1); }
 
-walk::Entry entry_at(std::uint64_t page) { return walk::is_mapped(page) ? walk::entry_of(page) : 0; }
+walk::Entry entry_at(std::uint64_t page) {
+    return walk::is_mapped(page) ? walk::entry_of(page) : 0;
+}
 
 // How many pages from here on, at most `limit`, have no mapping. Within one table.
 std::uint64_t absent_pages(std::uint64_t page, std::uint64_t limit) {
@@ -67,7 +69,7 @@ std::uint64_t pages_around(Mapping const& mapping, std::uint64_t page) {
 
 FaultOutcome outcome_of(Result<void> const& done) {
     return done || done.error() == Error::already_mapped ? FaultOutcome::mended
-                                                          : FaultOutcome::no_memory;
+                                                         : FaultOutcome::no_memory;
 }
 
 // A page of the program's own with what is there now.
@@ -88,8 +90,8 @@ FaultOutcome fetch(Mapping const& mapping, std::uint64_t page) {
                              : (mapping.protection & PROT_EXEC) != 0 ? abi::permission::execute
                                                                      : abi::permission::read;
     auto const first = mapping.offset_of(page) / page_bytes;
-    auto const answer = map_pages(mapping.handle, first, pages_around(mapping, page), page,
-                                  permissions);
+    auto const answer =
+        map_pages(mapping.handle, first, pages_around(mapping, page), page, permissions);
     if (answer > 0 || answer == -EEXIST) {
         return FaultOutcome::mended;
     }
@@ -203,7 +205,7 @@ Result<void> protect_pages(std::uint64_t begin, std::uint64_t end, std::uint32_t
         }
         auto permissions = permissions_for(protection);
         if ((run.kind & copy_on_write.bits) != 0) {
-            auto const right = protection == PROT_NONE            ? abi::permission::none
+            auto const right = protection == PROT_NONE         ? abi::permission::none
                                : (protection & PROT_EXEC) != 0 ? abi::permission::execute
                                                                : abi::permission::read;
             permissions = right | abi::permission::may_execute | copy_on_write;

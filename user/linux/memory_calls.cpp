@@ -16,9 +16,7 @@ namespace {
 
 constexpr std::uint64_t known_protection = PROT_READ | PROT_WRITE | PROT_EXEC;
 
-std::uint64_t pages_up(std::uint64_t bytes) {
-    return (bytes + page_bytes - 1) & ~(page_bytes - 1);
-}
+std::uint64_t pages_up(std::uint64_t bytes) { return (bytes + page_bytes - 1) & ~(page_bytes - 1); }
 bool is_aligned(std::uint64_t address) { return address % page_bytes == 0; }
 
 // Whether [address, address + bytes) is a piece of the program's address space; bytes not 0.
@@ -86,7 +84,7 @@ std::int64_t mmap(Registers& r) {
     Mapping mapping{.handle = static_cast<std::uint64_t>(handle),
                     .offset = (flags & MAP_ANONYMOUS) != 0 ? 0 : offset,
                     .protection = static_cast<std::uint32_t>(protection & known_protection),
-                    .kind = type != MAP_PRIVATE                ? MappingKind::shared
+                    .kind = type != MAP_PRIVATE            ? MappingKind::shared
                             : (flags & MAP_ANONYMOUS) != 0 ? MappingKind::anonymous
                                                            : MappingKind::private_file};
     std::lock_guard const guard{memory.lock};

@@ -55,9 +55,8 @@ void put_mask_back() {
 
 // The server looks at `count` pollfd in the channel; how many have something.
 std::int64_t poll_channel(std::uint64_t count, Timeout timeout) {
-    auto const answer =
-        ask_until_done(__NR_poll, count, timeout.none ? 1 : 0, 0, timeout.deadline);
-    return answer == -ETIMEDOUT               ? 0
+    auto const answer = ask_until_done(__NR_poll, count, timeout.none ? 1 : 0, 0, timeout.deadline);
+    return answer == -ETIMEDOUT             ? 0
            : answer == restart_after_signal ? restart_without_handler
                                             : answer;
 }
@@ -144,8 +143,8 @@ std::int64_t epoll_with(std::array<std::uint64_t, 6> const& arguments, Timeout t
         return -EINVAL;
     }
     auto const count = most < limit ? most : limit;
-    auto const answer = ask_until_done(__NR_epoll_wait, descriptor, count, timeout.none ? 1 : 0,
-                                       timeout.deadline);
+    auto const answer =
+        ask_until_done(__NR_epoll_wait, descriptor, count, timeout.none ? 1 : 0, timeout.deadline);
     if (answer == -ETIMEDOUT) {
         return 0;
     }
@@ -173,11 +172,16 @@ struct IoctlArgument {
 };
 constexpr std::uint16_t termios_bytes = 36;
 constexpr std::array ioctl_arguments{
-    IoctlArgument{TCGETS, 0, termios_bytes},  IoctlArgument{TCSETS, termios_bytes, 0},
-    IoctlArgument{TCSETSW, termios_bytes, 0}, IoctlArgument{TCSETSF, termios_bytes, 0},
-    IoctlArgument{TIOCGWINSZ, 0, 8},          IoctlArgument{TIOCSWINSZ, 8, 0},
-    IoctlArgument{TIOCGPGRP, 0, 4},           IoctlArgument{TIOCSPGRP, 4, 0},
-    IoctlArgument{TIOCGSID, 0, 4},            IoctlArgument{FIONREAD, 0, 4},
+    IoctlArgument{TCGETS, 0, termios_bytes},
+    IoctlArgument{TCSETS, termios_bytes, 0},
+    IoctlArgument{TCSETSW, termios_bytes, 0},
+    IoctlArgument{TCSETSF, termios_bytes, 0},
+    IoctlArgument{TIOCGWINSZ, 0, 8},
+    IoctlArgument{TIOCSWINSZ, 8, 0},
+    IoctlArgument{TIOCGPGRP, 0, 4},
+    IoctlArgument{TIOCSPGRP, 4, 0},
+    IoctlArgument{TIOCGSID, 0, 4},
+    IoctlArgument{FIONREAD, 0, 4},
     IoctlArgument{FIONBIO, 4, 0},
 };
 
@@ -212,8 +216,8 @@ std::int64_t select(Registers& r) {
         if (value[0] < 0 || value[1] < 0) {
             return -EINVAL;
         }
-        auto const microseconds = static_cast<std::uint64_t>(value[0]) * 1'000'000 +
-                                  static_cast<std::uint64_t>(value[1]);
+        auto const microseconds =
+            static_cast<std::uint64_t>(value[0]) * 1'000'000 + static_cast<std::uint64_t>(value[1]);
         timeout = {deadline_after(microseconds * 1000), microseconds == 0};
     }
     return select_with(arguments_of(r), timeout);

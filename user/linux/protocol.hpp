@@ -14,21 +14,21 @@
 namespace quarry::protocol {
 
 enum class Operation : std::uint64_t {
-    first = 0x1000,     // below: system calls
-    thread_new = first, // environment, area slot → thread id; its channel is mapped
-    thread_exit,        // the caller's thread ends; its channel goes
-    fork_begin,         // → id; child's space and environment in the next two words
-    fork_commit,        // id, 1 to start it, 0 to give up; a Start in the channel
-    exec_done,          // bytes of path and of path and arguments in the channel, the file's
-                        // descriptor: those that close on exec do
-    map_open,           // descriptor, writable → handle, which lasts as long as the process
-    map_anonymous,      // bytes → handle of shared memory
-    map_pages,          // handle, first page, count, address, permissions → pages mapped there
-    exit_group,         // wait status; does not return
-    open_executable,    // path in the channel → descriptor; → its size in the next word
-    own_text,           // bytes in the channel → descriptor of a file that holds them
-    signal_self,        // signal: as the process that sent it to its own group would
-    stop_self,          // the process stops, until it is continued
+    first = 0x1000,      // below: system calls
+    thread_new = first,  // environment, area slot → thread id; its channel is mapped
+    thread_exit,         // the caller's thread ends; its channel goes
+    fork_begin,          // → id; child's space and environment in the next two words
+    fork_commit,         // id, 1 to start it, 0 to give up; a Start in the channel
+    exec_done,           // bytes of path and of path and arguments in the channel, the file's
+                         // descriptor: those that close on exec do
+    map_open,            // descriptor, writable → handle, which lasts as long as the process
+    map_anonymous,       // bytes → handle of shared memory
+    map_pages,           // handle, first page, count, address, permissions → pages mapped there
+    exit_group,          // wait status; does not return
+    open_executable,     // path in the channel → descriptor; → its size in the next word
+    own_text,            // bytes in the channel → descriptor of a file that holds them
+    signal_self,         // signal: as the process that sent it to its own group would
+    stop_self,           // the process stops, until it is continued
 };
 
 // An answer that is none of Linux's: nothing to give yet. The channel's `changes` will change when
@@ -53,7 +53,7 @@ struct Start {
     std::uint64_t server;  // environment to call
     std::uint64_t process;
     std::uint64_t parent;
-    std::uint64_t options;  // option_trace
+    std::uint64_t options;        // option_trace
     std::uint64_t realtime_base;  // nanoseconds from 1970 to the machine's start
     std::uint64_t processors;
     std::uint64_t argument_bytes;     // of strings in the channel's data, each ended by NUL:

@@ -175,8 +175,11 @@ std::int64_t sigaltstack(Registers& r) {
     if (r.rdi != 0 && !copy_in(next, r.rdi)) {
         return -EFAULT;
     }
-    Description const old{stack.base, stack.disabled ? disable : is_on_it ? on_stack : 0, 0,
-                          stack.bytes};
+    Description const old{stack.base,
+                          stack.disabled ? disable
+                          : is_on_it     ? on_stack
+                                         : 0,
+                          0, stack.bytes};
     if (r.rdi != 0) {
         if (is_on_it) {
             return -EPERM;

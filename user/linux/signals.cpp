@@ -193,8 +193,8 @@ void settle_call(Registers& registers, Action const* action) {
     if (result != restart_after_signal && result != restart_without_handler) {
         return;
     }
-    bool const restarts = action == nullptr || (result == restart_after_signal &&
-                                                (action->flags & flag_restart) != 0);
+    bool const restarts = action == nullptr ||
+                          (result == restart_after_signal && (action->flags & flag_restart) != 0);
     if (restarts) {
         registers.rax = this_thread().call_number;
         registers.frame.rip -= 2;  // the length of `syscall`
@@ -245,10 +245,8 @@ bool is_between(std::uint64_t rip, char const* begin, char const* end) {
 // Another thread that would take some of these now hears of them.
 void hand_on(std::uint64_t bits) {
     for (std::uint64_t slot = 0; slot < max_threads; ++slot) {
-        if (is_live(slot) && slot != this_thread().slot &&
-            (bits & ~thread_at(slot).blocked) != 0) {
-            (void)env_interrupt(abi::EnvId{thread_at(slot).environment},
-                                std::uint64_t{1} << 62);
+        if (is_live(slot) && slot != this_thread().slot && (bits & ~thread_at(slot).blocked) != 0) {
+            (void)env_interrupt(abi::EnvId{thread_at(slot).environment}, std::uint64_t{1} << 62);
             return;
         }
         if (!is_live(slot) && slot > 64) {

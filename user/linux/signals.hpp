@@ -68,7 +68,7 @@ void reconsider();
 // After exec: handlers are gone, what was ignored stays so.
 void reset_handlers();
 
-[[noreturn]] void end_process(int signal);   // as killed by it
-[[noreturn]] void end_process_now();         // without the server
+[[noreturn]] void end_process(int signal);  // as killed by it
+[[noreturn]] void end_process_now();        // without the server
 
 }  // namespace quarry::libos

@@ -14,9 +14,9 @@ std::uint64_t next_random() {
     // splitmix64 (Steele, Lea and Flood, OOPSLA 2014) over what differs from one call to the next. It
     // is no secret: see CAVEATS.md.
     static constinit std::uint64_t state = 0;
-    auto mixed = __atomic_add_fetch(&state, 0x9e3779b97f4a7c15 + __builtin_ia32_rdtsc(),
-                                    __ATOMIC_RELAXED) ^
-                 process.id << 48;
+    auto mixed =
+        __atomic_add_fetch(&state, 0x9e3779b97f4a7c15 + __builtin_ia32_rdtsc(), __ATOMIC_RELAXED) ^
+        process.id << 48;
     mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
     mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
     return mixed ^ mixed >> 31;
@@ -71,7 +71,7 @@ std::int64_t uname(Registers& r) {
 std::int64_t sysinfo(Registers& r) {
     abi::AccountStatus account{};
     (void)account_status(own_space, {&account});
-    struct sysinfo info {};
+    struct sysinfo info{};
     info.uptime = static_cast<__kernel_long_t>(*clock_nanoseconds() / 1'000'000'000);
     info.totalram = account.limit_pages * page_bytes;
     info.freeram = (account.limit_pages - account.used_pages) * page_bytes;

@@ -31,11 +31,11 @@ struct Thread {
     std::uint64_t attention;  // not zero: there is more to do before the program goes on
     std::uint64_t id;
     std::uint64_t upcall_frame;  // of the upcall that returns to the program
-    std::uint64_t call_number;  // as the program gave it, for a restart
+    std::uint64_t call_number;   // as the program gave it, for a restart
     std::uint64_t environment;
     std::uint64_t slot;
-    std::uint64_t blocked;  // signals, bit by number less one
-    std::uint64_t pending;  // of this thread alone
+    std::uint64_t blocked;        // signals, bit by number less one
+    std::uint64_t pending;        // of this thread alone
     std::uint64_t saved_blocked;  // what sigsuspend and ppoll put back after a handler
     bool has_saved_blocked;
     AlternateStack alternate_stack;

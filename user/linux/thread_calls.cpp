@@ -110,8 +110,8 @@ std::int64_t sched_getaffinity(Registers& r) {
     if (r.rsi < bytes || r.rsi % 8 != 0) {
         return -EINVAL;
     }
-    std::uint64_t const mask = process.processors >= 64 ? ~std::uint64_t{0}
-                                                       : (std::uint64_t{1} << process.processors) - 1;
+    std::uint64_t const mask =
+        process.processors >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << process.processors) - 1;
     return copy_out(r.rdx, mask) ? static_cast<std::int64_t>(bytes) : -EFAULT;
 }
 

@@ -52,10 +52,10 @@ Deadline deadline_from(std::uint64_t address, int clock, bool absolute) {
         return {0, -EINVAL};
     }
     auto const seconds = static_cast<std::uint64_t>(time.tv_sec);
-    auto const nanoseconds = seconds > forever / nanoseconds_a_second
-                                 ? forever
-                                 : seconds * nanoseconds_a_second +
-                                       static_cast<std::uint64_t>(time.tv_nsec);
+    auto const nanoseconds =
+        seconds > forever / nanoseconds_a_second
+            ? forever
+            : seconds * nanoseconds_a_second + static_cast<std::uint64_t>(time.tv_nsec);
     if (!absolute) {
         return {deadline_after(nanoseconds), 0};
     }

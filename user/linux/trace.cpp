@@ -18,12 +18,12 @@ namespace {
 // The names that errno(3) lists; empty for others.
 std::string_view name_of_error(std::int64_t error) {
     constexpr std::array<std::string_view, 41> names{
-        "",        "EPERM",   "ENOENT",  "ESRCH",   "EINTR",  "EIO",     "ENXIO",       "E2BIG",
-        "ENOEXEC", "EBADF",   "ECHILD",  "EAGAIN",  "ENOMEM", "EACCES",  "EFAULT",      "ENOTBLK",
-        "EBUSY",   "EEXIST",  "EXDEV",   "ENODEV",  "ENOTDIR", "EISDIR", "EINVAL",      "ENFILE",
-        "EMFILE",  "ENOTTY",  "ETXTBSY", "EFBIG",   "ENOSPC", "ESPIPE",  "EROFS",       "EMLINK",
-        "EPIPE",   "EDOM",    "ERANGE",  "EDEADLK", "ENAMETOOLONG", "ENOLCK", "ENOSYS", "ENOTEMPTY",
-        "ELOOP"};
+        "",        "EPERM",        "ENOENT", "ESRCH",  "EINTR",     "EIO",     "ENXIO",
+        "E2BIG",   "ENOEXEC",      "EBADF",  "ECHILD", "EAGAIN",    "ENOMEM",  "EACCES",
+        "EFAULT",  "ENOTBLK",      "EBUSY",  "EEXIST", "EXDEV",     "ENODEV",  "ENOTDIR",
+        "EISDIR",  "EINVAL",       "ENFILE", "EMFILE", "ENOTTY",    "ETXTBSY", "EFBIG",
+        "ENOSPC",  "ESPIPE",       "EROFS",  "EMLINK", "EPIPE",     "EDOM",    "ERANGE",
+        "EDEADLK", "ENAMETOOLONG", "ENOLCK", "ENOSYS", "ENOTEMPTY", "ELOOP"};
     auto const index = static_cast<std::uint64_t>(-error);
     return index < names.size() ? names[index] : std::string_view{};
 }

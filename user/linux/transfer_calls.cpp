@@ -49,7 +49,8 @@ std::int64_t transfer(Direction direction, std::uint64_t descriptor, std::uint64
         }
         done += static_cast<std::uint64_t>(moved);
         // A short read is all there is for now; a short write goes on, and waits if it has to.
-        if (static_cast<std::uint64_t>(moved) < piece && (direction == Direction::in || moved == 0)) {
+        if (static_cast<std::uint64_t>(moved) < piece &&
+            (direction == Direction::in || moved == 0)) {
             break;
         }
     } while (done < bytes);
@@ -92,16 +93,15 @@ std::int64_t copy_between(std::uint64_t from, std::uint64_t from_offset, std::ui
     while (done < bytes) {
         auto const piece = std::min(bytes - done, piece_bytes);
         bool const at = from_offset != no_offset;
-        auto const got = ask_until_done(
-            static_cast<std::uint64_t>(at ? __NR_pread64 : __NR_read), from, piece,
-            at ? from_offset + done : no_offset);
+        auto const got = ask_until_done(static_cast<std::uint64_t>(at ? __NR_pread64 : __NR_read),
+                                        from, piece, at ? from_offset + done : no_offset);
         if (got <= 0) {
             return done == 0 ? got : static_cast<std::int64_t>(done);
         }
         bool const to_at = to_offset != no_offset;
-        auto const put = ask_until_done(
-            static_cast<std::uint64_t>(to_at ? __NR_pwrite64 : __NR_write), to,
-            static_cast<std::uint64_t>(got), to_at ? to_offset + done : no_offset);
+        auto const put =
+            ask_until_done(static_cast<std::uint64_t>(to_at ? __NR_pwrite64 : __NR_write), to,
+                           static_cast<std::uint64_t>(got), to_at ? to_offset + done : no_offset);
         if (put < 0) {
             return done == 0 ? put : static_cast<std::int64_t>(done);
         }
@@ -128,9 +128,7 @@ struct KeptOffset {
 
 namespace calls {
 
-std::int64_t read(Registers& r) {
-    return transfer(Direction::in, r.rdi, r.rsi, r.rdx, no_offset);
-}
+std::int64_t read(Registers& r) { return transfer(Direction::in, r.rdi, r.rsi, r.rdx, no_offset); }
 std::int64_t write(Registers& r) {
     return transfer(Direction::out, r.rdi, r.rsi, r.rdx, no_offset);
 }
@@ -159,8 +157,8 @@ std::int64_t sendfile(Registers& r) {
     if (!offset.load()) {
         return -EFAULT;
     }
-    auto const moved = copy_between(r.rsi, offset.value, r.rdi, no_offset,
-                                    std::min(r.r10, most_bytes));
+    auto const moved =
+        copy_between(r.rsi, offset.value, r.rdi, no_offset, std::min(r.r10, most_bytes));
     return offset.store(moved) ? moved : -EFAULT;
 }
 
@@ -170,8 +168,7 @@ std::int64_t copy_file_range(Registers& r) {
     if (!from.load() || !to.load()) {
         return -EFAULT;
     }
-    auto const moved =
-        copy_between(r.rdi, from.value, r.rdx, to.value, std::min(r.r8, most_bytes));
+    auto const moved = copy_between(r.rdi, from.value, r.rdx, to.value, std::min(r.r8, most_bytes));
     return from.store(moved) && to.store(moved) ? moved : -EFAULT;
 }
 

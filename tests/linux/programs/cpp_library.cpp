@@ -192,9 +192,8 @@ void threads() {
     }
     std::timed_mutex timed;
     timed.lock();
-    std::thread trier([&] {
-        std::cout << timed.try_lock_for(std::chrono::milliseconds(2)) << '\n';
-    });
+    std::thread trier(
+        [&] { std::cout << timed.try_lock_for(std::chrono::milliseconds(2)) << '\n'; });
     trier.join();
     timed.unlock();
 }
