@@ -45,6 +45,7 @@ void inherit(Process& child, Process const& parent) {
     child.session = parent.session;
     child.executable = parent.executable;
     child.command = parent.command;
+    child.program = parent.program;
     child.mask = parent.mask;
     child.directory = parent.directory;
     child.handles = parent.handles;
@@ -99,6 +100,7 @@ std::int64_t finish_exec(Request& request) {
     request.thread.id = process.id;
     auto const file = process.file(request.words[2]);
     auto const executable = file ? file->path : std::string{};
+    process.program = file && file->node() != nullptr ? Ref<Node>{file->node()} : Ref<Node>{};
     for (std::size_t i = 0; i < process.descriptors().size(); ++i) {
         if (process.descriptors()[i].close_on_exec) {
             process.close(i);

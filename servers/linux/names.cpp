@@ -340,7 +340,8 @@ std::int64_t truncate(Found const& found, std::uint64_t bytes) {
     if (!found.node || !found.node->is(NodeKind::regular)) {
         return found.node && found.node->is(NodeKind::directory) ? -EISDIR : -EINVAL;
     }
-    return RegularFile{found.node, O_WRONLY}.truncate(bytes);
+    return is_running(*found.node) ? -ETXTBSY
+                                   : RegularFile{found.node, O_WRONLY}.truncate(bytes);
 }
 
 // As root, everything may be read and written; executed only what somebody may execute.
@@ -427,6 +428,9 @@ Opened open_node(Request& request, Ref<Node> const& node, std::uint64_t flags) {
             }
             return {0, Ref<OpenFile>{make_ref<DirectoryFile>(node, status)}};
         case NodeKind::regular:
+            if (writes && is_running(*node)) {
+                return {-ETXTBSY, {}};
+            }
             if (writes && (flags & O_TRUNC) != 0 && !node->content.resize(0)) {
                 return {-ENOSPC, {}};
             }

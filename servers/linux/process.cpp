@@ -187,6 +187,11 @@ void signal_group(std::uint64_t group, int number) {
     }
 }
 
+bool is_running(Node const& program) {
+    return std::ranges::any_of(
+        all_processes(), [&](auto const& each) { return each.second->program.get() == &program; });
+}
+
 bool group_exists(std::uint64_t group, std::uint64_t session) {
     return std::ranges::any_of(all_processes(), [&](auto const& each) {
         return each.second->group == group && each.second->session == session;
@@ -262,6 +267,7 @@ void end_process(Process& process, std::int32_t status) {
     process.descriptors().clear();
     process.handles.clear();
     process.directory = {};
+    process.program = {};
     auto& terminal = the_terminal();
     if (process.session == process.id && terminal.session == process.session) {
         signal_group(terminal.foreground, SIGHUP);

@@ -73,6 +73,7 @@ class Process : public Counted {
     std::string name;
     std::string command;  // arguments, each ended by NUL
     std::string executable;
+    Ref<Node> program;  // which nobody may write to while it runs
     std::uint32_t mask = 022;
     Ref<Node> directory;
     ProcessState state = ProcessState::unborn;
@@ -106,6 +107,9 @@ ClientThread* find_thread(std::uint64_t environment);
 
 // Puts a thread among waiters (open_file.hpp).
 void wait_for(Waiters& waiters, ClientThread& thread);
+
+// Whether a process runs this file (ETXTBSY).
+bool is_running(Node const& program);
 
 void signal_group(std::uint64_t group, int number);
 bool group_exists(std::uint64_t group, std::uint64_t session);

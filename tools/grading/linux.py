@@ -162,10 +162,27 @@ def _keys() -> None:
         raise Failed(f"expected exit status 6; {result.how()}; the console:\n{last_lines(result.console)}")
 
 
+def _hostile(source: pathlib.Path) -> None:
+    """A program that does harm to itself. It says at its end that everything else still works."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder) / source.stem
+        _build(source, [*C_COMPILERS["glibc"], "-w"], program)
+
+        def fill(root: linux_root.Root) -> None:
+            root.add_busybox()
+            root.add_program(program, f"bin/{source.stem}")
+        result = linux_root.run([f"/bin/{source.stem}"], fill, processors=4, limit_seconds=240)
+    save_console(f"linux-{source.stem}", result)
+    if result.exit_status() != 0 or "all held" not in result.console or "did not come back" in result.console:
+        raise Failed(f"{result.how()}\n{last_lines(result.console)}")
+
+
 def jobs(only: str) -> list[Job]:
     """All programs in one job, and the keyboard's."""
     names = [name for name in _commands() if only in f"linux_{name}"]
     found = [Job(lambda: _suite(names))] if names else []
+    found += [single("linux", f"linux_{path.stem}", lambda path=path: _hostile(path))
+              for path in sorted((TESTS / "hostile").glob("*.c")) if only in f"linux_{path.stem}"]
     if only in "linux_keys_reach_the_shell":
         found.append(single("linux", "linux_keys_reach_the_shell", _keys))
     return found
