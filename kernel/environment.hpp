@@ -103,9 +103,10 @@ class Environment {
     PhysPage own_frame() const { return own_frame_; }
     bool ended() const { return state == abi::EnvState::ended; }
     // Whether going on is nothing more than the registers that a call keeps.
-    bool is_light() const {
-        return pending.load(std::memory_order_relaxed) == 0 && saved.vector_area == nullptr &&
-               !traces_result;
+    bool is_light() const { return goes_straight() && saved.vector_area == nullptr; }
+    // The same but for vector registers.
+    bool goes_straight() const {
+        return pending.load(std::memory_order_relaxed) == 0 && !traces_result;
     }
 
     Environment* next_in_space = nullptr;  // all of the space's, ended too; under the family lock

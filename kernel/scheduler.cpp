@@ -19,7 +19,7 @@ void use_no_space(Processor& self) {
 
 // Who may go straight to one that has just blocked.
 std::uint64_t short_way_to(Environment const& environment) {
-    bool const only_waits = environment.is_light() && !environment.has_options;
+    bool const only_waits = environment.goes_straight() && !environment.has_options;
     if (only_waits && environment.wait == Wait::to_receive) {
         return Environment::anyone;
     }

@@ -32,6 +32,11 @@ void enter(Environment& environment) {
     quarry_resume(&saved);
 }
 
+void switch_vectors(Environment& from, Environment& to) {
+    x86::save_vector_state(from);
+    x86::restore_vector_state(to);
+}
+
 void resume(Environment& environment) { quarry_resume(&environment.saved); }
 
 bool copy_in(std::span<std::byte> to, UserAddr from) {

@@ -292,6 +292,7 @@ std::int64_t set_alarm(Request& request, std::uint64_t after, std::uint64_t inte
     auto const left = process.alarm_at > now ? process.alarm_at - now : 0;
     process.alarm_at = after == 0 ? 0 : now + after;
     process.alarm_interval = interval;
+    plan_alarms();
     return static_cast<std::int64_t>(left);
 }
 

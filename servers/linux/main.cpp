@@ -6,6 +6,7 @@
 #include "servers/linux/files.hpp"
 #include "servers/linux/request.hpp"
 #include "servers/linux/terminal.hpp"
+#include "servers/linux/watcher.hpp"
 #include "user/linux/layout.hpp"
 #include "user/rt/console.hpp"
 #include "user/rt/program.hpp"
@@ -173,31 +174,23 @@ void finish(Request const& request) {
     }
 }
 
-// The options of a receive: until a message, an interrupt bit, or the next alarm.
-abi::IpcOptions receive_options() {
-    abi::IpcOptions options{};
-    options.flags = abi::ipc_interruptible;
-    options.deadline = next_alarm();
-    return options;
-}
-
-Result<abi::Message> receive() {
-    auto const options = receive_options();
-    return ipc_receive({&options});
-}
-
-// Serves one message; the next one, or what kept it from coming.
+// Serves one message; the next one, or what kept it from coming. Never with a deadline or for
+// interrupt bits, which the watcher waits for: so an answer goes straight to who asked.
 Result<abi::Message> serve(abi::Message const& message, abi::EnvId keyboard) {
     if (message.sender == keyboard) {
         take_keys(message);
-        return receive();
+        return ipc_receive({nullptr});
+    }
+    if (message.sender == watcher_environment()) {
+        find_dead();
+        ring_alarms();
+        return ipc_receive({nullptr});
     }
     auto* const thread = find_thread(message.sender.value);
     auto* const process = thread == nullptr ? nullptr : find_process(thread->process);
     if (process == nullptr) {
-        auto const options = receive_options();
         auto const refused = static_cast<std::uint64_t>(-std::int64_t{EPERM});
-        return ipc_reply_receive(message.sender, refused, 0, 0, 0, {&options});
+        return ipc_reply_receive(message.sender, refused, 0, 0, 0, {nullptr});
     }
     Ref<Process> const kept{process};
     Request request{*process,
@@ -205,11 +198,11 @@ Result<abi::Message> serve(abi::Message const& message, abi::EnvId keyboard) {
                     message.words[0],
                     {message.words[1], message.words[2], message.words[3]}};
     auto const result = static_cast<std::uint64_t>(answer(request));
-    if (result != static_cast<std::uint64_t>(would_block) && request.answered) {
-        thread->half_open = {};  // it gave up waiting, if it did
-    }
     if (!request.answered) {
-        return receive();
+        return ipc_receive({nullptr});
+    }
+    if (result != static_cast<std::uint64_t>(would_block)) {
+        thread->half_open = {};  // it gave up waiting, if it did
     }
     if (request.after != Request::After::nothing) {
         // The answer first, without waiting for more.
@@ -218,25 +211,16 @@ Result<abi::Message> serve(abi::Message const& message, abi::EnvId keyboard) {
         auto const next = ipc_reply_receive(message.sender, result, request.results[0],
                                             request.results[1], request.results[2], {&now});
         finish(request);
-        return next ? next : receive();
+        return next ? next : ipc_receive({nullptr});
     }
-    auto const options = receive_options();
     return ipc_reply_receive(message.sender, result, request.results[0], request.results[1],
-                             request.results[2], {&options});
+                             request.results[2], {nullptr});
 }
 
 [[noreturn]] void serve_for_ever(abi::EnvId keyboard) {
-    auto next = receive();
+    auto next = ipc_receive({nullptr});
     for (;;) {
-        if (next) {
-            next = serve(*next, keyboard);
-            continue;
-        }
-        if (next.error() == Error::interrupted) {
-            find_dead();
-        }
-        ring_alarms();
-        next = receive();
+        next = next ? serve(*next, keyboard) : ipc_receive({nullptr});
     }
 }
 
@@ -252,9 +236,10 @@ extern "C" int main(int count, char** words) {  // freestanding C++ mangles `mai
     }
     server::set_real_time_base(options.time * 1'000'000'000 - *clock_nanoseconds());
     server::fill_from(boot_archive());
+    auto watcher = server::start_watcher();
     auto keyboard = Thread::start(server::read_keys_for, env_self()->value);
-    if (!keyboard) {
-        fail("no thread to read the keyboard");
+    if (!keyboard || !watcher) {
+        fail("no threads to watch and to read the keyboard");
     }
     if (auto const started = server::start_first(options); !started) {
         print("linux: cannot start: {}\n", started.error());

@@ -340,8 +340,7 @@ std::int64_t truncate(Found const& found, std::uint64_t bytes) {
     if (!found.node || !found.node->is(NodeKind::regular)) {
         return found.node && found.node->is(NodeKind::directory) ? -EISDIR : -EINVAL;
     }
-    return is_running(*found.node) ? -ETXTBSY
-                                   : RegularFile{found.node, O_WRONLY}.truncate(bytes);
+    return is_running(*found.node) ? -ETXTBSY : RegularFile{found.node, O_WRONLY}.truncate(bytes);
 }
 
 // As root, everything may be read and written; executed only what somebody may execute.

@@ -2,6 +2,7 @@
 
 #include "abi/view.hpp"
 #include "servers/linux/terminal.hpp"
+#include "servers/linux/watcher.hpp"
 #include "user/linux/layout.hpp"
 #include "user/rt/console.hpp"
 #include "user/rt/program.hpp"
@@ -14,7 +15,6 @@ namespace {
 
 constexpr std::uint64_t channels_base = 0x4000'0000'0000;
 constexpr std::uint64_t channel_stride = std::uint64_t{128} << 10;
-constexpr std::uint64_t ended_bit = 1;  // of the server's interrupt bits
 
 std::map<std::uint64_t, ClientThread>& threads() {
     static std::map<std::uint64_t, ClientThread> table;
@@ -225,7 +225,7 @@ Result<ClientThread*> add_thread(Process& process, abi::EnvId environment, std::
         drop_channel(channel);
         return mapped.error();
     }
-    (void)env_notify(environment, *env_self(), ended_bit);
+    (void)env_notify(environment, watcher_environment(), ended_bit);
     auto const id = process.threads.empty() ? process.id : take_id();
     process.threads.push_back(environment.value);
     auto& thread = threads()[environment.value];
@@ -323,7 +323,6 @@ void continue_process(Process& process) {
 }
 
 void find_dead() {
-    (void)interrupt_wait(ended_bit, 1);
     std::vector<std::pair<std::uint64_t, std::int32_t>> dead;
     for (auto const& [environment, thread] : threads()) {
         abi::EnvStatus status{};
@@ -344,14 +343,14 @@ void find_dead() {
     }
 }
 
-std::uint64_t next_alarm() {
+void plan_alarms() {
     std::uint64_t next = 0;
     for (auto const& [id, process] : all_processes()) {
         if (process->alarm_at != 0 && (next == 0 || process->alarm_at < next)) {
             next = process->alarm_at;
         }
     }
-    return next;
+    watch_time(next);
 }
 
 void ring_alarms() {
@@ -362,6 +361,7 @@ void ring_alarms() {
             process->signal(SIGALRM);
         }
     }
+    plan_alarms();
 }
 
 }  // namespace quarry::server

@@ -133,8 +133,8 @@ void continue_process(Process& process);
 // Looks for environments that ended by themselves, and ends their processes.
 void find_dead();
 
-// The next alarm of any process; 0: none. And those whose time has come.
-std::uint64_t next_alarm();
+// After an alarm has changed: when the next one of any process is due. And those whose time has come.
+void plan_alarms();
 void ring_alarms();
 
 }  // namespace quarry::server

@@ -54,12 +54,14 @@ class Request {
             return std::nullopt;
         }
         auto const room = std::min(most, protocol::channel_data_bytes - offset);
-        std::string copy(reinterpret_cast<char const*>(thread.data() + offset), room);
-        auto const end = copy.find('\0');
-        if (end == std::string::npos) {
+        auto const* const from = reinterpret_cast<char const*>(thread.data() + offset);
+        auto const* const end = static_cast<char const*>(std::memchr(from, 0, room));
+        if (end == nullptr) {
             return std::nullopt;
         }
-        copy.resize(end);
+        std::string copy(from, end);
+        // The client may have written meanwhile.
+        copy.resize(std::min(copy.find('\0'), copy.size()));
         return copy;
     }
     template <typename T>

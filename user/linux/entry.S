@@ -8,6 +8,8 @@
 #define THREAD_SELF 184
 #define THREAD_ATTENTION 192
 #define THREAD_CALL_NUMBER 216
+#define THREAD_PROCESS 224
+#define GETPID 39
 
 .macro push_general
     push %rax
@@ -45,12 +47,21 @@
 .endm
 
 .text
+// getpid stands for a call that does nothing. No flag and no other register changes.
+process_id:
+    mov %gs:CALL_RIP, %rcx
+    mov %gs:THREAD_PROCESS, %rax
+    jmp *%rcx
+
 // A system call of the program's: every register is its own, but RCX and R11, which hold what
 // `syscall` put there. The stack pointer may be anything.
 .global libos_call_entry
 libos_call_entry:
-    mov %rsp, %gs:CALL_RSP
     mov %rcx, %gs:CALL_RIP
+    lea -GETPID(%rax), %rcx
+    jrcxz process_id
+general_call:
+    mov %rsp, %gs:CALL_RSP
     mov %r11, %gs:CALL_RFLAGS
     mov %rax, %gs:THREAD_CALL_NUMBER
     mov %gs:THREAD_SELF, %rsp
@@ -76,6 +87,11 @@ libos_return_begin:
     jmp *%gs:CALL_RIP
 .global libos_return_end
 libos_return_end:
+// The same when every call is to be seen (trace.cpp).
+.global libos_traced_call_entry
+libos_traced_call_entry:
+    mov %rcx, %gs:CALL_RIP
+    jmp general_call
 unknown_call:
     call libos_unknown_call
     jmp called

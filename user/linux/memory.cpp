@@ -59,13 +59,21 @@ std::uint64_t absent_pages(std::uint64_t page, std::uint64_t limit) {
     return count;
 }
 
-// Neighbours of a page that is touched are likely to be touched next.
-constexpr std::uint64_t fault_around_pages = 16;
+// Who goes through memory page by page gets more at once each time; who touches here and there gets
+// one.
+constexpr std::uint64_t most_fault_pages = 32;
 
 std::uint64_t pages_around(Mapping const& mapping, std::uint64_t page) {
-    auto const most = std::min(fault_around_pages, (mapping.end - page) / page_bytes);
-    return absent_pages(page, most);
+    bool const goes_on = page == memory.last_fault_end;
+    auto const wanted = goes_on ? std::min(memory.last_fault_pages * 2, most_fault_pages) : 1;
+    auto const pages = absent_pages(page, std::min(wanted, (mapping.end - page) / page_bytes));
+    memory.last_fault_pages = pages;
+    memory.last_fault_end = page + pages * page_bytes;
+    return pages;
 }
+
+// Of a file the neighbours are likely to be wanted too, and cost no memory.
+constexpr std::uint64_t file_pages = 16;
 
 FaultOutcome outcome_of(Result<void> const& done) {
     return done || done.error() == Error::already_mapped ? FaultOutcome::mended
@@ -90,8 +98,9 @@ FaultOutcome fetch(Mapping const& mapping, std::uint64_t page) {
                              : (mapping.protection & PROT_EXEC) != 0 ? abi::permission::execute
                                                                      : abi::permission::read;
     auto const first = mapping.offset_of(page) / page_bytes;
+    auto const most = std::min(file_pages, (mapping.end - page) / page_bytes);
     auto const answer =
-        map_pages(mapping.handle, first, pages_around(mapping, page), page, permissions);
+        map_pages(mapping.handle, first, absent_pages(page, most), page, permissions);
     if (answer > 0 || answer == -EEXIST) {
         return FaultOutcome::mended;
     }
@@ -143,6 +152,15 @@ FaultOutcome change(Mapping const& mapping, std::uint64_t page, std::uint64_t er
 // Calls function(range, kind) for what is mapped in [begin, end), in runs of at most 512 pages.
 template <typename Function>
 Result<void> each_run(std::uint64_t begin, std::uint64_t end, Function function) {
+    constexpr std::uint64_t few = 4 * page_bytes;  // which are looked at one by one
+    if (end - begin <= few) {
+        for (auto page = begin; page < end; page += page_bytes) {
+            if (auto const entry = entry_at(page)) {
+                TRY(function(abi::PageRange{page, 1}, {page, 1, entry & walk::kind_bits}));
+            }
+        }
+        return {};
+    }
     walk::Runs runs{end, begin};
     while (auto const run = runs.next()) {
         auto const first = std::max(run->address, begin);
@@ -190,6 +208,9 @@ void drop_pages(std::uint64_t begin, std::uint64_t end) {
 bool is_resident(std::uint64_t page) { return walk::is_mapped(page); }
 
 bool replace(Mapping const& mapping) {
+    if (memory.mappings.is_free(mapping.begin, mapping.end)) {
+        return memory.mappings.add(mapping);
+    }
     if (!memory.mappings.remove(mapping.begin, mapping.end)) {
         return false;
     }
@@ -220,9 +241,19 @@ Result<void> move_pages(std::uint64_t from, std::uint64_t end, std::uint64_t to)
         if (run.is_lent()) {
             return page_unmap(own_space, range);
         }
-        constexpr abi::Permissions all{abi::permission::known_bits & ~abi::permission::tag_mask};
-        return page_move(own_space, range, own_space, {range.address - from + to},
-                         abi::Permissions{all.bits & ~std::uint64_t{4}});
+        // All rights but the one to execute, which comes back with the first fault.
+        constexpr auto mask = abi::permission::write | may_all;
+        auto const move = [&](std::uint64_t first, std::uint64_t pages) -> Result<void> {
+            auto const address = range.address + first * page_bytes;
+            return pages == 0 ? Result<void>{}
+                              : page_move(own_space, {address, pages}, own_space,
+                                          {address - from + to}, mask);
+        };
+        // The first page makes the tables, and the last one takes the old ones away: so the others
+        // are moved within tables that stay, which is the kernel's quick way.
+        TRY(move(0, 1));
+        TRY(move(1, range.pages < 2 ? 0 : range.pages - 2));
+        return move(range.pages - 1, range.pages < 2 ? 0 : 1);
     });
 }
 

@@ -23,7 +23,8 @@ struct Memory {
     MappingList mappings;
     std::uint64_t break_begin = 0;  // the heap that brk moves
     std::uint64_t break_end = 0;
-    std::uint64_t reserved_bytes = 0;
+    std::uint64_t last_fault_end = 0;    // where the pages of the last fault ended,
+    std::uint64_t last_fault_pages = 1;  // and how many they were
 };
 extern constinit Memory memory;
 

@@ -194,7 +194,9 @@ std::int64_t mremap(Registers& r) {
     if (!move_pages(begin, kept, *free)) {
         return -ENOMEM;
     }
-    drop_pages(begin, old_end);
+    if (kept < old_end) {
+        drop_pages(kept, old_end);
+    }
     return static_cast<std::int64_t>(*free);
 }
 

@@ -48,11 +48,13 @@ void start_process(Thread& thread) {
     process.options = start.options;
     process.realtime_base = start.realtime_base;
     process.processors = start.processors;
-    thread.id = start.process;
+    thread.id = thread.process = start.process;
     thread_table.environments[thread.slot] = thread.environment;
     thread_table.used = 1;
     if ((start.options & protocol::option_trace) != 0) {
         trace_calls();
+        auto const upcall = upcall_of(thread.slot);
+        (void)env_set_upcall(own_env, {&upcall});
     }
     auto const bytes = start.argument_bytes + start.environment_bytes;
     if (bytes > protocol::channel_data_bytes ||
@@ -100,6 +102,7 @@ void start_forked(Thread& thread) {
     if (thread.kind == ThreadKind::forked) {
         start_forked(thread);  // before the first signal can come
     }
+    thread.process = process.id;
     auto const upcall = upcall_of(thread.slot);
     if (!env_set_upcall(own_env, {&upcall})) {
         give_up("no upcalls");

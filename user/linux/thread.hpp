@@ -32,6 +32,7 @@ struct Thread {
     std::uint64_t id;
     std::uint64_t upcall_frame;  // of the upcall that returns to the program
     std::uint64_t call_number;   // as the program gave it, for a restart
+    std::uint64_t process;
     std::uint64_t environment;
     std::uint64_t slot;
     std::uint64_t blocked;        // signals, bit by number less one
@@ -48,7 +49,8 @@ struct Thread {
     std::array<char, 16> name;
 };
 static_assert(offsetof(Thread, self) == 184 && offsetof(Thread, attention) == 192);
-static_assert(offsetof(Thread, call_number) == 216 && sizeof(Thread) <= page_bytes);
+static_assert(offsetof(Thread, call_number) == 216 && offsetof(Thread, process) == 224);
+static_assert(sizeof(Thread) <= page_bytes);
 
 constexpr std::uint64_t area_of(std::uint64_t slot) { return threads_base + slot * thread_stride; }
 

@@ -21,6 +21,7 @@ extern char libos_user_exchange_end[];
 extern char libos_user_exchange_failed[];
 void libos_upcall_entry();
 void libos_call_entry();
+void libos_traced_call_entry();
 }
 
 namespace quarry::libos {
@@ -149,8 +150,10 @@ Result<void> make_area(std::uint64_t slot) {
 }
 
 abi::Upcall upcall_of(std::uint64_t slot) {
+    bool const traced = (process.options & protocol::option_trace) != 0;
+    auto* const calls = traced ? &libos_traced_call_entry : &libos_call_entry;
     return {reinterpret_cast<std::uint64_t>(&libos_upcall_entry), area_of(slot) + upcall_stack_at,
-            upcall_stack_pages * page_bytes, reinterpret_cast<std::uint64_t>(&libos_call_entry)};
+            upcall_stack_pages * page_bytes, reinterpret_cast<std::uint64_t>(calls)};
 }
 
 }  // namespace quarry::libos

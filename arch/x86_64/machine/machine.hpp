@@ -125,6 +125,8 @@ inline void switch_bases(SavedState& from, SavedState const& to) {
     asm volatile("swapgs\n rdgsbase %0\n wrgsbase %1\n swapgs" : "=&r"(base) : "r"(to.gs_base));
     from.gs_base = base;
 }
+// The same for vector registers: saved and loaded at every switch, never later.
+void switch_vectors(Environment& from, Environment& to);
 // Where entry code saves the registers of what runs now. A Processor begins with what entry code
 // needs, an Environment with its registers.
 inline void set_entry_frame(Processor& processor, Environment& environment) {
