@@ -1,5 +1,6 @@
 #include "heap/linux/source.hpp"
 
+#include "heap/linux/quarry.hpp"
 #include "heap/size_class.hpp"
 #include "heap/unit.hpp"
 
@@ -19,6 +20,11 @@ constinit Frontier units;
 constinit std::uintptr_t units_begin = 0;
 constinit std::uintptr_t window_end = 0;
 constinit std::atomic<std::uint32_t> moves = 0;
+// Whether this Linux is Quarry's: then the whole window may be touched, and pages come and go without
+// the library OS.
+constinit bool on_quarry = false;
+// What is got at once there; larger memory comes as it is touched.
+constexpr std::size_t eager_bytes = std::size_t{64} << 10;
 
 std::uintptr_t address_of(std::byte const* at) { return reinterpret_cast<std::uintptr_t>(at); }
 
@@ -55,8 +61,10 @@ bool Frontier::advance(std::uintptr_t to, std::uintptr_t most) {
 
 std::byte* Source::reserve(std::size_t bytes) {
     // Asked for with room to align; what is not needed goes back.
-    void* const got = mmap(nullptr, bytes + alignment, PROT_NONE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    on_quarry = quarry::is_here();
+    void* const got =
+        mmap(nullptr, bytes + alignment, on_quarry ? PROT_READ | PROT_WRITE : PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (got == MAP_FAILED) {
         return nullptr;
     }
@@ -75,6 +83,12 @@ std::byte* Source::reserve(std::size_t bytes) {
 }
 
 Committed Source::commit(std::byte* at, std::size_t bytes) {
+    if (on_quarry) {
+        if (bytes <= eager_bytes) {
+            quarry::allocate(at, bytes);  // what it does not get comes by faults
+        }
+        return Committed::zeroed;
+    }
     auto const end = address_of(at) + bytes;
     bool const done =
         end > units_begin ? units.advance(end, window_end) : metadata.advance(end, units_begin);
@@ -82,6 +96,10 @@ Committed Source::commit(std::byte* at, std::size_t bytes) {
 }
 
 void Source::decommit(std::byte* at, std::size_t bytes) {
+    if (on_quarry) {
+        quarry::unmap(at, bytes);
+        return;
+    }
     KeepErrno const kept;
     if (madvise(at, bytes, MADV_DONTNEED) != 0) {
         // Not allowed to: a fresh mapping drops the pages too.

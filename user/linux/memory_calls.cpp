@@ -144,8 +144,10 @@ std::int64_t mremap(Registers& r) {
     auto const new_bytes = pages_up(new_length);
     bool const may_move = (flags & MREMAP_MAYMOVE) != 0;
     bool const fixed = (flags & MREMAP_FIXED) != 0;
+    bool const keeps = (flags & MREMAP_DONTUNMAP) != 0;  // the old place stays, empty
     if (!is_aligned(begin) || new_bytes == 0 || new_bytes > user_top || (fixed && !may_move) ||
-        (flags & ~std::uint64_t{MREMAP_MAYMOVE | MREMAP_FIXED}) != 0 || old_bytes == 0) {
+        (flags & ~std::uint64_t{MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP}) != 0 ||
+        (keeps && (!may_move || old_bytes != new_bytes)) || old_bytes == 0) {
         return -EINVAL;
     }
     if (fixed && (!is_range(wanted, new_bytes) ||
@@ -159,7 +161,7 @@ std::int64_t mremap(Registers& r) {
         return -EFAULT;
     }
     auto const old_end = begin + old_bytes;
-    if (!fixed && new_bytes <= old_bytes) {
+    if (!fixed && !keeps && new_bytes <= old_bytes) {
         if (new_bytes < old_bytes) {
             if (!list.remove(begin + new_bytes, old_end)) {
                 return -ENOMEM;
@@ -171,7 +173,8 @@ std::int64_t mremap(Registers& r) {
     auto mapping = *found;
     mapping.offset = mapping.offset_of(begin);
     auto const new_end = begin + new_bytes;
-    if (!fixed && old_end == found->end && new_end <= user_top && list.is_free(old_end, new_end)) {
+    if (!fixed && !keeps && old_end == found->end && new_end <= user_top &&
+        list.is_free(old_end, new_end)) {
         mapping.offset = mapping.offset + old_bytes;
         mapping.begin = old_end;
         mapping.end = new_end;
@@ -187,7 +190,7 @@ std::int64_t mremap(Registers& r) {
     }
     mapping.begin = *free;
     mapping.end = *free + new_bytes;
-    if (!list.remove(begin, old_end) || !replace(mapping)) {
+    if ((!keeps && !list.remove(begin, old_end)) || !replace(mapping)) {
         return -ENOMEM;
     }
     auto const kept = begin + std::min(old_bytes, new_bytes);
