@@ -5,7 +5,7 @@ SHELL = /bin/bash
 export QUARRY_PRESET = $(PRESET)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run shell replay grade gdb iso debug release format lint bench bench-kernel bench-linux bench-heap probe-heaps fuzz soak clean
+.PHONY: help setup build run shell replay grade gdb iso debug release format lint bench bench-kernel bench-linux bench-malloc bench-heap probe-heaps fuzz soak clean
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench                                     what things cost, in guest instructions"
 	@echo "make bench-kernel                              only the kernel's mechanisms, beside others'"
 	@echo "make bench-linux                               Linux's calls, beside Linux under the same emulator"
+	@echo "make bench-malloc                              four mallocs in static programs, in Quarry and on Linux"
 	@echo "make bench-heap [RUNS=9]                       programs of this machine with this heap and others"
 	@echo "make probe-heaps                               mistakes that this heap and others catch"
 	@echo "make fuzz [RUNS=1000000]                       inputs of up to 4,096 calls for the heap"
@@ -72,6 +73,10 @@ bench-kernel: setup build
 
 bench-linux: setup build
 	@tools/bench_linux.py
+
+bench-malloc: setup build
+	@ninja -C $(BUILD) --quiet slab_static
+	@tools/bench_malloc.py
 
 fuzz: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet heap_fuzz

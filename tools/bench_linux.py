@@ -73,8 +73,8 @@ def on_quarry(program: pathlib.Path, plugin: str, folder: pathlib.Path) -> dict[
     return read_counts(out)
 
 
-def on_linux(program: pathlib.Path, plugin: str, folder: pathlib.Path) -> dict[int, int]:
-    """One run on Linux: the program is its init."""
+def on_linux(program: pathlib.Path, plugin: str, folder: pathlib.Path) -> tuple[dict[int, int], str]:
+    """One run on Linux, where the program is init: counts and console."""
     root, archive, out = folder / "initramfs", folder / "initramfs.cpio", folder / "linux"
     (root / "dev").mkdir(parents=True)
     subprocess.run(["cp", str(program), str(root / "init")], check=True)
@@ -82,7 +82,7 @@ def on_linux(program: pathlib.Path, plugin: str, folder: pathlib.Path) -> dict[i
     with open(archive, "wb") as file:
         subprocess.run(["cpio", "--quiet", "-o", "-H", "newc"], input="dev\ndev/console\ninit\n", text=True,
                        cwd=root, stdout=file, check=True)
-    command = [qemu.QEMU, "-machine", "pc", "-cpu", "max,-erms,-rdrand", "-accel", "tcg", "-m", "512M",
+    command = [qemu.QEMU, "-machine", "pc", "-cpu", "max,-erms,-rdrand", "-accel", "tcg", "-m", "1024M",
                "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", *qemu.REPEATABLE,
                "-serial", "stdio", "-kernel", str(linux_kernel()), "-initrd", str(archive), "-append", OPTIONS,
                "-plugin", f"{plugin},out={out}"]
@@ -90,7 +90,7 @@ def on_linux(program: pathlib.Path, plugin: str, folder: pathlib.Path) -> dict[i
                           stdin=subprocess.DEVNULL)
     if "measured" not in done.stdout:
         sys.exit(f"bench_linux: Linux did not come to its end\n{done.stdout[-2000:]}{done.stderr}")
-    return read_counts(out)
+    return read_counts(out), done.stdout
 
 
 def table(quarry: dict[int, int], linux: dict[int, int]) -> str:
@@ -119,7 +119,7 @@ def main() -> int:
             for marker, (name, parts, _) in ROWS.items():
                 print(f"{name}: {quarry[marker] / parts:,.0f}")
             return 0
-        text = table(quarry, on_linux(program, plugin, folder))
+        text = table(quarry, on_linux(program, plugin, folder)[0])
     print(text)
     if arguments.record:
         head = ("# Linux's calls, in guest instructions\n\n`make bench-linux` prints this again: the same static "

@@ -123,8 +123,17 @@ bool Source::move(std::byte* from, std::byte* to, std::size_t bytes) {
         return false;
     }
     moves.fetch_add(1, std::memory_order_relaxed);
-    return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) !=
-           MAP_FAILED;
+    if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) !=
+        MAP_FAILED) {
+        return true;
+    }
+    // Before Linux 6.17 a block that spans two mappings does not move, and what was at its new place is
+    // gone all the same (mm/mremap.c, mremap_to).
+    if (mmap(to, bytes, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) {
+        report("memory of the heap's own was lost to a failed mremap", to, bytes);
+    }
+    return false;
 }
 
 namespace {
@@ -184,6 +193,14 @@ void Source::unguard(std::byte* at, std::size_t bytes) {
     auto left = guards.load(std::memory_order_relaxed);
     while (left != 0 && !guards.compare_exchange_weak(left, left - 1)) {
     }
+}
+
+std::uint32_t Source::ticks() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    auto const a_second = on_quarry ? 1000 : 10;
+    auto const nanoseconds = 1'000'000'000 / a_second;
+    return static_cast<std::uint32_t>(now.tv_sec * a_second + now.tv_nsec / nanoseconds);
 }
 
 std::uint64_t random_word() {

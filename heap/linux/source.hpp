@@ -60,12 +60,8 @@ struct Source {
         report(what, pointer, block_bytes);
     }
     std::uint64_t entropy() { return random_word(); }
-    // Tenths of a second.
-    std::uint32_t ticks() {
-        timespec now{};
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-        return static_cast<std::uint32_t>(now.tv_sec * 10 + now.tv_nsec / 100'000'000);
-    }
+    // Tenths of a second; where pages come and go for little (Quarry), milliseconds.
+    std::uint32_t ticks();
 };
 
 }  // namespace slab::hosted
