@@ -15,12 +15,13 @@ def _tool(*command: str) -> None:
 
 
 def jobs(only: str) -> list[Job]:
-    """The include arrows, formatting, floating point in the kernel, the call reference."""
+    """The include arrows, formatting, floating point in the kernel, the call references."""
     named = {
         "include_arrows_point_one_way": lambda: _tool("lint.py", "includes"),
         "sources_are_formatted": lambda: _tool("lint.py", "format"),
         "kernel_has_no_floating_point": lambda: _tool("lint.py", "kernel"),
         "scripts_are_clean": lambda: _tool("lint.py", "scripts"),
+        "linux_call_table_is_current": lambda: _tool("linux_call_table.py", "--check"),
         "call_reference_is_current": lambda: _tool("call_reference.sh", "--check"),
     }
     return [single("source", name, test) for name, test in named.items() if only in name]

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Prints docs/linux-calls.md from the declarations of user/linux/call_table.cpp: each call, who serves it, what
+its arguments are, and which tests use it. --write writes it."""
+
+import argparse
+import re
+import sys
+
+import quarry_qemu as qemu
+
+TABLE = qemu.ROOT / "user" / "linux" / "call_table.cpp"
+PAGE = qemu.ROOT / "docs" / "linux-calls.md"
+TESTS = qemu.ROOT / "tests" / "linux"
+
+# What is served only in part, in a line each.
+NOTES = {
+    "clone": "threads (`CLONE_THREAD`) and forks; `CLONE_VM` without `CLONE_THREAD` is a fork",
+    "clone3": "as `clone`; the stack's size is taken from the structure",
+    "fcntl": "DUPFD, GETFD, SETFD, GETFL, SETFL, pipe sizes; record locks are of whole files",
+    "flock": "exclusive",
+    "futex": "WAIT, WAKE, both BITSET forms, REQUEUE, CMP_REQUEUE, WAKE_OP; no priority inheritance",
+    "ioctl": "termios, window size, foreground group, FIONREAD, FIONBIO, FIOCLEX",
+    "madvise": "DONTNEED and FREE give pages back; other advice is accepted",
+    "membarrier": "QUERY only: none is offered",
+    "mmap": "anonymous and of files, private and shared, FIXED, FIXED_NOREPLACE; hints are followed",
+    "mremap": "MAYMOVE, FIXED, DONTUNMAP; within one mapping",
+    "prctl": "names; a few settings are accepted",
+    "setitimer": "ITIMER_REAL",
+    "socket": "refused: EAFNOSUPPORT",
+    "vfork": "a fork; the parent does not wait",
+    "waitid": "P_ALL, P_PID, P_PGID",
+    "renameat2": "NOREPLACE",
+    "setuid": "everybody is root, and stays it",
+    "getrlimit": "fixed limits", "setrlimit": "accepted, without effect", "prlimit64": "fixed limits",
+    "sched_setaffinity": "accepted, without effect",
+    "rseq": "refused: ENOSYS, which the C libraries expect",
+}
+
+
+def rows() -> list[tuple[int, str, str, str, str, str]]:
+    """Number, name, who serves it, arguments, tests, notes."""
+    numbers = dict(re.findall(r"^#define __NR_(\w+) (\d+)$",
+                              open("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", encoding="ascii").read(),
+                              re.MULTILINE))
+    text = re.sub(r"\s+", " ", TABLE.read_text(encoding="utf-8"))
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in sorted(TESTS.glob("*/*.c*"))}
+    found = []
+    for name, handler, arguments in re.findall(r'\{__NR_\w+, "(\w+)", ([\w:]+), \{(.*?)\}\}', text):
+        served = "server" if handler == "forward" else "accepted" if handler.endswith("succeed") else "library OS"
+        users = [stem for stem, source in sources.items()
+                 if re.search(rf"\b(SYS_)?{name}\s*\(|SYS_{name}\b", source)]
+        shown = ", ".join(users[:2]) + (f" and {len(users) - 2} more" if len(users) > 2 else "")
+        found.append((int(numbers[name]), name, served, arguments.strip(), shown, NOTES.get(name, "")))
+    return sorted(found)
+
+
+def page() -> str:
+    """The whole page."""
+    lines = ["# Linux's calls", "", "Written by `tools/linux_call_table.py` from the declarations in "
+             "[user/linux/call_table.cpp](../user/linux/call_table.cpp).",
+             "Programs of the C library use most of them without naming them; the tests named are those that do.",
+             "", "| | call | served by | arguments | tests that name it | what is not all of Linux's |",
+             "|---:|---|---|---|---|---|"]
+    for number, name, served, arguments, users, note in rows():
+        lines.append(f"| {number} | `{name}` | {served} | {arguments} | {users} | {note} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Prints or writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write docs/linux-calls.md")
+    parser.add_argument("--check", action="store_true", help="say whether docs/linux-calls.md is current")
+    arguments = parser.parse_args()
+    if arguments.write:
+        PAGE.write_text(page(), encoding="utf-8")
+    elif arguments.check:
+        if PAGE.read_text(encoding="utf-8") != page():
+            print("docs/linux-calls.md is old: tools/linux_call_table.py --write")
+            return 1
+    else:
+        sys.stdout.write(page())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
