@@ -45,7 +45,8 @@ def linux_kernel() -> pathlib.Path:
         return found[-1]
     CACHE.mkdir(parents=True, exist_ok=True)
     print("Fetching Debian's cloud kernel...", flush=True)
-    depends = subprocess.run(["apt-cache", "depends", IMAGE], check=True, capture_output=True, text=True).stdout
+    depends = subprocess.run(["apt-cache", "depends", IMAGE], check=True, capture_output=True,
+                             text=True).stdout
     package = next(line.split()[-1] for line in depends.splitlines() if "Depends: linux-image-" in line)
     subprocess.run(["apt-get", "download", package], check=True, cwd=CACHE, stdout=subprocess.DEVNULL)
     for archive in CACHE.glob("*.deb"):
@@ -84,7 +85,8 @@ def on_linux(program: pathlib.Path, plugin: str, folder: pathlib.Path) -> tuple[
                        cwd=root, stdout=file, check=True)
     command = [qemu.QEMU, "-machine", "pc", "-cpu", "max,-erms,-rdrand", "-accel", "tcg", "-m", "1024M",
                "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", *qemu.REPEATABLE,
-               "-serial", "stdio", "-kernel", str(linux_kernel()), "-initrd", str(archive), "-append", OPTIONS,
+               "-serial", "stdio", "-kernel", str(linux_kernel()), "-initrd", str(archive),
+               "-append", OPTIONS,
                "-plugin", f"{plugin},out={out}"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900,
                           stdin=subprocess.DEVNULL)
@@ -122,8 +124,8 @@ def main() -> int:
         text = table(quarry, on_linux(program, plugin, folder)[0])
     print(text)
     if arguments.record:
-        head = ("# Linux's calls, in guest instructions\n\n`make bench-linux` prints this again: the same static "
-                "program (bench/linux_calls.c)\nin Quarry and on Debian's cloud kernel 6.1, one processor, "
+        head = ("# Linux's calls, in guest instructions\n\n`make bench-linux` prints this again: the same "
+                "static program (bench/linux_calls.c)\nin Quarry and on Debian's cloud kernel 6.1, one processor, "
                 "`-icount shift=0,sleep=off`, string instructions\ncounted once, medians. Linux runs with "
                 f"`{OPTIONS}`\nand `-cpu max,-erms,-rdrand`.\n\n")
         RESULTS.write_text(head + text + "\n", encoding="utf-8")

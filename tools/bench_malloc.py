@@ -43,9 +43,10 @@ def main() -> int:
         plugin = bench.build_plugin(path)
         for name, compiler, links in MALLOCS:
             program, out = folder / name, folder / f"{name}.quarry"
-            subprocess.run([compiler, "-O2", "-static", "-w", str(qemu.ROOT / "bench" / "linux_malloc.c"), "-o",
-                            str(program), *links], check=True, stderr=subprocess.DEVNULL)
-            result = linux_root.run(["/bin/program"], lambda root, at=program: root.add_program(at, "bin/program"),
+            subprocess.run([compiler, "-O2", "-static", "-w", str(qemu.ROOT / "bench" / "linux_malloc.c"),
+                            "-o", str(program), *links], check=True, stderr=subprocess.DEVNULL)
+            result = linux_root.run(["/bin/program"],
+                                    lambda root, at=program: root.add_program(at, "bin/program"),
                                     extra=["-plugin", f"{plugin},out={out}"], memory_mib=512)
             counts = bench_linux.read_counts(out)
             row = [name, f"{(counts[60] + counts[61]) / 1e6:.1f}", f"{pages_in(result.console):,}"]
@@ -58,10 +59,10 @@ def main() -> int:
             print(lines[-1], flush=True)
     text = "\n".join(lines)
     if arguments.record:
-        head = ("# One allocation benchmark, four mallocs, two systems\n\n`make bench-malloc` prints this again: "
-                "bench/linux_malloc.c, linked statically with each, in Quarry and on\nDebian's cloud kernel 6.1 under "
-                "the same emulator. Guest instructions of the whole work, string\ninstructions counted once; pages "
-                "that the machine had less at the peak.\n\n")
+        head = ("# One allocation benchmark, four mallocs, two systems\n\n`make bench-malloc` prints this "
+                "again: bench/linux_malloc.c, linked statically with each, in Quarry and on\nDebian's cloud "
+                "kernel 6.1 under the same emulator. Guest instructions of the whole work, string\n"
+                "instructions counted once; pages that the machine had less at the peak.\n\n")
         RESULTS.write_text(head + text + "\n", encoding="utf-8")
     return 0
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Prints docs/linux-calls.md from the declarations of user/linux/call_table.cpp: each call, who serves it, what
-its arguments are, and which tests use it. --write writes it."""
+"""Prints docs/linux-calls.md from the declarations of user/linux/call_table.cpp: each call, who serves it,
+what its arguments are, and which tests use it. --write writes it."""
 
 import argparse
 import re
@@ -46,7 +46,7 @@ def rows() -> list[tuple[int, str, str, str, str, str]]:
     sources = {path.stem: path.read_text(encoding="utf-8") for path in sorted(TESTS.glob("*/*.c*"))}
     found = []
     for name, handler, arguments in re.findall(r'\{__NR_\w+, "(\w+)", ([\w:]+), \{(.*?)\}\}', text):
-        served = "server" if handler == "forward" else "accepted" if handler.endswith("succeed") else "library OS"
+        served = {"forward": "server", "calls::succeed": "accepted"}.get(handler, "library OS")
         users = [stem for stem, source in sources.items()
                  if re.search(rf"\b(SYS_)?{name}\s*\(|SYS_{name}\b", source)]
         shown = ", ".join(users[:2]) + (f" and {len(users) - 2} more" if len(users) > 2 else "")
@@ -58,7 +58,7 @@ def page() -> str:
     """The whole page."""
     lines = ["# Linux's calls", "", "Written by `tools/linux_call_table.py` from the declarations in "
              "[user/linux/call_table.cpp](../user/linux/call_table.cpp).",
-             "Programs of the C library use most of them without naming them; the tests named are those that do.",
+             "Programs of the C library use most of them without naming them; the tests named do.",
              "", "| | call | served by | arguments | tests that name it | what is not all of Linux's |",
              "|---:|---|---|---|---|---|"]
     for number, name, served, arguments, users, note in rows():
