@@ -5,7 +5,7 @@ SHELL = /bin/bash
 export QUARRY_PRESET = $(PRESET)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run shell replay grade gdb iso debug release format lint bench bench-kernel bench-linux bench-malloc bench-heap probe-heaps fuzz soak clean
+.PHONY: help setup build run shell run-rustshim replay grade gdb iso debug release format lint bench bench-kernel bench-linux bench-malloc bench-heap probe-heaps fuzz soak clean
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
@@ -13,6 +13,7 @@ help:
 	@echo "    HEAPMAP=page.html: a picture of the program's heap"
 	@echo "make shell                                     a busybox shell: static Linux programs run unchanged"
 	@echo "make run PROGRAM=path/to/linux/program         one of them (or sh, bash, zsh, mksh, sash)"
+	@echo "make run-rustshim                              a Rust program on the slab heap"
 	@echo "make grade [ONLY=name] [V=1]                   build and run every test"
 	@echo "make gdb [PROGRAM=name ARGS='…']               QEMU stopped, gdb attached, helpers loaded"
 	@echo "make replay [PROGRAM=name ARGS='…']            records a run; then gdb, forwards and backwards"
@@ -50,6 +51,15 @@ run: setup build
 shell: setup build
 	@tools/run.py --program sh $(if $(CPUS),--processors "$(CPUS)") $(if $(TRACE),--trace)
 
+# Debian's own compiler, which only this needs.
+RUSTC = /usr/bin/rustc
+run-rustshim: setup build
+	@[ -x $(RUSTC) ] || PACKAGES=rustc tools/setup.sh
+	@ninja -C $(BUILD) --quiet slab_static >/dev/null
+	@$(RUSTC) --edition 2021 -O -C target-feature=+crt-static -L $(BUILD)/heap -l static=slab \
+		-o $(BUILD)/rustshim programs/rust/shim.rs
+	@tools/run.py --program $(BUILD)/rustshim $(if $(CPUS),--processors "$(CPUS)")
+
 replay: setup build
 	@tools/replay.sh $(if $(PROGRAM),--program "$(PROGRAM)") $(if $(ARGS),--args "$(ARGS)") $(if $(FILE),--file "$(FILE)")
 
@@ -75,7 +85,7 @@ bench-linux: setup build
 	@tools/bench_linux.py
 
 bench-malloc: setup build
-	@ninja -C $(BUILD) --quiet slab_static
+	@ninja -C $(BUILD) --quiet slab_static >/dev/null
 	@tools/bench_malloc.py
 
 fuzz: setup $(BUILD)/build.ninja

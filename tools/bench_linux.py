@@ -125,7 +125,8 @@ def main() -> int:
     print(text)
     if arguments.record:
         head = ("# Linux's calls, in guest instructions\n\n`make bench-linux` prints this again: the same "
-                "static program (bench/linux_calls.c)\nin Quarry and on Debian's cloud kernel 6.1, one processor, "
+                "static program (bench/linux_calls.c)\nin Quarry and on Debian's cloud kernel 6.1, one "
+                "processor, "
                 "`-icount shift=0,sleep=off`, string instructions\ncounted once, medians. Linux runs with "
                 f"`{OPTIONS}`\nand `-cpu max,-erms,-rdrand`.\n\n")
         RESULTS.write_text(head + text + "\n", encoding="utf-8")

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that are missing. INSTALL=no only prints the line to type.
+# PACKAGES="name…" installs these instead of those of tools/packages.txt.
 set -eu
 
 if [ "${1:-}" = "--help" ]; then
@@ -9,7 +10,7 @@ fi
 
 cd "$(dirname "$0")/.."
 missing=""
-for package in $(grep -v '^#' tools/packages.txt); do
+for package in ${PACKAGES:-$(grep -v '^#' tools/packages.txt)}; do
     if ! dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed'; then
         missing="$missing $package"
     fi
