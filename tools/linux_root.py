@@ -59,6 +59,7 @@ class Root:
             self.add(qemu.build_directory() / "archive" / name, f"boot/{name}")
         (folder / "etc/passwd").write_text(PASSWD, encoding="ascii")
         (folder / "etc/group").write_text(GROUP, encoding="ascii")
+        (folder / "etc/mtab").symlink_to("/proc/mounts")
         (folder / "etc/profile").write_text(PROFILE, encoding="ascii")
 
     def add(self, source: pathlib.Path, name: str) -> None:

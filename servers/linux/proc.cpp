@@ -116,7 +116,7 @@ std::string system_text(ProcFile file) {
             break;
         }
         case ProcFile::mounts:
-            text("rootfs / rootfs rw 0 0\nproc /proc proc rw 0 0\n");
+            text("quarry / tmpfs rw 0 0\nproc /proc proc rw 0 0\n");
             break;
         case ProcFile::uptime:
             text.add("{}.{:02} 0.00\n", nanoseconds / 1'000'000'000,
@@ -135,7 +135,7 @@ std::string system_text(ProcFile file) {
             text("cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\n");
             break;
         case ProcFile::file_systems:
-            text("nodev\trootfs\nnodev\tproc\n");
+            text("nodev\ttmpfs\nnodev\tproc\n");
             break;
         default:
             break;

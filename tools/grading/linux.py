@@ -162,6 +162,20 @@ def _keys() -> None:
         raise Failed(f"expected exit status 6; {result.how()}; the console:\n{last_lines(result.console)}")
 
 
+def _project() -> None:
+    """A CMake project with the toolchain file and the package: built, and its test run in Quarry."""
+    subprocess.run(["ninja", "-C", str(qemu.build_directory()), "--quiet", "slab_static"], check=True,
+                   stdout=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory() as folder:
+        toolchain = qemu.ROOT / "cmake" / "package" / "QuarryToolchain.cmake"
+        for command in (["cmake", "-S", str(TESTS / "project"), "-B", folder, "-G", "Ninja",
+                         f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"],
+                        ["ninja", "-C", folder], ["ctest", "--test-dir", folder, "--output-on-failure"]):
+            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+            if done.returncode != 0:
+                raise Failed(f"{' '.join(command)}\n{last_lines(done.stdout + done.stderr)}")
+
+
 def _hostile(source: pathlib.Path) -> None:
     """A program that does harm to itself. It says at its end that everything else still works."""
     with tempfile.TemporaryDirectory() as folder:
@@ -183,6 +197,8 @@ def jobs(only: str) -> list[Job]:
     found = [Job(lambda: _suite(names))] if names else []
     found += [single("linux", f"linux_{path.stem}", lambda path=path: _hostile(path))
               for path in sorted((TESTS / "hostile").glob("*.c")) if only in f"linux_{path.stem}"]
+    if only in "linux_a_cmake_project_is_built_and_tested":
+        found.append(single("linux", "linux_a_cmake_project_is_built_and_tested", _project))
     if only in "linux_keys_reach_the_shell":
         found.append(single("linux", "linux_keys_reach_the_shell", _keys))
     return found

@@ -85,13 +85,14 @@ QUARRY_CALLS(fork(Registers&), execve(Registers&), exit_group(Registers&))
 QUARRY_CALLS(read(Registers&), write(Registers&), pread64(Registers&), pwrite64(Registers&),
              readv(Registers&), writev(Registers&), preadv(Registers&), pwritev(Registers&),
              sendfile(Registers&), copy_file_range(Registers&), open(Registers&),
-             openat(Registers&))
+             openat(Registers&), preadv2(Registers&), pwritev2(Registers&))
 // poll_calls.cpp
 QUARRY_CALLS(poll(Registers&), ppoll(Registers&), select(Registers&), pselect6(Registers&),
              epoll_wait(Registers&), epoll_pwait(Registers&), ioctl(Registers&), fcntl(Registers&))
 // system_calls.cpp
 QUARRY_CALLS(uname(Registers&), sysinfo(Registers&), getrandom(Registers&), prlimit64(Registers&),
-             getrlimit(Registers&), setrlimit(Registers&))
+             getrlimit(Registers&), setrlimit(Registers&), capget(Registers&), forbid(Registers&),
+             has_no_attributes(Registers&))
 #undef QUARRY_CALLS
 
 }  // namespace quarry::libos

@@ -93,6 +93,18 @@ std::int64_t getrandom(Registers& r) {
     return static_cast<std::int64_t>(r.rsi);
 }
 
+// Files have no extended attributes here.
+std::int64_t has_no_attributes(Registers&) { return -EOPNOTSUPP; }
+
+// What only an administrator of the whole machine may, and nobody is that.
+std::int64_t forbid(Registers&) { return -EPERM; }
+
+// None, in all versions of the structure.
+std::int64_t capget(Registers& r) {
+    std::array<std::uint32_t, 6> const none{};
+    return r.rsi == 0 || copy_out(r.rsi, none) ? 0 : -EFAULT;
+}
+
 // Limits are as they are; setting one to what nobody holds to succeeds, as for root.
 std::int64_t prlimit64(Registers& r) {
     if (r.rsi >= RLIM_NLIMITS) {

@@ -152,6 +152,10 @@ std::int64_t pwritev(Registers& r) {
                             : -EINVAL;
 }
 
+// An offset of -1 means the file's own position. Flags only ask for speed, and are passed over.
+std::int64_t preadv2(Registers& r) { return r.r10 == no_offset ? readv(r) : preadv(r); }
+std::int64_t pwritev2(Registers& r) { return r.r10 == no_offset ? writev(r) : pwritev(r); }
+
 std::int64_t sendfile(Registers& r) {
     KeptOffset offset{r.rdx};
     if (!offset.load()) {
