@@ -8,7 +8,11 @@ namespace quarry::libos {
 constinit Process process;
 
 std::int64_t ask(std::uint64_t operation, std::uint64_t a, std::uint64_t b, std::uint64_t c) {
-    auto const message = ipc_call(process.server, operation, a, b, c, {nullptr});
+    auto message = ipc_call(process.server, operation, a, b, c, {nullptr});
+    while (!message && message.error() == Error::interrupted) {
+        // Stopped, and started again, before the server took the message.
+        message = ipc_call(process.server, operation, a, b, c, {nullptr});
+    }
     if (!message) {
         end_process_now();  // the server is gone, and with it all that the process could do
     }
