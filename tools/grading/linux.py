@@ -149,12 +149,14 @@ def _suite(names: list[str]) -> list[Outcome]:
 
 
 def _keys() -> None:
-    """An interactive shell: line editing, Ctrl-C, Ctrl-D, exit."""
+    """An interactive shell: line editing, Ctrl-C, Ctrl-D, Ctrl-Z, jobs, exit."""
     # `ready` says that the shell has left its own raw mode, `inner` that another group has the terminal.
     dialogue = [(b"# ", b"echo edix\x7fted\n"), (b"\nedited", b""), (b"# ", b"echo ready; cat\n"),
                 (b"\nready\r\n", b"typed\n"), (b"typed\r\ntyped\r\n", b"\x04"),
                 (b"# ", b"sh -c 'echo inner; sleep 1000000'\n"), (b"\ninner\r\n", b"\x03"),
-                (b"# ", b"echo after $?\n"), (b"\nafter 130", b""), (b"# ", b"exit 6\n")]
+                (b"# ", b"echo after $?\n"), (b"\nafter 130", b""),
+                (b"# ", b"sh -c 'echo inner; sleep 1000000'\n"), (b"\ninner\r\n", b"\x1a"), (b"topped", b""),
+                (b"# ", b"kill %1; fg\n"), (b"erminated", b""), (b"# ", b"exit 6\n")]
     result = linux_root.run(["/bin/sh"], linux_root.Root.add_busybox, dialogue=dialogue,
                             variables=["PS1=# "], limit_seconds=60, repeatable=False)
     save_console("linux-keys", result)

@@ -19,9 +19,13 @@ std::span<Mapping> MappingList::all() {
 
 std::size_t MappingList::index_from(std::uint64_t address) {
     auto const list = all();
+    if (last_ < count_ && list[last_].contains(address)) {
+        return last_;
+    }
     auto const found = std::ranges::partition_point(
         list, [&](Mapping const& each) { return each.end <= address; });
-    return static_cast<std::size_t>(found - list.begin());
+    last_ = static_cast<std::size_t>(found - list.begin());
+    return last_;
 }
 
 Mapping* MappingList::find(std::uint64_t address) {

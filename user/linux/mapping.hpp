@@ -67,6 +67,7 @@ class MappingList {
     void erase(std::size_t first, std::size_t last);
 
     std::size_t count_ = 0;
+    std::size_t last_ = 0;   // where the last search ended: the next one is likely to end there too
     std::size_t pages_ = 0;  // that the array has
 };
 

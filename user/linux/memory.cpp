@@ -66,7 +66,8 @@ constexpr std::uint64_t most_fault_pages = 32;
 std::uint64_t pages_around(Mapping const& mapping, std::uint64_t page) {
     bool const goes_on = page == memory.last_fault_end;
     auto const wanted = goes_on ? std::min(memory.last_fault_pages * 2, most_fault_pages) : 1;
-    auto const pages = absent_pages(page, std::min(wanted, (mapping.end - page) / page_bytes));
+    auto const most = std::min(wanted, (mapping.end - page) / page_bytes);
+    auto const pages = most == 1 ? 1 : absent_pages(page, most);
     memory.last_fault_pages = pages;
     memory.last_fault_end = page + pages * page_bytes;
     return pages;
