@@ -28,6 +28,19 @@ std::string_view name_of_error(std::int64_t error) {
     return index < names.size() ? names[index] : std::string_view{};
 }
 
+struct CallName {
+    std::uint16_t number;
+    std::string_view name;
+};
+constexpr CallName call_names[] = {
+#include <call_names.inc>  // made by tools/call_names.sh
+};
+
+std::string_view name_of_call(std::uint64_t number) {
+    auto const* const found = std::ranges::find(call_names, number, &CallName::number);
+    return found == std::end(call_names) ? "?" : found->name;
+}
+
 void print_argument(Line& line, Argument argument, std::uint64_t word) {
     switch (argument.kind) {
         case ArgumentKind::number:
@@ -124,8 +137,8 @@ void trace_calls() {
 
 void report_missing_call(std::uint64_t number, Registers const& registers) {
     auto const [a, b, c, d, e, f] = arguments_of(registers);
-    say("libos: system call {} is not there ({:x}, {:x}, {:x}, {:x}, {:x}, {:x}): ENOSYS\n", number,
-        a, b, c, d, e, f);
+    say("libos: system call {}, '{}', is not there ({:x}, {:x}, {:x}, {:x}, {:x}, {:x}): ENOSYS\n",
+        number, name_of_call(number), a, b, c, d, e, f);
     say("    {:016x}\n", registers.frame.rip);
     auto frame = registers.rbp;
     CallRecord record{};
