@@ -6,4 +6,5 @@ if [ "${1:---help}" = "--help" ]; then
     sed -n '2p' "$0" | cut -c3-
     exit 0
 fi
-sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$/{\2, "\1"},/p' /usr/include/x86_64-linux-gnu/asm/unistd_64.h > "$1"
+calls=/usr/include/x86_64-linux-gnu/asm/unistd_64.h
+sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$/{\2, "\1"},/p' "$calls" > "$1"

@@ -47,8 +47,7 @@ static void run(uint64_t seed, int calls) {
     state = seed;
     signal(SIGALRM, SIG_DFL);
     alarm(1);  // for what blocks
-    close(1);
-    close(2);
+    for (int i = 0; i < 3; ++i) close(i);
     for (int i = 0; i < calls; ++i) {
         uint64_t const number = next() % 462;
         if (is_left_out(number)) continue;
@@ -65,11 +64,12 @@ static unsigned long free_memory(void) {
 int main(int count, char** words) {
     int const children = count > 1 ? atoi(words[1]) : 120;
     int const calls = count > 2 ? atoi(words[2]) : 400;
+    uint64_t const seed = count > 3 ? strtoull(words[3], NULL, 10) : 0;
     unsigned long before = 0;
     for (int i = 0; i < children; ++i) {
         pid_t const child = fork();
         CHECK(child >= 0);
-        if (child == 0) run((uint64_t)i, calls);
+        if (child == 0) run(seed + (uint64_t)i, calls);
         int status;
         CHECK(waitpid(child, &status, 0) == child);
         if (i == 2) before = free_memory();
