@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace quarry::server {
 namespace {
@@ -47,22 +48,27 @@ Content& Content::operator=(Content&& other) noexcept {
 
 Content::~Content() { drop_pages(0); }
 
-void Content::drop_pages(std::size_t keep) {
-    while (pages_.size() > keep) {
-        (void)page_unmap(own_space, {pages_.back(), 1});
-        free_places().push_back(pages_.back());
-        pages_.pop_back();
+void Content::drop_pages(std::uint64_t from) {
+    auto const first = pages_.lower_bound(from);
+    for (auto page = first; page != pages_.end(); ++page) {
+        (void)page_unmap(own_space, {page->second, 1});
+        free_places().push_back(page->second);
     }
+    pages_.erase(first, pages_.end());
 }
 
-bool Content::add_page() {
+std::uint64_t Content::make_page(std::uint64_t number) {
+    auto const found = pages_.find(number);
+    if (found != pages_.end()) {
+        return found->second;
+    }
     auto const place = take_place();
     if (!page_alloc(own_space, {place, 1}, abi::permission::write | abi::permission::may_execute)) {
         free_places().push_back(place);
-        return false;
+        return 0;
     }
-    pages_.push_back(place);
-    return true;
+    pages_.emplace_hint(pages_.end(), number, place);
+    return place;
 }
 
 bool Content::own_pages() {
@@ -92,11 +98,11 @@ std::size_t Content::read(std::uint64_t offset, std::span<std::byte> to) const {
     for (std::uint64_t done = 0; done < count;) {
         auto const in_page = (offset + done) % page_bytes;
         auto const part = std::min(count - done, page_bytes - in_page);
-        auto const page = (offset + done) / page_bytes;
-        if (page < pages_.size()) {
-            std::memcpy(to.data() + done, at(pages_[page]) + in_page, part);
+        auto const page = pages_.find((offset + done) / page_bytes);
+        if (page != pages_.end()) {
+            std::memcpy(to.data() + done, at(page->second) + in_page, part);
         } else {
-            std::memset(to.data() + done, 0, part);  // a hole at the end
+            std::memset(to.data() + done, 0, part);
         }
         done += part;
     }
@@ -107,19 +113,17 @@ bool Content::write(std::uint64_t offset, Bytes from) {
     if (!own_pages()) {
         return false;
     }
-    auto const end = offset + from.size();
-    while (pages_.size() * page_bytes < end) {
-        if (!add_page()) {
-            return false;
-        }
-    }
     for (std::uint64_t done = 0; done < from.size();) {
         auto const in_page = (offset + done) % page_bytes;
         auto const part = std::min(from.size() - done, page_bytes - in_page);
-        std::memcpy(at(pages_[(offset + done) / page_bytes]) + in_page, from.data() + done, part);
+        auto const page = make_page((offset + done) / page_bytes);
+        if (page == 0) {
+            return false;
+        }
+        std::memcpy(at(page) + in_page, from.data() + done, part);
         done += part;
     }
-    bytes_ = std::max(bytes_, end);
+    bytes_ = std::max(bytes_, offset + from.size());
     return true;
 }
 
@@ -130,9 +134,9 @@ bool Content::resize(std::uint64_t bytes) {
     if (bytes < bytes_) {
         auto const pages = (bytes + page_bytes - 1) / page_bytes;
         drop_pages(pages);
-        if (bytes % page_bytes != 0 && pages == pages_.size() && pages != 0) {
-            std::memset(at(pages_[pages - 1]) + bytes % page_bytes, 0,
-                        page_bytes - bytes % page_bytes);
+        auto const last = pages_.find(bytes / page_bytes);
+        if (bytes % page_bytes != 0 && last != pages_.end()) {
+            std::memset(at(last->second) + bytes % page_bytes, 0, page_bytes - bytes % page_bytes);
         }
     }
     bytes_ = bytes;
@@ -150,16 +154,15 @@ std::optional<std::uint64_t> Content::lend(std::uint64_t first_page, std::uint64
         return std::nullopt;
     }
     auto const count = std::min(pages, end - first_page);
-    while (pages_.size() < first_page + count) {
-        if (!add_page()) {
-            return std::nullopt;
-        }
-    }
     std::uint64_t done = 0;
     while (done < count) {
-        auto const from = pages_[first_page + done];
+        auto const from = make_page(first_page + done);
+        if (from == 0) {
+            return done == 0 ? std::nullopt : std::optional{done};
+        }
         std::uint64_t run = 1;
-        while (done + run < count && pages_[first_page + done + run] == from + run * page_bytes) {
+        while (done + run < count &&
+               make_page(first_page + done + run) == from + run * page_bytes) {
             ++run;
         }
         abi::MapMode const mode{permissions, abi::page_option::lend | abi::page_option::if_absent};

@@ -7,9 +7,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
-#include <vector>
 
 namespace quarry::server {
 
@@ -24,7 +24,6 @@ class Content {
     ~Content();
 
     std::uint64_t size() const { return bytes_; }
-    std::uint64_t pages() const { return pages_.size(); }
 
     // How many bytes there were from `offset` on, at most the span's.
     std::size_t read(std::uint64_t offset, std::span<std::byte> to) const;
@@ -39,12 +38,14 @@ class Content {
 
   private:
     bool own_pages();
-    bool add_page();
-    void drop_pages(std::size_t keep);
+    // The address of a page, made if it is not there; 0: no memory.
+    std::uint64_t make_page(std::uint64_t number);
+    void drop_pages(std::uint64_t from);
 
     Bytes borrowed_;
     std::uint64_t bytes_ = 0;
-    std::vector<std::uint64_t> pages_;  // addresses of pages, by place in the file
+    std::map<std::uint64_t, std::uint64_t>
+        pages_;  // addresses by number in the file; holes have none
 };
 
 }  // namespace quarry::server
