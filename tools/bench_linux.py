@@ -35,7 +35,7 @@ RESULTS = qemu.ROOT / "bench" / "linux.md"
 IMAGE = "linux-image-cloud-amd64"
 CACHE = qemu.ROOT / "build" / "linux-image"
 OPTIONS = ("console=ttyS0 quiet panic=-1 mitigations=off init_on_alloc=0 randomize_kstack_offset=off nokaslr "
-           "rdinit=/init")
+           "transparent_hugepage=never rdinit=/init")
 
 
 def linux_kernel() -> pathlib.Path:

@@ -95,12 +95,13 @@ std::size_t Content::read(std::uint64_t offset, std::span<std::byte> to) const {
         std::memcpy(to.data(), borrowed_.data() + offset, count);
         return count;
     }
+    auto page = pages_.lower_bound(offset / page_bytes);
     for (std::uint64_t done = 0; done < count;) {
         auto const in_page = (offset + done) % page_bytes;
         auto const part = std::min(count - done, page_bytes - in_page);
-        auto const page = pages_.find((offset + done) / page_bytes);
-        if (page != pages_.end()) {
+        if (page != pages_.end() && page->first == (offset + done) / page_bytes) {
             std::memcpy(to.data() + done, at(page->second) + in_page, part);
+            ++page;
         } else {
             std::memset(to.data() + done, 0, part);
         }

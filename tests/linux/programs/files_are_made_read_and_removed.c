@@ -88,6 +88,13 @@ int main(void) {
     }
     CHECK(rmdir("dir") == 0 && rmdir("moved") == 0 && unlink("s") == 0 && unlink("loop") == 0);
 
+    // A write far behind the end takes room for itself only.
+    f = open("holes", O_CREAT | O_RDWR, 0600);
+    off_t const far = (off_t)1 << 40;
+    CHECK(pwrite(f, "far", 3, far) == 3 && pread(f, text, 3, far) == 3 && memcmp(text, "far", 3) == 0);
+    CHECK(pread(f, text, 3, far / 2) == 3 && text[0] == 0 && fstat(f, &st) == 0 && st.st_size == far + 3);
+    CHECK(close(f) == 0 && unlink("holes") == 0);
+
     // Files in memory: private pages are the program's, shared ones the file's.
     f = open("m", O_CREAT | O_RDWR, 0600);
     char block[8192];
