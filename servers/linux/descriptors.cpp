@@ -309,9 +309,15 @@ std::optional<std::int64_t> serve_file(Request& request, OpenFile& file) {
             if (place.size() != a[2]) {
                 return -EINVAL;
             }
-            auto const bytes = file.list(place);
-            if (bytes > 0 && request.number == __NR_getdents) {
-                make_old_entries(place.first(static_cast<std::size_t>(bytes)));
+            // Made out of the client's reach, which could change lengths while they are read.
+            std::vector<std::byte> entries(place.size());
+            auto const bytes = file.list(entries);
+            if (bytes > 0) {
+                auto const used = std::span(entries).first(static_cast<std::size_t>(bytes));
+                if (request.number == __NR_getdents) {
+                    make_old_entries(used);
+                }
+                std::memcpy(place.data(), used.data(), used.size());
             }
             return bytes;
         }
@@ -384,7 +390,8 @@ std::optional<std::int64_t> serve_descriptors(Request& request) {
                 return 0;
             }
             if (request.words[1] == FIOCLEX || request.words[1] == FIONCLEX) {
-                process.descriptors()[request.words[0]].close_on_exec = request.words[1] == FIOCLEX;
+                process.descriptors()[static_cast<std::uint32_t>(request.words[0])].close_on_exec =
+                    request.words[1] == FIOCLEX;
                 return 0;
             }
             return file->ioctl(request.asker(), request.words[1], request.words[2],
