@@ -20,7 +20,7 @@ namespace {
 
 constinit abi::Start start{};
 
-constexpr std::size_t max_arguments = 64;
+constexpr std::size_t max_arguments = 128;
 constinit std::array<char*, max_arguments + 1> argument_pointers{};
 
 // The strings lie one after the other, each ended by NUL.
