@@ -95,7 +95,6 @@ class Process : public Counted {
 
     // Interrupts it, ends it (SIGKILL), stops it or lets it go on (SIGSTOP, SIGCONT).
     void signal(int number);
-    bool may_be_stopped() const { return true; }
 
   private:
     std::vector<Descriptor> descriptors_;

@@ -28,7 +28,6 @@ class Request {
     ClientThread& thread;
     std::uint64_t const number;
     std::array<std::uint64_t, 3> const words;  // those in the message
-    protocol::Channel const* head() const { return &thread.head(); }
     std::array<std::uint64_t, protocol::max_arguments> const arguments;  // copied once
     std::array<std::uint64_t, 3> results{};                              // beside the answer
     bool answered = true;  // false: nobody is there to be answered

@@ -170,9 +170,6 @@ std::int64_t TerminalFile::read(Asker asker, std::span<std::byte> to,
     auto& terminal = the_terminal();
     auto& process = asker.process;
     if (process.session == terminal.session && process.group != terminal.foreground) {
-        if (!process.may_be_stopped()) {
-            return -EIO;
-        }
         signal_group(process.group, SIGTTIN);
         return wait_in(terminal.waiters, asker);
     }

@@ -156,8 +156,6 @@ std::int64_t fork_process(Registers const& registers, std::uint64_t child_stack,
 namespace {
 
 constinit Mutex slots_lock;
-constexpr std::uint64_t ended_mark = std::uint64_t{1} << 63;
-constexpr std::uint64_t reserved_mark = std::uint64_t{1} << 62;
 
 // Whether the thread that had a slot is off its stack.
 bool has_ended(std::uint64_t environment) {
@@ -176,15 +174,18 @@ std::uint64_t take_slot(bool& has_area) {
     auto& table = thread_table;
     for (std::uint64_t slot = 0; slot < table.used; ++slot) {
         auto const there = table.environments[slot];
+        if ((there & reserved_mark) != 0) {  // another thread is about to use it
+            continue;
+        }
         if (there == 0) {  // another thread's before a fork: its area is the parent's
             has_area = false;
-            table.environments[slot] = reserved_mark | ended_mark;
+            table.environments[slot] = reserved_mark;
             return slot;
         }
         bool const is_over = (there & ended_mark) != 0 && has_ended(there & ~ended_mark);
         if (is_over) {
             has_area = true;
-            table.environments[slot] = reserved_mark | ended_mark;
+            table.environments[slot] = reserved_mark;
             return slot;
         }
     }
@@ -192,7 +193,7 @@ std::uint64_t take_slot(bool& has_area) {
     if (table.used == max_threads) {
         return max_threads;
     }
-    table.environments[table.used] = reserved_mark | ended_mark;
+    table.environments[table.used] = reserved_mark;
     return table.used++;
 }
 
@@ -284,7 +285,12 @@ void end_other_threads() {
         if (slot == this_thread().slot || there == 0) {
             continue;
         }
-        auto const environment = abi::EnvId{there & ~(ended_mark | reserved_mark)};
+        if ((there & reserved_mark) !=
+            0) {  // whoever was making it ends here, and its area is made anew
+            thread_table.environments[slot] = 0;
+            continue;
+        }
+        auto const environment = abi::EnvId{there & ~ended_mark};
         (void)env_destroy(environment);
         (void)env_destroy(environment);
         thread_table.environments[slot] = ended_mark | 1;

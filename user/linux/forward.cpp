@@ -20,7 +20,6 @@ class Places {
         used_ = std::min((used_ + bytes + 7) & ~std::size_t{7}, protocol::channel_data_bytes);
         return at;
     }
-    std::size_t left() const { return protocol::channel_data_bytes - used_; }
     static std::uint64_t offset_of(std::byte const* at) {
         return static_cast<std::uint64_t>(at - data_of(this_thread()));
     }

@@ -189,7 +189,7 @@ std::int64_t sigaltstack(Registers& r) {
         } else if (next.bytes < minimum) {
             return -ENOMEM;
         } else {
-            stack = {next.base, next.bytes, false, false};
+            stack = {next.base, next.bytes, false};
         }
     }
     return r.rsi == 0 || copy_out(r.rsi, old) ? 0 : -EFAULT;

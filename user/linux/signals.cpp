@@ -10,7 +10,6 @@
 #include <cstring>
 
 extern "C" {
-extern char libos_call_entry[];
 extern char libos_return_begin[];
 extern char libos_return_end[];
 extern char libos_resume[];
@@ -244,12 +243,9 @@ bool is_between(std::uint64_t rip, char const* begin, char const* end) {
 
 // Another thread that would take some of these now hears of them.
 void hand_on(std::uint64_t bits) {
-    for (std::uint64_t slot = 0; slot < max_threads; ++slot) {
+    for (std::uint64_t slot = 0; slot < thread_table.used; ++slot) {
         if (is_live(slot) && slot != this_thread().slot && (bits & ~thread_at(slot).blocked) != 0) {
             (void)env_interrupt(abi::EnvId{thread_at(slot).environment}, std::uint64_t{1} << 62);
-            return;
-        }
-        if (!is_live(slot) && slot > 64) {
             return;
         }
     }

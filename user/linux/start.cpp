@@ -13,7 +13,6 @@
 
 extern "C" {
 [[noreturn]] void libos_resume(quarry::libos::Registers* registers);
-extern std::byte libos_image_begin[];
 }
 
 namespace quarry::libos {

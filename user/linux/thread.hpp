@@ -20,7 +20,6 @@ struct AlternateStack {
     std::uint64_t base = 0;
     std::uint64_t bytes = 0;
     bool disabled = true;
-    bool once = false;  // SS_AUTODISARM
 };
 
 enum class ThreadKind : std::uint64_t { first, forked, created };
@@ -44,8 +43,6 @@ struct Thread {
     std::uint64_t set_on_start;   // address of a word that gets the thread's id
     std::uint64_t clear_on_exit;  // address of the word that an exit clears and wakes
     std::uint64_t robust_list;
-    std::uint64_t robust_list_bytes;
-    std::uint64_t start_ticks;  // of the call, for the trace
     std::array<char, 16> name;
 };
 static_assert(offsetof(Thread, self) == 184 && offsetof(Thread, attention) == 192);
@@ -67,7 +64,11 @@ inline std::byte* data_of(Thread const& thread) {
     return reinterpret_cast<std::byte*>(area_of(thread.slot) + channel_at + page_bytes);
 }
 
-// The threads of this process, by slot: 0 in a slot that is free.
+// The threads of this process, by slot: an environment; with a mark when it has ended, or is not there
+// yet. 0: nobody's, and no area either.
+inline constexpr std::uint64_t ended_mark = std::uint64_t{1} << 63;
+inline constexpr std::uint64_t reserved_mark = std::uint64_t{1} << 62;
+
 struct ThreadTable {
     std::array<std::uint64_t, max_threads> environments;
     std::uint64_t used;  // slots up to the highest one ever taken

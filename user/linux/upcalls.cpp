@@ -131,7 +131,8 @@ bool handle_upcall(Registers& registers) {
 }
 
 bool is_live(std::uint64_t slot) {
-    return __atomic_load_n(&thread_table.environments[slot], __ATOMIC_ACQUIRE) != 0;
+    auto const there = __atomic_load_n(&thread_table.environments[slot], __ATOMIC_ACQUIRE);
+    return there != 0 && (there & (ended_mark | reserved_mark)) == 0;
 }
 
 Thread& thread_at(std::uint64_t slot) {
