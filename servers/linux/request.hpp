@@ -27,7 +27,7 @@ class Request {
     Process& process;
     ClientThread& thread;
     std::uint64_t const number;
-    std::array<std::uint64_t, 3> const words;  // those in the message
+    std::array<std::uint64_t, 3> const words;                            // those in the message
     std::array<std::uint64_t, protocol::max_arguments> const arguments;  // copied once
     std::array<std::uint64_t, 3> results{};                              // beside the answer
     bool answered = true;  // false: nobody is there to be answered
