@@ -2,6 +2,7 @@
 #include "servers/linux/files.hpp"
 #include "servers/linux/request.hpp"
 #include "servers/linux/terminal.hpp"
+#include "servers/linux/timers.hpp"
 #include "user/linux/layout.hpp"
 
 namespace quarry::server {
@@ -61,15 +62,28 @@ std::int64_t commit_fork(Request& request) {
     (void)window_revoke(child->space, request.process.space);
     auto const start = request.in<protocol::ThreadStart>(0);
     abi::EnvId const environment{child->unborn_environment};
-    if (request.words[1] == 0 || !start || !env_set_frame(environment, {&start->frame}) ||
+    auto const wanted = static_cast<protocol::ForkCommit>(request.words[1]);
+    if (wanted == protocol::ForkCommit::give_up || !start ||
+        !env_set_frame(environment, {&start->frame}) ||
         !add_thread(*child, environment, start->slot)) {
         end_unborn(*child);
         return -ENOMEM;
     }
     inherit(*child, request.process);
+    child->shares_memory = wanted == protocol::ForkCommit::start_sharing;
     child->state = ProcessState::running;
     (void)env_start(environment);
     return 0;
+}
+
+std::int64_t wait_for_release(Request& request) {
+    auto* const child = find_process(request.words[0]);
+    if (child == nullptr || child->parent != request.process.id || !child->shares_memory ||
+        child->state == ProcessState::ended) {
+        return 0;
+    }
+    wait_for(child->release_waiters, request.thread);
+    return would_block;
 }
 
 std::int64_t new_thread(Request& request) {
@@ -98,6 +112,9 @@ std::int64_t finish_exec(Request& request) {
         }
     }
     request.thread.id = process.id;
+    process.timers.clear();
+    process.shares_memory = false;
+    process.release_waiters.wake_all();
     auto const file = process.file(request.words[2]);
     auto const executable = file ? file->path : std::string{};
     process.program = file && file->node() != nullptr ? Ref<Node>{file->node()} : Ref<Node>{};
@@ -202,19 +219,11 @@ std::int64_t waitid(Request& request) {
         return answer == 0 && !request.out(info_at, info) ? -EFAULT : answer;
     }
     auto& child = *news.process;
-    constexpr int exited = 1;
-    constexpr int killed = 2;
-    constexpr int stopped = 5;
-    constexpr int continued = 6;
+    auto const told = news_of(child);
     info[0] = SIGCHLD;
-    info[2] = child.state == ProcessState::stopped   ? stopped
-              : child.state == ProcessState::running ? continued
-              : (child.wait_status & 0x7f) != 0      ? killed
-                                                     : exited;
+    info[2] = told.code;
     info[4] = static_cast<std::int32_t>(child.id);
-    info[6] = info[2] == exited    ? child.wait_status >> 8 & 0xff
-              : info[2] == stopped ? child.wait_status >> 8
-                                   : child.wait_status & 0x7f;
+    info[6] = told.status;
     if (!request.out(info_at, info)) {
         return -EFAULT;
     }
@@ -222,34 +231,6 @@ std::int64_t waitid(Request& request) {
         child.has_news = false;
         if (child.state == ProcessState::ended) {
             reap(child);
-        }
-    }
-    return 0;
-}
-
-std::int64_t kill(Request& request, std::int64_t target, int number) {
-    constexpr int most = 64;
-    if (number < 0 || number > most) {
-        return -EINVAL;
-    }
-    std::vector<Ref<Process>> targets;
-    for (auto const& [id, process] : all_processes()) {
-        bool const meant = target > 0     ? id == static_cast<std::uint64_t>(target)
-                           : target == 0  ? process->group == request.process.group
-                           : target == -1 ? id != 1 && id != request.process.id
-                                          : process->group == static_cast<std::uint64_t>(-target);
-        if (meant && process->state != ProcessState::unborn) {
-            targets.push_back(process);
-        }
-    }
-    if (targets.empty()) {
-        return -ESRCH;
-    }
-    for (auto const& process : targets) {
-        if (process.get() == &request.process && (number == SIGKILL || number == SIGSTOP)) {
-            request.after = number == SIGKILL ? Request::After::killed : Request::After::stopped;
-        } else {
-            process->signal(number);
         }
     }
     return 0;
@@ -286,44 +267,6 @@ std::int64_t new_session(Request& request) {
     return static_cast<std::int64_t>(process.id);
 }
 
-std::int64_t set_alarm(Request& request, std::uint64_t after, std::uint64_t interval) {
-    auto const now = *clock_nanoseconds();
-    auto& process = request.process;
-    auto const left = process.alarm_at > now ? process.alarm_at - now : 0;
-    process.alarm_at = after == 0 ? 0 : now + after;
-    process.alarm_interval = interval;
-    plan_alarms();
-    return static_cast<std::int64_t>(left);
-}
-
-constexpr std::uint64_t second = 1'000'000'000;
-using TimerValue = std::array<std::uint64_t, 4>;  // interval and value: seconds, microseconds
-
-TimerValue timer_of(std::uint64_t interval, std::uint64_t left) {
-    return {interval / second, interval % second / 1000, left / second, left % second / 1000};
-}
-
-std::int64_t set_timer(Request& request, bool sets) {
-    auto const& a = request.arguments;
-    if (a[0] != 0) {
-        return a[0] <= 2 ? -EOPNOTSUPP : -EINVAL;  // only ITIMER_REAL
-    }
-    auto& process = request.process;
-    auto const interval = process.alarm_interval;
-    auto const now = *clock_nanoseconds();
-    auto left = process.alarm_at > now ? process.alarm_at - now : 0;
-    if (sets && a[1] != protocol::no_data) {
-        auto const value = request.in<TimerValue>(a[1]);
-        if (!value || (*value)[1] >= 1'000'000 || (*value)[3] >= 1'000'000) {
-            return -EINVAL;
-        }
-        left =
-            static_cast<std::uint64_t>(set_alarm(request, (*value)[2] * second + (*value)[3] * 1000,
-                                                 (*value)[0] * second + (*value)[1] * 1000));
-    }
-    return request.out(a[sets ? 2 : 1], timer_of(interval, left)) ? 0 : -EFAULT;
-}
-
 std::int64_t identity(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
 std::optional<std::int64_t> serve_operation(Request& request) {
@@ -336,6 +279,8 @@ std::optional<std::int64_t> serve_operation(Request& request) {
             return begin_fork(request);
         case Operation::fork_commit:
             return commit_fork(request);
+        case Operation::vfork_wait:
+            return wait_for_release(request);
         case Operation::exec_done:
             return finish_exec(request);
         case Operation::exit_group:
@@ -361,8 +306,6 @@ std::optional<std::int64_t> serve_processes(Request& request) {
             return wait4(request);
         case __NR_waitid:
             return waitid(request);
-        case __NR_kill:
-            return kill(request, static_cast<std::int32_t>(a[0]), static_cast<int>(a[1]));
         case __NR_getppid:
             return identity(process.parent);
         case __NR_getpgrp:
@@ -381,15 +324,6 @@ std::optional<std::int64_t> serve_processes(Request& request) {
             return new_session(request);
         case __NR_umask:
             return identity(std::exchange(process.mask, static_cast<std::uint32_t>(a[0]) & 0777));
-        case __NR_alarm: {
-            auto const left = set_alarm(request, static_cast<std::uint32_t>(a[0]) * second, 0);
-            return (left + static_cast<std::int64_t>(second) - 1) /
-                   static_cast<std::int64_t>(second);
-        }
-        case __NR_setitimer:
-            return set_timer(request, true);
-        case __NR_getitimer:
-            return set_timer(request, false);
         case __NR_getresuid:
         case __NR_getresgid: {
             std::uint32_t const root = 0;

@@ -5,7 +5,10 @@
 #include "servers/linux/file_system.hpp"
 #include "servers/linux/files.hpp"
 #include "servers/linux/request.hpp"
+#include "servers/linux/semaphores.hpp"
+#include "servers/linux/signals.hpp"
 #include "servers/linux/terminal.hpp"
+#include "servers/linux/timers.hpp"
 #include "servers/linux/watcher.hpp"
 #include "user/linux/layout.hpp"
 #include "user/rt/console.hpp"
@@ -150,7 +153,8 @@ void take_keys(abi::Message const& message) {
 }
 
 std::int64_t answer(Request& request) {
-    for (auto* const serve : {serve_descriptors, serve_names, serve_processes, serve_memory}) {
+    for (auto* const serve : {serve_descriptors, serve_names, serve_processes, serve_memory,
+                              serve_signals, serve_timers, serve_semaphores}) {
         if (auto const done = serve(request)) {
             return *done;
         }
@@ -183,7 +187,7 @@ Result<abi::Message> serve(abi::Message const& message, abi::EnvId keyboard) {
     }
     if (message.sender == watcher_environment()) {
         find_dead();
-        ring_alarms();
+        Timer::ring_all();
         return ipc_receive({nullptr});
     }
     auto* const thread = find_thread(message.sender.value);
@@ -203,6 +207,7 @@ Result<abi::Message> serve(abi::Message const& message, abi::EnvId keyboard) {
     }
     if (result != static_cast<std::uint64_t>(would_block)) {
         thread->half_open = {};  // it gave up waiting, if it did
+        thread->semaphore = {};
     }
     if (request.after != Request::After::nothing) {
         // The answer first, without waiting for more.

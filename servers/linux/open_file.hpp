@@ -15,6 +15,7 @@
 namespace quarry::server {
 
 class EventList;
+class TimerFile;
 class Node;
 class Process;
 struct ClientThread;
@@ -50,6 +51,7 @@ class OpenFile : public Counted {
     virtual Waiters* waiters() { return nullptr; }
     virtual Node* node() const { return nullptr; }
     virtual EventList* event_list() { return nullptr; }
+    virtual TimerFile* timer() { return nullptr; }
     virtual void fill(struct stat& to) const;
 
     bool may_read() const { return (status_flags & O_ACCMODE) != O_WRONLY; }

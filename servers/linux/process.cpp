@@ -1,7 +1,10 @@
 #include "servers/linux/process.hpp"
 
 #include "abi/view.hpp"
+#include "servers/linux/semaphores.hpp"
+#include "servers/linux/signals.hpp"
 #include "servers/linux/terminal.hpp"
+#include "servers/linux/timers.hpp"
 #include "servers/linux/watcher.hpp"
 #include "user/linux/layout.hpp"
 #include "user/rt/console.hpp"
@@ -87,12 +90,33 @@ void destroy_space(abi::SpaceId space) {
 void tell_parent(Process& process) {
     process.has_news = true;
     if (auto* const parent = find_process(process.parent)) {
-        parent->signal(SIGCHLD);
+        auto const news = news_of(process);
+        parent->signal({.number = SIGCHLD,
+                        .code = news.code,
+                        .sender = static_cast<std::uint32_t>(process.id),
+                        .user = 0,
+                        .value = static_cast<std::uint64_t>(news.status),
+                        .thread = 0});
         parent->child_waiters.wake_all();
     }
 }
 
 }  // namespace
+
+ChildNews news_of(Process const& child) {
+    auto const status = child.wait_status;
+    if (child.state == ProcessState::stopped) {
+        return {CLD_STOPPED, status >> 8};
+    }
+    if (child.state == ProcessState::running) {
+        return {CLD_CONTINUED, SIGCONT};
+    }
+    auto const signal = status & 0x7f;
+    return signal != 0 ? ChildNews{CLD_KILLED, signal} : ChildNews{CLD_EXITED, status >> 8 & 0xff};
+}
+
+Process::Process(std::uint64_t number) : id(number) {}
+Process::~Process() = default;
 
 std::map<std::uint64_t, Ref<Process>>& all_processes() {
     static std::map<std::uint64_t, Ref<Process>> table;
@@ -154,39 +178,6 @@ bool Process::close(std::uint64_t descriptor) {
     return true;
 }
 
-void Process::signal(int number) {
-    if (state == ProcessState::ended || state == ProcessState::unborn || number == 0) {
-        return;
-    }
-    if (number == SIGKILL) {
-        end_process(*this, SIGKILL);
-        return;
-    }
-    if (number == SIGSTOP) {
-        stop_process(*this, SIGSTOP);
-        return;
-    }
-    if (number == SIGCONT) {
-        continue_process(*this);
-    }
-    constexpr int most = 62;
-    if (number <= most && !threads.empty()) {
-        (void)env_interrupt(abi::EnvId{threads.front()}, std::uint64_t{1} << (number - 1));
-    }
-}
-
-void signal_group(std::uint64_t group, int number) {
-    std::vector<Ref<Process>> members;
-    for (auto const& [id, process] : all_processes()) {
-        if (process->group == group) {
-            members.push_back(process);
-        }
-    }
-    for (auto const& process : members) {
-        process->signal(number);
-    }
-}
-
 bool is_running(Node const& program) {
     return std::ranges::any_of(
         all_processes(), [&](auto const& each) { return each.second->program.get() == &program; });
@@ -229,7 +220,7 @@ Result<ClientThread*> add_thread(Process& process, abi::EnvId environment, std::
     auto const id = process.threads.empty() ? process.id : take_id();
     process.threads.push_back(environment.value);
     auto& thread = threads()[environment.value];
-    thread = {environment.value, process.id, id, slot, channel, {}, 0};
+    thread = {environment.value, process.id, id, slot, channel, {}, 0, 0, {}};
     return &thread;
 }
 
@@ -241,6 +232,7 @@ void remove_thread(std::uint64_t environment) {
     auto const& thread = found->second;
     if (auto* const process = find_process(thread.process)) {
         std::erase(process->threads, environment);
+        pass_on_signals(*process, thread);
         (void)page_unmap(process->space, {channel_in(thread.slot), protocol::channel_pages});
     }
     drop_channel(thread.channel);
@@ -253,6 +245,7 @@ void end_process(Process& process, std::int32_t status) {
     }
     process.state = ProcessState::ended;
     process.wait_status = status;
+    process.release_waiters.wake_all();
     if (process.id == 1) {
         bool const by_signal = (status & 0x7f) != 0;
         exit_program(by_signal ? 128 + (status & 0x7f) : status >> 8 & 0xff);
@@ -266,6 +259,9 @@ void end_process(Process& process, std::int32_t status) {
     }
     process.descriptors().clear();
     process.handles.clear();
+    undo_semaphores(process);
+    process.alarm = {};
+    process.timers.clear();
     process.directory = {};
     process.program = {};
     auto& terminal = the_terminal();
@@ -341,27 +337,6 @@ void find_dead() {
             }
         }
     }
-}
-
-void plan_alarms() {
-    std::uint64_t next = 0;
-    for (auto const& [id, process] : all_processes()) {
-        if (process->alarm_at != 0 && (next == 0 || process->alarm_at < next)) {
-            next = process->alarm_at;
-        }
-    }
-    watch_time(next);
-}
-
-void ring_alarms() {
-    auto const now = *clock_nanoseconds();
-    for (auto const& [id, process] : all_processes()) {
-        if (process->alarm_at != 0 && process->alarm_at <= now) {
-            process->alarm_at = process->alarm_interval == 0 ? 0 : now + process->alarm_interval;
-            process->signal(SIGALRM);
-        }
-    }
-    plan_alarms();
 }
 
 }  // namespace quarry::server

@@ -10,10 +10,19 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace quarry::server {
+
+// A thread that waits for a System V semaphore.
+struct SemaphoreWait {
+    std::uint64_t set;
+    std::uint64_t index;
+    bool for_zero;
+};
 
 // One environment of a process, with the channel that it calls through.
 struct ClientThread {
@@ -21,9 +30,11 @@ struct ClientThread {
     std::uint64_t process = 0;
     std::uint64_t id = 0;
     std::uint64_t slot = 0;
-    std::uint64_t channel = 0;        // its address here
-    Ref<OpenFile> half_open;          // a fifo's end that waits for the other
-    std::uint64_t others_opened = 0;  // how often that had been opened
+    std::uint64_t channel = 0;          // its address here
+    Ref<OpenFile> half_open;            // a fifo's end that waits for the other
+    std::uint64_t others_opened = 0;    // how often that had been opened
+    std::uint32_t signals_written = 0;  // to its ring
+    std::optional<SemaphoreWait> semaphore;
 
     protocol::Channel& head() const { return *reinterpret_cast<protocol::Channel*>(channel); }
     std::byte* data() const { return reinterpret_cast<std::byte*>(channel + abi::page_bytes); }
@@ -31,6 +42,9 @@ struct ClientThread {
 
 // No list of events looks at it any more (events.cpp).
 void forget_events(OpenFile const& file);
+
+class Timer;
+class SignalTimer;
 
 // One number's open file. A file without any is in no list of events either.
 struct Descriptor {
@@ -62,7 +76,8 @@ class Process : public Counted {
   public:
     static constexpr std::size_t most_descriptors = 1024;
 
-    explicit Process(std::uint64_t number) : id(number) {}
+    explicit Process(std::uint64_t number);
+    ~Process() override;
 
     std::uint64_t const id;
     std::uint64_t parent = 0;
@@ -82,8 +97,10 @@ class Process : public Counted {
     std::vector<std::uint64_t> threads;  // environments
     std::map<std::uint64_t, Ref<Node>> handles;  // what it has mapped
     Waiters child_waiters;
-    std::uint64_t alarm_at = 0;  // nanoseconds of `clock`; 0: none
-    std::uint64_t alarm_interval = 0;
+    bool shares_memory = false;    // with its parent, after vfork
+    Waiters release_waiters;       // until it does so no more
+    std::unique_ptr<Timer> alarm;  // alarm(2), setitimer(2)
+    std::map<std::uint64_t, std::unique_ptr<SignalTimer>> timers;
 
     // Null for a number that is no descriptor.
     Ref<OpenFile> file(std::uint64_t descriptor) const;
@@ -93,7 +110,10 @@ class Process : public Counted {
     std::vector<Descriptor>& descriptors() { return descriptors_; }
     std::vector<Descriptor> const& descriptors() const { return descriptors_; }
 
-    // Interrupts it, ends it (SIGKILL), stops it or lets it go on (SIGSTOP, SIGCONT).
+    // Tells it of a signal, ends it (SIGKILL), stops it or lets it go on (SIGSTOP, SIGCONT). False:
+    // no more of those that queue can wait.
+    bool signal(protocol::SignalNote const& note);
+    // One of the kernel's own.
     void signal(int number);
 
   private:
@@ -110,7 +130,13 @@ void wait_for(Waiters& waiters, ClientThread& thread);
 // Whether a process runs this file (ETXTBSY).
 bool is_running(Node const& program);
 
-void signal_group(std::uint64_t group, int number);
+// What siginfo says of a child: CLD_ code, and status or signal.
+struct ChildNews {
+    std::int32_t code;
+    std::int32_t status;
+};
+ChildNews news_of(Process const& child);
+
 bool group_exists(std::uint64_t group, std::uint64_t session);
 
 // A process that is nobody's child, with a space of its own, not yet filled.
@@ -131,9 +157,5 @@ void continue_process(Process& process);
 
 // Looks for environments that ended by themselves, and ends their processes.
 void find_dead();
-
-// After an alarm has changed: when the next one of any process is due. And those whose time has come.
-void plan_alarms();
-void ring_alarms();
 
 }  // namespace quarry::server

@@ -2,6 +2,7 @@
 
 #include "servers/linux/node.hpp"
 #include "servers/linux/process.hpp"
+#include "servers/linux/signals.hpp"
 #include "user/rt/console.hpp"
 
 #include <algorithm>

@@ -74,13 +74,14 @@ QUARRY_CALLS(clone(Registers&), clone3(Registers&), exit(Registers&), futex(Regi
 // signal_calls.cpp
 QUARRY_CALLS(rt_sigaction(Registers&), rt_sigprocmask(Registers&), rt_sigpending(Registers&),
              rt_sigsuspend(Registers&), rt_sigtimedwait(Registers&), rt_sigreturn(Registers&),
-             sigaltstack(Registers&), tgkill(Registers&), tkill(Registers&), pause(Registers&))
+             sigaltstack(Registers&), tgkill(Registers&), tkill(Registers&), pause(Registers&),
+             rt_tgsigqueueinfo(Registers&))
 // time_calls.cpp
 QUARRY_CALLS(clock_gettime(Registers&), clock_getres(Registers&), gettimeofday(Registers&),
              time(Registers&), nanosleep(Registers&), clock_nanosleep(Registers&),
              times(Registers&), getrusage(Registers&))
 // process_calls.cpp
-QUARRY_CALLS(fork(Registers&), execve(Registers&), exit_group(Registers&))
+QUARRY_CALLS(fork(Registers&), vfork(Registers&), execve(Registers&), exit_group(Registers&))
 // transfer_calls.cpp
 QUARRY_CALLS(read(Registers&), write(Registers&), pread64(Registers&), pwrite64(Registers&),
              readv(Registers&), writev(Registers&), preadv(Registers&), pwritev(Registers&),
@@ -93,6 +94,8 @@ QUARRY_CALLS(poll(Registers&), ppoll(Registers&), select(Registers&), pselect6(R
 QUARRY_CALLS(uname(Registers&), sysinfo(Registers&), getrandom(Registers&), prlimit64(Registers&),
              getrlimit(Registers&), setrlimit(Registers&), capget(Registers&), forbid(Registers&),
              has_no_attributes(Registers&))
+// semaphore_calls.cpp
+QUARRY_CALLS(semop(Registers&), semtimedop(Registers&), semctl(Registers&))
 #undef QUARRY_CALLS
 
 }  // namespace quarry::libos

@@ -110,16 +110,15 @@ std::uint64_t own_thread_pointer() {
     return base;
 }
 
-std::int64_t commit(std::uint64_t child, bool start, protocol::ThreadStart const& thread) {
+std::int64_t commit(std::uint64_t child, protocol::ForkCommit what,
+                    protocol::ThreadStart const& thread) {
     std::memcpy(data_of(this_thread()), &thread, sizeof(thread));
-    return ask(protocol::Operation::fork_commit, child, start ? 1 : 0);
+    return ask(protocol::Operation::fork_commit, child, static_cast<std::uint64_t>(what));
 }
 
-}  // namespace
-
-std::int64_t fork_process(Registers const& registers, std::uint64_t child_stack,
-                          std::uint64_t flags, std::uint64_t child_tid_address,
-                          std::uint64_t parent_tid_address, std::uint64_t thread_pointer) {
+// A started child: its id, or an error, negated.
+std::int64_t make_child(Registers const& registers, std::uint64_t child_stack, std::uint64_t flags,
+                        std::uint64_t child_tid_address, std::uint64_t thread_pointer) {
     std::lock_guard const guard{memory.lock};
     auto const child = ask(protocol::Operation::fork_begin);
     if (child < 0) {
@@ -134,21 +133,46 @@ std::int64_t fork_process(Registers const& registers, std::uint64_t child_stack,
         .stack = child_stack,
         .clear_on_exit = (flags & CLONE_CHILD_CLEARTID) != 0 ? child_tid_address : 0,
         .set_on_start = (flags & CLONE_CHILD_SETTID) != 0 ? child_tid_address : 0};
+    bool const lends = (flags & CLONE_VM) != 0;
     auto const fill = [&]() -> Result<void> {
-        TRY(share_memory(space));
+        TRY(lends ? lend_memory(space) : share_memory(space));
         TRY(share_library(space));
         return share_thread(space, registers, wanted);
     };
+    using enum protocol::ForkCommit;
     auto const filled = fill();
     auto const base = (flags & CLONE_SETTLS) != 0 ? thread_pointer : own_thread_pointer();
     auto const slot = this_thread().slot;
-    auto const started = commit(id, filled.has_value(), {slot, frame_of_start(slot, base)});
+    auto const started = commit(id, filled ? (lends ? start_sharing : start) : give_up,
+                                {slot, frame_of_start(slot, base)});
     if (!filled || started < 0) {
         return filled ? started : -ENOMEM;
     }
+    return child;
+}
+
+// Until the child uses this memory no more. Signals wait until then.
+void wait_for_release(std::uint64_t child) {
+    while (ask_until_done(static_cast<std::uint64_t>(protocol::Operation::vfork_wait), child, 0,
+                          0) == restart_after_signal) {
+        (void)interrupt_wait(protocol::doorbell, 1);  // or the next wait would end at once
+    }
+}
+
+}  // namespace
+
+std::int64_t fork_process(Registers const& registers, std::uint64_t child_stack,
+                          std::uint64_t flags, std::uint64_t child_tid_address,
+                          std::uint64_t parent_tid_address, std::uint64_t thread_pointer) {
+    auto const child = make_child(registers, child_stack, flags, child_tid_address, thread_pointer);
+    if (child < 0) {
+        return child;
+    }
     if ((flags & CLONE_PARENT_SETTID) != 0) {
-        auto const short_id = static_cast<std::uint32_t>(id);
-        (void)copy_out(parent_tid_address, short_id);
+        (void)copy_out(parent_tid_address, static_cast<std::uint32_t>(child));
+    }
+    if ((flags & CLONE_VFORK) != 0) {
+        wait_for_release(static_cast<std::uint64_t>(child));
     }
     return child;
 }

@@ -258,18 +258,39 @@ Result<void> move_pages(std::uint64_t from, std::uint64_t end, std::uint64_t to)
     });
 }
 
+namespace {
+
+abi::Permissions right_of(walk::Run const& run) {
+    return (run.kind & walk::present) == 0      ? abi::permission::none
+           : (run.kind & walk::no_execute) == 0 ? abi::permission::execute
+                                                : abi::permission::read;
+}
+
+}  // namespace
+
 Result<void> share_memory(abi::SpaceId child) {
     return each_run(0, user_top, [&](abi::PageRange range, walk::Run const& run) -> Result<void> {
         if (run.is_lent()) {
             return {};
         }
-        auto const right = (run.kind & walk::present) == 0      ? abi::permission::none
-                           : (run.kind & walk::no_execute) == 0 ? abi::permission::execute
-                                                                : abi::permission::read;
-        auto const parted = right | abi::permission::may_execute | copy_on_write;
+        auto const parted = right_of(run) | abi::permission::may_execute | copy_on_write;
         TRY(page_map(own_space, range, child, {range.address}, parted));
         bool const is_parted = (run.kind & copy_on_write.bits) != 0;
         return is_parted ? Result<void>{} : page_protect(own_space, range, parted);
+    });
+}
+
+Result<void> lend_memory(abi::SpaceId child) {
+    return each_run(0, user_top, [&](abi::PageRange range, walk::Run const& run) -> Result<void> {
+        if (run.is_lent()) {
+            return {};
+        }
+        auto const permissions = (run.kind & copy_on_write.bits) != 0
+                                     ? right_of(run) | abi::permission::may_execute | copy_on_write
+                                 : (run.kind & walk::writable) != 0
+                                     ? abi::permission::write | may_all
+                                     : right_of(run) | may_all;
+        return page_map(own_space, range, child, {range.address}, permissions);
     });
 }
 

@@ -42,9 +42,10 @@ bool is_resident(std::uint64_t page);
 // The same as mmap with MAP_FIXED, for exec: `mapping` replaces what was there. False: no room.
 bool replace(Mapping const& mapping);
 
-// What a forked child gets of the program's memory, through the window that the server granted. The
-// memory lock is held.
+// What a child gets of the program's memory, through the window that the server granted: copies, made
+// at the next write, or what the parent has at present itself (vfork). The memory lock is held.
 Result<void> share_memory(abi::SpaceId child);
+Result<void> lend_memory(abi::SpaceId child);
 
 // Copies that may fail: the program's pointers are allegations. False: EFAULT.
 [[nodiscard]] bool copy_in(void* to, std::uint64_t from, std::size_t bytes);

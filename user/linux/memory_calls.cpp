@@ -62,6 +62,14 @@ std::int64_t place(Mapping& mapping, std::uint64_t hint, std::uint64_t bytes, st
     return replace(mapping) ? static_cast<std::int64_t>(mapping.begin) : -ENOMEM;
 }
 
+// More than there is, which Linux refuses at once; less may still turn out too much.
+bool exceeds_memory(std::uint64_t bytes) {
+    constexpr std::uint64_t always_fine = std::uint64_t{1} << 24;
+    abi::AccountStatus account{};
+    return bytes > always_fine && account_status(own_space, {&account}) &&
+           bytes / page_bytes > account.limit_pages;
+}
+
 }  // namespace
 
 namespace calls {
@@ -77,6 +85,11 @@ std::int64_t mmap(Registers& r) {
         return -ENOMEM;
     }
     auto const bytes = pages_up(length);
+    constexpr auto counted = MAP_ANONYMOUS | MAP_PRIVATE;
+    if ((flags & (counted | MAP_NORESERVE)) == counted && (protection & PROT_WRITE) != 0 &&
+        exceeds_memory(bytes)) {
+        return -ENOMEM;
+    }
     auto const handle = handle_for(flags, protection, descriptor, bytes);
     if (handle < 0) {
         return handle;
@@ -154,6 +167,9 @@ std::int64_t mremap(Registers& r) {
                   (wanted < begin + old_bytes && begin < wanted + new_bytes))) {
         return -EINVAL;
     }
+    if (new_bytes > old_bytes && exceeds_memory(new_bytes - old_bytes)) {
+        return -ENOMEM;
+    }
     std::lock_guard const guard{memory.lock};
     auto& list = memory.mappings;
     auto const* const found = list.find(begin);
@@ -228,7 +244,8 @@ std::int64_t brk(Registers& r) {
     auto const new_end = pages_up(wanted);
     bool const grows = new_end > old_end;
     if (wanted < memory.break_begin || wanted >= mappings_top ||
-        (grows && !memory.mappings.is_free(old_end, new_end))) {
+        (grows &&
+         (!memory.mappings.is_free(old_end, new_end) || exceeds_memory(new_end - old_end)))) {
         return static_cast<std::int64_t>(memory.break_end);
     }
     if (grows) {

@@ -62,6 +62,10 @@ namespace calls {
 
 std::int64_t fork(Registers& r) { return fork_process(r, 0, SIGCHLD, 0, 0, 0); }
 
+std::int64_t vfork(Registers& r) {
+    return fork_process(r, 0, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0);
+}
+
 std::int64_t execve(Registers& r) {
     std::lock_guard const guard{exec_lock};
     Staging staging;

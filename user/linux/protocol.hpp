@@ -18,7 +18,8 @@ enum class Operation : std::uint64_t {
     thread_new = first,  // environment, area slot → thread id; its channel is mapped
     thread_exit,         // the caller's thread ends; its channel goes
     fork_begin,          // → id; child's space and environment in the next two words
-    fork_commit,         // id, 1 to start it, 0 to give up; a Start in the channel
+    fork_commit,         // id, what to do (ForkCommit); a ThreadStart in the channel
+    vfork_wait,          // id: until that child has a program of its own, or has ended
     exec_done,           // bytes of path and of path and arguments in the channel, the file's
                          // descriptor: those that close on exec do
     map_open,            // descriptor, writable → handle, which lasts as long as the process
@@ -27,8 +28,13 @@ enum class Operation : std::uint64_t {
     exit_group,          // wait status; does not return
     open_executable,     // path in the channel → descriptor; → its size in the next word
     own_text,            // bytes in the channel → descriptor of a file that holds them
-    signal_self,         // signal: as the process that sent it to its own group would
     stop_self,           // the process stops, until it is continued
+};
+
+enum class ForkCommit : std::uint64_t {
+    give_up,
+    start,
+    start_sharing,  // it uses its parent's memory until it executes a program
 };
 
 // An answer that is none of Linux's: nothing to give yet. The channel's `changes` will change when
@@ -38,11 +44,33 @@ inline constexpr std::int64_t would_block = -4000;
 inline constexpr std::size_t channel_data_bytes = std::size_t{64} << 10;
 inline constexpr std::size_t max_arguments = 6;
 
+// A signal on its way, with what siginfo says of it: the fields of sigaction(2) at their places there.
+struct SignalNote {
+    std::int32_t number;
+    std::int32_t code;
+    std::uint32_t sender;  // si_pid, or a timer's number
+    std::uint32_t user;    // si_uid, or a timer's overruns
+    std::uint64_t value;   // si_value, si_status or si_band
+    std::uint64_t thread;  // whom it is for; 0: the process
+};
+
+// Signals for a process wait in its first thread's channel, and an interrupt says that there are some.
+// One of each that does not queue, and as many again that do.
+struct SignalRing {
+    static constexpr std::uint32_t slots = 60;
+    std::uint32_t written;  // the server's
+    std::uint32_t taken;    // the library OS's
+    std::array<SignalNote, slots> notes;
+};
+inline constexpr std::uint64_t doorbell = std::uint64_t{1}
+                                          << 62;  // the interrupt bit for all of this
+
 struct Channel {
     std::uint32_t changes;  // the server adds one and wakes
     std::uint32_t reserved;
     std::array<std::uint64_t, max_arguments> arguments;  // what a system call's are
     std::array<std::uint64_t, 4> results;                // beside the answer
+    SignalRing signals;
 };
 inline constexpr std::size_t channel_pages = 1 + channel_data_bytes / abi::page_bytes;
 
@@ -61,6 +89,7 @@ struct Start {
 };
 inline constexpr std::uint64_t option_trace = 1;
 inline constexpr std::size_t start_at = 2048;  // in the channel's first page
+static_assert(sizeof(Channel) <= start_at);
 
 // Where a thread's environment starts, as the library OS tells the server for a forked child.
 struct ThreadStart {

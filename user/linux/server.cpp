@@ -58,8 +58,11 @@ std::int64_t ask_until_done(std::uint64_t operation, std::uint64_t a, std::uint6
                 break;
             case Waited::timed_out:
                 return -ETIMEDOUT;
-            case Waited::interrupted:
-                return restart_after_signal;
+            case Waited::interrupted: {
+                // What came with the signal (a child's end with SIGCHLD) goes before it.
+                auto const last = ask(operation, a, b, c);
+                return last == protocol::would_block ? restart_after_signal : last;
+            }
         }
     }
 }

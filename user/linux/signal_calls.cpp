@@ -3,14 +3,14 @@
 #include "user/linux/clocks.hpp"
 #include "user/linux/memory.hpp"
 #include "user/linux/server.hpp"
+#include "user/linux/signal_frame.hpp"
+#include "user/linux/signal_queue.hpp"
 #include "user/linux/signals.hpp"
 
 #include <bit>
 
 namespace quarry::libos {
 namespace {
-
-constexpr std::uint64_t unblockable = bit_of(SIGKILL) | bit_of(SIGSTOP);
 
 bool is_signal(std::uint64_t number) { return number >= 1 && number <= signals; }
 
@@ -22,19 +22,25 @@ std::int64_t wait_for_signal() {
 }
 
 // A signal for one thread of this process.
-std::int64_t send_to_thread(std::uint64_t id, std::uint64_t signal) {
-    if (signal > signals) {
+std::int64_t send_to_thread(protocol::SignalNote const& note) {
+    if (note.number < 0 || note.number > static_cast<std::int32_t>(signals)) {
         return -EINVAL;
     }
     for (std::uint64_t slot = 0; slot < thread_table.used; ++slot) {
-        if (is_live(slot) && thread_at(slot).id == id) {
-            if (signal != 0) {
-                post_to_thread(slot, static_cast<unsigned>(signal));
-            }
-            return 0;
+        if (is_live(slot) && thread_at(slot).id == note.thread) {
+            return note.number == 0 || post_to_thread(slot, note) ? 0 : -EAGAIN;
         }
     }
     return -ESRCH;
+}
+
+protocol::SignalNote note_of(std::uint64_t thread, std::uint64_t signal) {
+    return {.number = static_cast<std::int32_t>(signal),
+            .code = SI_TKILL,
+            .sender = static_cast<std::uint32_t>(process.id),
+            .user = 0,
+            .value = 0,
+            .thread = thread};
 }
 
 }  // namespace
@@ -97,7 +103,7 @@ std::int64_t rt_sigprocmask(Registers& r) {
 }
 
 std::int64_t rt_sigpending(Registers& r) {
-    auto const set = (this_thread().pending | signal_state.pending) & this_thread().blocked;
+    auto const set = pending_signals(this_thread()) & this_thread().blocked;
     return copy_out(r.rdi, set) ? 0 : -EFAULT;
 }
 
@@ -133,19 +139,13 @@ std::int64_t rt_sigtimedwait(Registers& r) {
     if (deadline.error != 0) {
         return deadline.error;
     }
-    auto const blocked = thread.blocked;
     for (;;) {
-        auto const waiting = (thread.pending | signal_state.pending) & set;
-        if (waiting != 0) {
-            auto const signal = static_cast<unsigned>(std::countr_zero(waiting)) + 1;
-            __atomic_fetch_and(&thread.pending, ~bit_of(signal), __ATOMIC_SEQ_CST);
-            __atomic_fetch_and(&signal_state.pending, ~bit_of(signal), __ATOMIC_SEQ_CST);
-            thread.blocked = blocked;
-            std::array<std::uint64_t, 16> const info{signal};
-            return r.rsi == 0 || copy_out(r.rsi, info) ? signal : -EFAULT;
+        if (auto const note = take_signal(set); note.number != 0) {
+            auto const info = info_of(note);
+            return r.rsi == 0 || copy_out(r.rsi, info) ? note.number : -EFAULT;
         }
         if (thread.attention != 0 && has_deliverable(thread)) {
-            return thread.blocked == blocked ? -EINTR : -EAGAIN;
+            return -EINTR;
         }
         auto const slept = sleep_until(deadline.at == 0 ? ~std::uint64_t{0} >> 2 : deadline.at);
         if (slept.error() == Error::timed_out && deadline.at != 0) {
@@ -199,10 +199,27 @@ std::int64_t tgkill(Registers& r) {
     if (r.rdi != process.id) {
         return forward_as(__NR_kill, {r.rdi, r.rdx});
     }
-    return send_to_thread(r.rsi, r.rdx);
+    return send_to_thread(note_of(r.rsi, r.rdx));
 }
 
-std::int64_t tkill(Registers& r) { return send_to_thread(r.rdi, r.rsi); }
+std::int64_t tkill(Registers& r) { return send_to_thread(note_of(r.rdi, r.rsi)); }
+
+// With siginfo of the program's own making; never one as the kernel makes it.
+std::int64_t rt_tgsigqueueinfo(Registers& r) {
+    SignalInfo info{};
+    if (!copy_in(info, r.r10)) {
+        return -EFAULT;
+    }
+    if (r.rdi != process.id) {
+        return -EPERM;
+    }
+    auto note = note_of(r.rsi, r.rdx);
+    note.code = info.code;
+    note.sender = static_cast<std::uint32_t>(info.value[0]);
+    note.user = static_cast<std::uint32_t>(info.value[0] >> 32);
+    note.value = info.value[1];
+    return send_to_thread(note);
+}
 
 }  // namespace calls
 }  // namespace quarry::libos

@@ -1,5 +1,5 @@
-// Signals: the server and sibling threads post interrupt bits (bit n is signal n + 1); here they wait
-// until they are unblocked, and become calls of the program's handlers.
+// Signals: the server leaves them in the channel, sibling threads in the queue, and both interrupt. They
+// wait until they are unblocked, and become calls of the program's handlers.
 #pragma once
 
 #include "user/linux/thread.hpp"
@@ -27,11 +27,19 @@ struct Action {  // Linux's struct kernel_sigaction
 
 struct Signals {
     std::array<Action, signals> actions{};
-    std::uint64_t pending = 0;  // of the process: for whichever thread has them unblocked
 };
 extern constinit Signals signal_state;
 
 constexpr std::uint64_t bit_of(unsigned signal) { return std::uint64_t{1} << (signal - 1); }
+inline constexpr std::uint64_t unblockable = bit_of(SIGKILL) | bit_of(SIGSTOP);
+
+// What an action is besides an address, and its flags.
+inline constexpr std::uint64_t default_handler = 0;
+inline constexpr std::uint64_t ignore_handler = 1;
+inline constexpr std::uint64_t flag_on_stack = 0x0800'0000;
+inline constexpr std::uint64_t flag_restart = 0x1000'0000;
+inline constexpr std::uint64_t flag_no_defer = 0x4000'0000;
+inline constexpr std::uint64_t flag_reset = 0x8000'0000;
 
 // What siginfo says of a signal that a fault raised.
 struct FaultCause {
@@ -53,14 +61,11 @@ bool has_deliverable(Thread const& thread);
 // that was being served, if any. Leaves the attention flag right.
 void deliver(Registers& registers, bool in_call);
 
-// Registers as the handler's frame on the program's stack says: rt_sigreturn.
-void return_from_handler(Registers& registers);
+// An interrupt came while `registers` ran.
+void take_interrupt(Registers& registers);
 
-// Bits that came by an interrupt while `registers` ran.
-void take_interrupt(Registers& registers, std::uint64_t bits);
-
-// A signal for the process or one thread, from this process.
-void post_to_thread(std::uint64_t slot, unsigned signal);
+// A signal for one thread, from this process. False: no more of this one can wait.
+bool post_to_thread(std::uint64_t slot, protocol::SignalNote const& note);
 
 // Looks again at what is pending, after masks or actions have changed.
 void reconsider();

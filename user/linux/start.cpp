@@ -4,6 +4,7 @@
 #include "user/linux/memory.hpp"
 #include "user/linux/process.hpp"
 #include "user/linux/server.hpp"
+#include "user/linux/signal_queue.hpp"
 #include "user/linux/signals.hpp"
 #include "user/linux/text.hpp"
 
@@ -86,7 +87,7 @@ void start_forked(Thread& thread) {
     thread_table.used = thread.slot + 1;
     thread_table.environments[thread.slot] = thread.environment;
     reset_locks();
-    signal_state.pending = 0;
+    forget_signals();
     auto const vectors = area_of(thread.slot) + vectors_at;
     asm volatile("xrstor64 (%0)" : : "r"(vectors), "a"(~0u), "d"(~0u) : "memory");
 }

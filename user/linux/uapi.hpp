@@ -7,6 +7,7 @@
 #include <asm/auxvec.h>
 #include <asm/ioctls.h>
 #include <asm/prctl.h>
+#include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <asm/stat.h>
 #include <asm/termbits.h>

@@ -105,7 +105,7 @@ bool is_programs(std::uint64_t rip) { return rip < image_base || rip >= image_en
 bool handle_upcall(Registers& registers) {
     auto& frame = registers.frame;
     if (frame.cause == abi::upcall_interrupt) {
-        take_interrupt(registers, frame.address);
+        take_interrupt(registers);
     } else {
         auto outcome = FaultOutcome::unmapped;
         if (frame.cause == exception::page_fault && frame.address < user_top) {
