@@ -28,10 +28,11 @@ class ChargeInHand {
         if (static_cast<AccountIndex>(word) != account) [[unlikely]] {
             return false;
         }
-        if (word < needed + account) [[unlikely]] {
+        std::uint64_t left = 0;
+        if (__builtin_sub_overflow(word, needed, &left)) [[unlikely]] {
             return false;
         }
-        return word_.compare_exchange_strong(word, word - needed, std::memory_order_relaxed);
+        return word_.compare_exchange_strong(word, left, std::memory_order_relaxed);
     }
     bool give(AccountIndex account, std::uint64_t pages) {
         auto word = word_.load(std::memory_order_relaxed);

@@ -65,11 +65,9 @@ syscall_entry:
     call *quarry_call_table(,%rax,8)
 syscall_return:
     pop %r11
-    pop %rcx
-    mov %rcx, %rdx
-    shr $47, %rdx
-    jnz return_by_iret      // sysret would fault in ring 0 on a non-canonical rcx
-    // rdx is 0 now; no register leaves with a kernel value
+    pop %rcx                // canonical, as abi::user_end sees to (abi/layout.hpp)
+    // no register leaves with a kernel value
+    xor %edx, %edx
     xor %edi, %edi
     xor %esi, %esi
     xor %r8d, %r8d
@@ -167,24 +165,6 @@ bad_call:
 no_foreign_entry:
     mov $ENOSYS, %rax
     jmp syscall_return
-
-return_by_iret:
-    mov %gs:PROCESSOR_USER_RSP, %rdx
-    push $USER_DATA_SELECTOR
-    push %rdx
-    push %r11
-    push $USER_CODE_SELECTOR
-    push %rcx
-    xor %ecx, %ecx
-    xor %edx, %edx
-    xor %edi, %edi
-    xor %esi, %esi
-    xor %r8d, %r8d
-    xor %r9d, %r9d
-    xor %r10d, %r10d
-    xor %r11d, %r11d
-    swapgs
-    iretq
 
 // resume(SavedState*): goes to user mode with these registers. Never returns.
 .global quarry_resume

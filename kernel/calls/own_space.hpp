@@ -73,11 +73,14 @@ struct ModeBits {
     static constexpr std::uint64_t may_bits = Pte::may_write | Pte::may_execute;
     // Of a mapping that anything is done with.
     static constexpr std::uint64_t always_needed = Pte::present | Pte::unlent;
+    // For new rights it may also be one without any, which is not present.
+    static constexpr std::uint64_t not_needed_to_protect = Pte::present;
 
     // Those of a new entry; 0 for a mode that is not right.
     static std::uint64_t of(std::uint64_t mode);
     // Those that a mapping must have to get these.
     static std::uint64_t needed(std::uint64_t mode);
+    static std::uint64_t needed_to_protect(std::uint64_t mode);
     // Of an entry, what a mapping made from it keeps, and what is added.
     static std::uint64_t narrow(std::uint64_t entry, std::uint64_t mode);
 
@@ -94,6 +97,13 @@ struct ModeBits {
 inline constexpr auto mode_needs = ModeBits::table_of([](std::uint64_t bits) {
     return bits == 0 ? ~std::uint64_t{0} : (bits & ModeBits::may_bits) | ModeBits::always_needed;
 });
+inline constexpr auto mode_needs_to_protect = [] {
+    auto table = mode_needs;
+    for (auto& needed : table) {
+        needed &= ~ModeBits::not_needed_to_protect;
+    }
+    return table;
+}();
 inline constexpr auto mode_keeps = ModeBits::table_of(
     [](std::uint64_t bits) { return Pte::address_mask | (bits & ModeBits::may_bits); });
 inline constexpr auto mode_adds =
@@ -101,6 +111,9 @@ inline constexpr auto mode_adds =
 
 inline std::uint64_t ModeBits::of(std::uint64_t mode) { return Pte::bits_of_mode(mode); }
 inline std::uint64_t ModeBits::needed(std::uint64_t mode) { return mode_needs[mode & (modes - 1)]; }
+inline std::uint64_t ModeBits::needed_to_protect(std::uint64_t mode) {
+    return mode_needs_to_protect[mode & (modes - 1)];
+}
 inline std::uint64_t ModeBits::narrow(std::uint64_t entry, std::uint64_t mode) {
     return (entry & mode_keeps[mode & (modes - 1)]) | mode_adds[mode & (modes - 1)];
 }

@@ -161,8 +161,9 @@ bool protect_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, s
     if (run.empty()) {
         return false;
     }
-    if (!all_have(run, asked.needed) && !(if_sole && all_have(run, ModeBits::always_needed) &&
-                                          lacking_are_sole(the_kernel.memory, run, asked.needed))) {
+    if (!all_have(run, asked.needed & ~ModeBits::not_needed_to_protect) &&
+        !(if_sole && all_have(run, ModeBits::always_needed) &&
+          lacking_are_sole(the_kernel.memory, run, asked.needed))) {
         return false;
     }
     Invalidation const invalidation(pages);

@@ -33,7 +33,7 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined, charged_in_vain
     auto const& table = space.recent(LeafRole::target);
     auto& entry = entry_in(table, address);
     auto const old = Pte::load(entry).raw();
-    auto const needed = ModeBits::needed(mode);
+    auto const needed = ModeBits::needed_to_protect(mode);
     if ((old & needed) != needed) [[unlikely]] {
         return Outcome::declined;
     }

@@ -4,46 +4,50 @@
 #define CALL_RIP 144
 #define CALL_RFLAGS 160
 #define CALL_RSP 168
+#define CALL_RAX 104
 #define CALL_GENERAL_END 120
 #define THREAD_SELF 184
 #define THREAD_ATTENTION 192
+#define THREAD_UPCALL_FRAME 208
 #define THREAD_CALL_NUMBER 216
+#define UPCALL_CAUSE 8      /* abi::UpcallFrame */
+#define PAGE_FAULT 14
 #define THREAD_PROCESS 224
 #define GETPID 39
 
 .macro push_general
-    push %rax
     push %rcx
+    push %rax
     push %rdx
     push %rbx
+    push %rbp
     push %rsi
     push %rdi
-    push %rbp
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r12
-    push %r13
-    push %r14
     push %r15
+    push %r14
+    push %r13
+    push %r12
+    push %r11
+    push %r10
+    push %r9
+    push %r8
 .endm
 .macro pop_general
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %r11
-    pop %r10
-    pop %r9
     pop %r8
-    pop %rbp
+    pop %r9
+    pop %r10
+    pop %r11
+    pop %r12
+    pop %r13
+    pop %r14
+    pop %r15
     pop %rdi
     pop %rsi
+    pop %rbp
     pop %rbx
     pop %rdx
-    pop %rcx
     pop %rax
+    pop %rcx
 .endm
 
 .text
@@ -73,7 +77,7 @@ general_call:
     mov libos_calls@GOTPCREL(%rip), %rcx
     call *(%rcx,%rax,8)
 called:
-    mov %rax, CALL_GENERAL_END-8(%rsp)
+    mov %rax, CALL_RAX(%rsp)
 // From here to the end an interrupt goes back to this label (signal.cpp): nothing that was read is
 // gone yet.
 .global libos_return_begin
@@ -120,11 +124,55 @@ libos_resume_here:
 .global libos_resume_end
 libos_resume_end:
 
-// Faults, exceptions and interrupts: RSP points to an abi::UpcallFrame. libos_upcall says whether it
-// is the program that goes on.
+// Faults, exceptions and interrupts: RSP points to an abi::UpcallFrame. Most are pages that the program
+// touches for the first time, for which only what C++ does not keep is saved, at its place. (The stack is
+// then not aligned as C++ has it, which only vector registers need.)
+.macro move_scratch operation
+    \operation 104, %rax
+    \operation 112, %rcx
+    \operation 96, %rdx
+    \operation 72, %rsi
+    \operation 64, %rdi
+    \operation 0, %r8
+    \operation 8, %r9
+    \operation 16, %r10
+    \operation 24, %r11
+.endm
+.macro save at, register
+    mov \register, \at(%rsp)
+.endm
+.macro load at, register
+    mov \at(%rsp), \register
+.endm
 .global libos_upcall_entry
 libos_upcall_entry:
-    push_general
+    cmpq $PAGE_FAULT, UPCALL_CAUSE(%rsp)
+    lea -CALL_GENERAL_END(%rsp), %rsp
+    move_scratch save
+    jne any_upcall
+    lea CALL_GENERAL_END(%rsp), %rdi
+    call libos_first_touch
+    test %al, %al
+    jz any_upcall
+    mov %rsp, %gs:THREAD_UPCALL_FRAME
+// As with calls: an interrupt goes back to here.
+.global libos_touch_return_begin
+libos_touch_return_begin:
+    cmpq $0, %gs:THREAD_ATTENTION
+    jne any_upcall
+    move_scratch load
+    add $CALL_GENERAL_END+24, %rsp
+.global libos_touch_iret
+libos_touch_iret:
+    iretq
+// libos_upcall says whether it is the program that goes on.
+any_upcall:
+    save 88, %rbx
+    save 80, %rbp
+    save 32, %r12
+    save 40, %r13
+    save 48, %r14
+    save 56, %r15
     mov %rsp, %rdi
     mov %rsp, %rbx
     and $-16, %rsp
@@ -180,6 +228,25 @@ libos_user_copy_end:
 .global libos_user_copy_failed
 libos_user_copy_failed:
     mov $1, %eax
+    ret
+
+// bool libos_user_save_vectors(to): XSAVE of all that is enabled, 64-byte aligned; its header's reserved
+// bytes, which XSAVE leaves alone, are zeroed (SDM volume 1, section 13.7).
+.global libos_user_save_vectors
+libos_user_save_vectors:
+    mov %rdi, %rsi
+    add $512, %rdi
+    xor %eax, %eax
+    mov $8, %ecx
+.global libos_user_save_begin
+libos_user_save_begin:
+    rep stosq
+    mov $-1, %eax
+    mov %eax, %edx
+    xsave64 (%rsi)
+.global libos_user_save_end
+libos_user_save_end:
+    xor %eax, %eax
     ret
 
 // std::int64_t libos_user_string(to, from, bytes): copies up to and with the NUL; its length, or

@@ -6,15 +6,10 @@
 
 namespace quarry::libos {
 
-bool Mapping::continues(Mapping const& before) const {
-    return before.end == begin && before.protection == protection && before.kind == kind &&
-           before.handle == handle && before.is_stack == is_stack &&
-           before.is_program_break == is_program_break && before.is_heap_window == is_heap_window &&
+bool Mapping::could_continue(Mapping const& before) const {
+    return before.end == begin && before.kind == kind && before.handle == handle &&
+           before.is_stack == is_stack && before.is_program_break == is_program_break &&
            (kind == MappingKind::anonymous || before.offset_of(begin) == offset);
-}
-
-std::span<Mapping> MappingList::all() {
-    return {reinterpret_cast<Mapping*>(mappings_base), count_};
 }
 
 std::size_t MappingList::index_from(std::uint64_t address) {
@@ -63,13 +58,95 @@ bool MappingList::split(std::uint64_t address) {
     if (index == count_ || all()[index].begin >= address) {
         return true;
     }
-    auto upper = all()[index];
-    upper.offset = upper.offset_of(address);
-    upper.begin = address;
-    if (!insert_at(index + 1, upper)) {
+    if (!duplicate(index)) {
         return false;
     }
     all()[index].end = address;
+    all()[index + 1].begin_at(address);
+    return true;
+}
+
+bool MappingList::duplicate(std::size_t index) {
+    auto const copy = all()[index];
+    return insert_at(index + 1, copy);
+}
+
+// A part of one mapping: it goes to the neighbour that it then continues, or becomes one of its own.
+bool MappingList::protect_within(std::size_t index, std::uint64_t begin, std::uint64_t end,
+                                 std::uint32_t protection) {
+    auto* here = &all()[index];
+    if (here->protection == protection) {
+        return true;
+    }
+    bool const at_begin = here->begin == begin;
+    bool const at_end = here->end == end;
+    bool const joins_before = at_begin && index > 0 && here[-1].protection == protection &&
+                              here->could_continue(here[-1]);
+    bool const joins_after = at_end && index + 1 < count_ && here[1].protection == protection &&
+                             here[1].could_continue(*here);
+    if (joins_before) {
+        here[-1].end = joins_after ? here[1].end : end;
+        if (at_end) {
+            erase(index, index + (joins_after ? 2 : 1));
+        } else {
+            here->begin_at(end);
+        }
+        return true;
+    }
+    if (joins_after) {
+        here[1].begin_at(begin);
+        if (at_begin) {
+            erase(index, index + 1);
+        } else {
+            here->end = begin;
+        }
+        return true;
+    }
+    if (!at_begin) {
+        if (!duplicate(index)) {
+            return false;
+        }
+        here->end = begin;
+        (++here)->begin_at(begin);
+        ++index;
+    }
+    if (!at_end) {
+        if (!duplicate(index)) {
+            return false;
+        }
+        here->end = end;
+        here[1].begin_at(end);
+    }
+    here->protection = protection;
+    return true;
+}
+
+bool MappingList::protect(std::uint64_t begin, std::uint64_t end, std::uint32_t protection,
+                          std::uint64_t& reached) {
+    reached = end;
+    if (last_ < count_) {  // nearly always one mapping, and the last one looked for
+        auto const& last = all()[last_];
+        if (last.begin <= begin && end <= last.end) {
+            return protect_within(last_, begin, end, protection);
+        }
+    }
+    return protect_each(begin, end, protection, reached);
+}
+
+bool MappingList::protect_each(std::uint64_t begin, std::uint64_t end, std::uint32_t protection,
+                               std::uint64_t& reached) {
+    for (auto at = begin; at < end;) {
+        auto const index = index_from(at);
+        if (index == count_ || all()[index].begin > at) {
+            reached = at;
+            return true;
+        }
+        auto const part_end = std::min(all()[index].end, end);
+        if (!protect_within(index, at, part_end, protection)) {
+            return false;
+        }
+        at = part_end;
+    }
     return true;
 }
 

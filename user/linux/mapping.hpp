@@ -26,13 +26,19 @@ struct Mapping {
     MappingKind kind = MappingKind::anonymous;
     bool is_stack = false;
     bool is_program_break = false;
-    bool is_heap_window = false;
 
     bool contains(std::uint64_t address) const { return address >= begin && address < end; }
     std::uint64_t bytes() const { return end - begin; }
     std::uint64_t offset_of(std::uint64_t address) const { return offset + (address - begin); }
-    // Whether this one goes on where the other ends.
-    bool continues(Mapping const& before) const;
+    void begin_at(std::uint64_t address) {
+        offset = offset_of(address);
+        begin = address;
+    }
+    // Whether this one goes on where the other ends; and whether it would, if it had that protection.
+    bool continues(Mapping const& before) const {
+        return before.protection == protection && could_continue(before);
+    }
+    bool could_continue(Mapping const& before) const;
 };
 
 // Sorted and disjoint, in pages that are added as it grows. Guarded by the memory lock.
@@ -40,9 +46,11 @@ class MappingList {
   public:
     static constexpr std::size_t capacity = mappings_bytes / sizeof(Mapping);
 
-    std::span<Mapping> all();
+    std::span<Mapping> all() { return {reinterpret_cast<Mapping*>(mappings_base), count_}; }
     // The mapping of an address; null if there is none. Valid until the list changes.
     Mapping* find(std::uint64_t address);
+    // The one that the last search ended at; null if there is none.
+    Mapping const* last_found() { return last_ < count_ ? &all()[last_] : nullptr; }
     // The first one that ends above the address; the list's end if there is none.
     std::size_t index_from(std::uint64_t address);
 
@@ -52,6 +60,9 @@ class MappingList {
     bool remove(std::uint64_t begin, std::uint64_t end);
     // Into a place that is free. False when the list is full.
     bool add(Mapping const& mapping);
+    // New protection for [begin, end), or as far as there are mappings. False: the list is full.
+    bool protect(std::uint64_t begin, std::uint64_t end, std::uint32_t protection,
+                 std::uint64_t& reached);
     // Joins neighbours around [begin, end) that continue one another.
     void join(std::uint64_t begin, std::uint64_t end);
 
@@ -63,6 +74,12 @@ class MappingList {
     std::size_t pages() const { return pages_; }
 
   private:
+    bool protect_each(std::uint64_t begin, std::uint64_t end, std::uint32_t protection,
+                      std::uint64_t& reached);
+    bool protect_within(std::size_t index, std::uint64_t begin, std::uint64_t end,
+                        std::uint32_t protection);
+    // A copy of a mapping becomes its successor.
+    bool duplicate(std::size_t index);
     bool insert_at(std::size_t index, Mapping const& mapping);
     void erase(std::size_t first, std::size_t last);
 

@@ -20,27 +20,52 @@ constinit Memory memory;
 
 namespace {
 
+constexpr std::uint64_t error_present = 1;
 constexpr std::uint64_t error_write = 2;
 constexpr std::uint64_t error_execute = 16;
 constexpr auto may_all = abi::permission::may_write | abi::permission::may_execute;
 
 // What a frame of the program's own may be used for under a protection. A page is never writable and
 // executable at once: one that should be both is writable until it is executed, and so on.
+constexpr abi::Permissions permissions_when_executed(std::uint32_t protection) {
+    return (protection & PROT_EXEC) != 0 ? abi::permission::execute | may_all
+           : protection == PROT_NONE     ? may_all
+                                         : abi::permission::read | may_all;
+}
+constexpr std::uint32_t all_protection = PROT_READ | PROT_WRITE | PROT_EXEC;
+constexpr auto permissions_of_protection = [] {
+    std::array<abi::Permissions, all_protection + 1> table{};
+    for (std::uint32_t protection = 0; protection < table.size(); ++protection) {
+        table[protection] = (protection & PROT_WRITE) != 0 ? abi::permission::write | may_all
+                                                           : permissions_when_executed(protection);
+    }
+    return table;
+}();
 abi::Permissions permissions_for(std::uint32_t protection, bool executes = false) {
-    if ((protection & PROT_WRITE) != 0 && !executes) {
-        return abi::permission::write | may_all;
+    return executes ? permissions_when_executed(protection)
+                    : permissions_of_protection[protection & all_protection];
+}
+
+// Which accesses a protection allows: a bit for each value of a page fault's error code.
+constexpr unsigned error_codes = 32;
+constexpr auto allowed_accesses = [] {
+    std::array<std::uint32_t, all_protection + 1> table{};
+    for (std::uint32_t protection = 0; protection < table.size(); ++protection) {
+        for (unsigned error = 0; error < error_codes; ++error) {
+            auto const needed = (error & error_write) != 0     ? PROT_WRITE
+                                : (error & error_execute) != 0 ? PROT_EXEC
+                                                               : PROT_READ | PROT_WRITE | PROT_EXEC;
+            bool const allowed = (protection & static_cast<std::uint32_t>(needed)) != 0;
+            table[protection] |= std::uint32_t{allowed} << error;
+        }
     }
-    if ((protection & PROT_EXEC) != 0) {
-        return abi::permission::execute | may_all;
-    }
-    return protection == PROT_NONE ? may_all : abi::permission::read | may_all;
+    return table;
+}();
+bool allows(std::uint32_t protection, std::uint64_t error) {
+    return (allowed_accesses[protection & all_protection] >> (error % error_codes) & 1) != 0;
 }
 
 std::uint64_t page_of(std::uint64_t address) { return address & ~(page_bytes - 1); }
-
-walk::Entry entry_at(std::uint64_t page) {
-    return walk::is_mapped(page) ? walk::entry_of(page) : 0;
-}
 
 // How many pages from here on, at most `limit`, have no mapping. Within one table.
 std::uint64_t absent_pages(std::uint64_t page, std::uint64_t limit) {
@@ -156,7 +181,7 @@ Result<void> each_run(std::uint64_t begin, std::uint64_t end, Function function)
     constexpr std::uint64_t few = 4 * page_bytes;  // which are looked at one by one
     if (end - begin <= few) {
         for (auto page = begin; page < end; page += page_bytes) {
-            if (auto const entry = entry_at(page)) {
+            if (auto const entry = walk::find_entry(page)) {
                 TRY(function(abi::PageRange{page, 1}, {page, 1, entry & walk::kind_bits}));
             }
         }
@@ -185,14 +210,11 @@ FaultOutcome mend_fault(std::uint64_t address, std::uint64_t error) {
     if (mapping == nullptr) {
         return FaultOutcome::unmapped;
     }
-    auto const needed = (error & error_write) != 0     ? PROT_WRITE
-                        : (error & error_execute) != 0 ? PROT_EXEC
-                                                       : PROT_READ | PROT_WRITE | PROT_EXEC;
-    if ((mapping->protection & static_cast<std::uint32_t>(needed)) == 0) {
+    if (!allows(mapping->protection, error)) {
         return FaultOutcome::forbidden;
     }
     auto const page = page_of(address);
-    auto const entry = entry_at(page);
+    auto const entry = walk::find_entry(page);
     return entry == 0 ? fill(*mapping, page) : change(*mapping, page, error, entry);
 }
 
@@ -219,21 +241,38 @@ bool replace(Mapping const& mapping) {
     return memory.mappings.add(mapping);
 }
 
-// New rights for the pages that are there. Lent pages go: they come back with the new ones.
-Result<void> protect_pages(std::uint64_t begin, std::uint64_t end, std::uint32_t protection) {
-    return each_run(begin, end, [&](abi::PageRange range, walk::Run const& run) -> Result<void> {
-        if (run.is_lent()) {
-            return page_unmap(own_space, range);
-        }
-        auto permissions = permissions_for(protection);
-        if ((run.kind & copy_on_write.bits) != 0) {
-            auto const right = protection == PROT_NONE         ? abi::permission::none
-                               : (protection & PROT_EXEC) != 0 ? abi::permission::execute
-                                                               : abi::permission::read;
-            permissions = right | abi::permission::may_execute | copy_on_write;
-        }
-        return page_protect(own_space, range, permissions);
+namespace {
+
+// New rights for pages of one kind that are there. Lent pages go: they come back with the new ones.
+Result<void> protect_run(abi::PageRange range, walk::Entry kind, std::uint32_t protection) {
+    if ((kind & (walk::unlent | copy_on_write.bits)) == walk::unlent) [[likely]] {
+        return page_protect(own_space, range, permissions_for(protection));
+    }
+    if ((kind & walk::unlent) == 0) {
+        return page_unmap(own_space, range);
+    }
+    auto const right = protection == PROT_NONE         ? abi::permission::none
+                       : (protection & PROT_EXEC) != 0 ? abi::permission::execute
+                                                       : abi::permission::read;
+    return page_protect(own_space, range, right | abi::permission::may_execute | copy_on_write);
+}
+
+// Not inlined, as the next one's short way needs few registers.
+[[gnu::noinline]] Result<void> protect_runs(std::uint64_t begin, std::uint64_t end,
+                                            std::uint32_t protection) {
+    return each_run(begin, end, [&](abi::PageRange range, walk::Run const& run) {
+        return protect_run(range, run.kind, protection);
     });
+}
+
+}  // namespace
+
+Result<void> protect_pages(std::uint64_t begin, std::uint64_t end, std::uint32_t protection) {
+    if (end - begin == page_bytes) {
+        auto const entry = walk::find_entry(begin);
+        return entry == 0 ? Result<void>{} : protect_run({begin, 1}, entry, protection);
+    }
+    return protect_runs(begin, end, protection);
 }
 
 // Pages go with their contents; lent ones stay behind and go.
@@ -312,3 +351,44 @@ std::int64_t copy_in_string(char* to, std::uint64_t from, std::size_t bytes) {
 }
 
 }  // namespace quarry::libos
+
+namespace quarry::libos {
+namespace {
+
+// One page for the program's first touch of it. False: more must be looked at, and nothing was done.
+[[gnu::always_inline]] inline bool fill_first_touch(abi::UpcallFrame const& frame) {
+    auto const address = frame.address;
+    auto const* const mapping = memory.mappings.last_found();
+    auto const page = page_of(address);
+    if (mapping == nullptr || !mapping->contains(address) ||
+        !allows(mapping->protection, frame.error) || mapping->kind != MappingKind::anonymous ||
+        page == memory.last_fault_end) {
+        return false;
+    }
+    memory.last_fault_pages = 1;
+    memory.last_fault_end = page + page_bytes;
+    // One without rights is there too, which the kernel says.
+    abi::AllocMode const mode{permissions_for(mapping->protection), abi::page_option::if_absent};
+    return page_alloc(own_space, {page, 1}, mode).has_value();
+}
+
+[[gnu::noinline]] bool fill_with_lock(abi::UpcallFrame const& frame) {
+    if (!memory.lock.try_lock()) {
+        return false;
+    }
+    std::lock_guard const guard{memory.lock, std::adopt_lock};
+    return fill_first_touch(frame);
+}
+
+}  // namespace
+}  // namespace quarry::libos
+
+// Whether a page fault was the program's first touch of a page, which is there now: the most common
+// fault, the shortest way. The only thread of a program needs no lock: it was not in here.
+extern "C" bool libos_first_touch(quarry::abi::UpcallFrame const* frame) {
+    using namespace quarry::libos;
+    if ((frame->error & error_present) != 0 || frame->rip >= image_base) {
+        return false;
+    }
+    return thread_table.used == 1 ? fill_first_touch(*frame) : fill_with_lock(*frame);
+}

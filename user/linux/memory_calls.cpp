@@ -127,28 +127,17 @@ std::int64_t mprotect(Registers& r) {
     if (bytes == 0) {
         return 0;
     }
-    if (!is_range(begin, bytes)) {
-        return -ENOMEM;
-    }
     auto const end = begin + bytes;
+    if (end > user_top || end < begin) {
+        return -ENOMEM;
+    }
     std::lock_guard const guard{memory.lock};
-    auto& list = memory.mappings;
-    if (!list.split(begin) || !list.split(end)) {
+    std::uint64_t reached = 0;
+    if (!memory.mappings.protect(begin, end, protection, reached) ||
+        !protect_pages(begin, reached, protection)) {
         return -ENOMEM;
     }
-    auto at = begin;
-    for (auto& mapping : list.all().subspan(list.index_from(begin))) {
-        if (mapping.begin != at || at >= end) {
-            break;
-        }
-        mapping.protection = protection;
-        at = mapping.end;
-    }
-    list.join(begin, end + 1);
-    if (at > begin && !protect_pages(begin, std::min(at, end), protection)) {
-        return -ENOMEM;
-    }
-    return at >= end ? 0 : -ENOMEM;
+    return reached == end ? 0 : -ENOMEM;
 }
 
 std::int64_t mremap(Registers& r) {

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstring>
 
+extern "C" bool libos_user_save_vectors(std::uint64_t to);
+
 namespace quarry::libos {
 namespace {
 
@@ -21,6 +23,10 @@ struct MachineContext {
     std::uint64_t reserved[8];
 };
 static_assert(sizeof(MachineContext) == 256);
+// The first of these are in the order in which calls and upcalls save them.
+constexpr std::size_t general_bytes = offsetof(MachineContext, rsp);
+static_assert(offsetof(Registers, rax) == offsetof(MachineContext, rax) &&
+              offsetof(Registers, frame) == general_bytes);
 struct UserContext {
     std::uint64_t flags, link;
     std::uint64_t stack_base;
@@ -38,11 +44,15 @@ struct SignalFrame {
 constexpr std::uint64_t settable_flags = 0xcd5 | 0x40000;  // arithmetic, DF, AC
 constexpr std::uint64_t red_zone = abi::red_zone_bytes;
 
-// What XSAVE of all that is enabled takes (SDM volume 1, section 13.4).
+// What XSAVE of all that is enabled takes (SDM volume 1, section 13.4); asked for once.
 std::uint64_t vector_bytes() {
-    std::uint32_t eax = 0xd, ebx = 0, ecx = 0, edx = 0;
-    asm("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-    return ebx;
+    static constinit std::uint32_t bytes = 0;
+    if (bytes == 0) {
+        std::uint32_t eax = 0xd, ebx = 0, ecx = 0, edx = 0;
+        asm("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+        bytes = ebx;
+    }
+    return bytes;
 }
 
 bool is_on_alternate(Thread const& thread, std::uint64_t rsp) {
@@ -50,13 +60,9 @@ bool is_on_alternate(Thread const& thread, std::uint64_t rsp) {
     return !stack.disabled && rsp > stack.base && rsp - stack.base <= stack.bytes;
 }
 
-MachineContext context_of(Registers const& r, FaultCause const* cause) {
+void fill(MachineContext& context, Registers const& r, FaultCause const* cause) {
     auto const& f = r.frame;
-    MachineContext context{};
-    context.r8 = r.r8, context.r9 = r.r9, context.r10 = r.r10, context.r11 = r.r11;
-    context.r12 = r.r12, context.r13 = r.r13, context.r14 = r.r14, context.r15 = r.r15;
-    context.rdi = r.rdi, context.rsi = r.rsi, context.rbp = r.rbp, context.rbx = r.rbx;
-    context.rdx = r.rdx, context.rax = r.rax, context.rcx = r.rcx;
+    std::memcpy(&context, &r, general_bytes);
     context.rsp = f.rsp, context.rip = f.rip, context.rflags = f.rflags;
     context.cs = 0x33;  // as Linux's user code segment is numbered: some programs look
     context.ss = 0x2b;
@@ -65,25 +71,20 @@ MachineContext context_of(Registers const& r, FaultCause const* cause) {
         context.trap = cause->trap;
         context.cr2 = cause->address;
     }
-    return context;
 }
 
-// Saves the vector registers at an address of the program's. False: it has no memory there.
-bool save_vectors(std::uint64_t at, std::uint64_t bytes) {
-    std::array<std::byte, page_bytes> const zeros{};
-    if (bytes > zeros.size() || !copy_out(at, zeros.data(), bytes)) {
-        return false;
-    }
-    asm volatile("xsave64 (%0)" : : "r"(at), "a"(~0u), "d"(~0u) : "memory");
-    return true;
+void fill(SignalInfo& info, protocol::SignalNote const& note) {
+    info.number = note.number;
+    info.code = note.code;
+    info.value[0] = note.sender | std::uint64_t{note.user} << 32;
+    info.value[1] = note.value;
 }
 
 }  // namespace
 
 SignalInfo info_of(protocol::SignalNote const& note) {
-    SignalInfo info{note.number, 0, note.code, 0, {}};
-    info.value[0] = note.sender | std::uint64_t{note.user} << 32;
-    info.value[1] = note.value;
+    SignalInfo info{};
+    fill(info, note);
     return info;
 }
 
@@ -106,12 +107,12 @@ bool push_handler(Registers& registers, protocol::SignalNote const& note, FaultC
     frame.context.stack_base = thread.alternate_stack.base;
     frame.context.stack_bytes = thread.alternate_stack.bytes;
     frame.context.stack_flags = thread.alternate_stack.disabled ? 2u : on_alternate ? 1u : 0u;
-    frame.context.machine = context_of(registers, cause);
+    fill(frame.context.machine, registers, cause);
     frame.context.machine.vectors = vectors;
     frame.context.mask = thread.has_saved_blocked ? thread.saved_blocked : thread.blocked;
     frame.context.machine.old_mask = frame.context.mask;
-    frame.info = info_of(note);
-    if (!save_vectors(vectors, bytes) || !copy_out(at, frame)) {
+    fill(frame.info, note);
+    if (at >= user_top || libos_user_save_vectors(vectors) || !copy_out(at, frame)) {
         return false;
     }
     thread.has_saved_blocked = false;
@@ -134,16 +135,13 @@ bool push_handler(Registers& registers, protocol::SignalNote const& note, FaultC
 
 void return_from_handler(Registers& registers) {
     auto& thread = this_thread();
-    SignalFrame frame{};
+    SignalFrame frame;
     auto const at = registers.frame.rsp - 8;
     if (!copy_in(frame, at)) {
         end_process(SIGSEGV);
     }
     auto const& m = frame.context.machine;
-    registers.r8 = m.r8, registers.r9 = m.r9, registers.r10 = m.r10, registers.r11 = m.r11;
-    registers.r12 = m.r12, registers.r13 = m.r13, registers.r14 = m.r14, registers.r15 = m.r15;
-    registers.rdi = m.rdi, registers.rsi = m.rsi, registers.rbp = m.rbp, registers.rbx = m.rbx;
-    registers.rdx = m.rdx, registers.rax = m.rax, registers.rcx = m.rcx;
+    std::memcpy(&registers, &m, general_bytes);
     registers.frame.rsp = m.rsp;
     registers.frame.rip = m.rip;
     registers.frame.rflags = (m.rflags & settable_flags) | 0x202;

@@ -18,6 +18,8 @@ extern char libos_resume[];
 extern char libos_resume_end[];
 extern char libos_upcall_return_begin[];
 extern char libos_upcall_iret[];
+extern char libos_touch_return_begin[];
+extern char libos_touch_iret[];
 }
 
 namespace quarry::libos {
@@ -118,7 +120,8 @@ void take_interrupt(Registers& registers) {
     }
     thread.attention = 1;
     auto& frame = registers.frame;
-    if (frame.rip == reinterpret_cast<std::uint64_t>(libos_upcall_iret)) {
+    if (frame.rip == reinterpret_cast<std::uint64_t>(libos_upcall_iret) ||
+        frame.rip == reinterpret_cast<std::uint64_t>(libos_touch_iret)) {
         // In all but name the program was interrupted where that frame points.
         struct Return {
             std::uint64_t rip, cs, rflags, rsp, ss;
@@ -141,6 +144,8 @@ void take_interrupt(Registers& registers) {
         go_back(libos_resume, call);
     } else if (is_between(frame.rip, libos_upcall_return_begin, libos_upcall_iret)) {
         go_back(libos_upcall_return_begin, thread.upcall_frame);
+    } else if (is_between(frame.rip, libos_touch_return_begin, libos_touch_iret)) {
+        go_back(libos_touch_return_begin, thread.upcall_frame);
     }
     // Interrupts stay masked, and one stays posted, so that the call being served does not block.
     (void)env_interrupt(own_env, protocol::doorbell);

@@ -46,6 +46,7 @@ struct Thread {
     std::array<char, 16> name;
 };
 static_assert(offsetof(Thread, self) == 184 && offsetof(Thread, attention) == 192);
+static_assert(offsetof(Thread, upcall_frame) == 208);
 static_assert(offsetof(Thread, call_number) == 216 && offsetof(Thread, process) == 224);
 static_assert(sizeof(Thread) <= page_bytes);
 

@@ -13,6 +13,8 @@ extern "C" {
 extern char libos_user_copy_begin[];
 extern char libos_user_copy_end[];
 extern char libos_user_copy_failed[];
+extern char libos_user_save_begin[];
+extern char libos_user_save_end[];
 extern char libos_user_string_begin[];
 extern char libos_user_string_end[];
 extern char libos_user_string_failed[];
@@ -34,6 +36,7 @@ struct CarefulCode {
 };
 constexpr std::array careful{
     CarefulCode{libos_user_copy_begin, libos_user_copy_end, libos_user_copy_failed},
+    CarefulCode{libos_user_save_begin, libos_user_save_end, libos_user_copy_failed},
     CarefulCode{libos_user_string_begin, libos_user_string_end, libos_user_string_failed},
     CarefulCode{libos_user_exchange_begin, libos_user_exchange_end, libos_user_exchange_failed},
 };
@@ -107,10 +110,9 @@ bool handle_upcall(Registers& registers) {
     if (frame.cause == abi::upcall_interrupt) {
         take_interrupt(registers);
     } else {
-        auto outcome = FaultOutcome::unmapped;
-        if (frame.cause == exception::page_fault && frame.address < user_top) {
-            outcome = mend_fault(frame.address, frame.error);
-        }
+        auto const outcome = frame.cause == exception::page_fault && frame.address < user_top
+                                 ? mend_fault(frame.address, frame.error)
+                                 : FaultOutcome::unmapped;
         if (outcome != FaultOutcome::mended) {
             if (outcome == FaultOutcome::no_memory) {
                 say("libos: no memory left for a page at {:x}: the process is killed\n",

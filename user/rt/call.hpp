@@ -39,6 +39,12 @@ template <std::size_t Count = 6>
                      : "+a"(number), "+D"(a), "+S"(b), "+d"(c), "=r"(r10), "=r"(r8), "=r"(r9)
                      :
                      : "rcx", "r11", "memory", "cc");
+    } else if constexpr (Count == 4) {
+        r10 = d;
+        asm volatile("syscall"
+                     : "+a"(number), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "=r"(r8), "=r"(r9)
+                     :
+                     : "rcx", "r11", "memory", "cc");
     } else {
         r10 = d;
         r8 = e;

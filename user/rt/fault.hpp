@@ -10,10 +10,11 @@
 
 namespace quarry {
 
-// The interrupted code's registers, as the upcall entry saved them. A handler may change them.
+// The interrupted code's registers, as the upcall entry saved them, in the order of Linux's signal
+// frames. A handler may change them.
 struct UpcallRegisters {
-    std::uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
-    std::uint64_t rbp, rdi, rsi, rbx, rdx, rcx, rax;
+    std::uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    std::uint64_t rdi, rsi, rbp, rbx, rdx, rax, rcx;
     abi::UpcallFrame frame;
 };
 

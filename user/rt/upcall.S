@@ -6,21 +6,21 @@
 .global quarry_upcall_entry
 .type quarry_upcall_entry, @function
 quarry_upcall_entry:
-    push %rax
     push %rcx
+    push %rax
     push %rdx
     push %rbx
+    push %rbp
     push %rsi
     push %rdi
-    push %rbp
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r12
-    push %r13
-    push %r14
     push %r15
+    push %r14
+    push %r13
+    push %r12
+    push %r11
+    push %r10
+    push %r9
+    push %r8
     mov %rsp, %rdi
     mov %rsp, %rbp
     sub $528, %rsp
@@ -29,21 +29,21 @@ quarry_upcall_entry:
     call quarry_upcall
     fxrstor64 (%rsp)
     mov %rbp, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %r11
-    pop %r10
-    pop %r9
     pop %r8
-    pop %rbp
+    pop %r9
+    pop %r10
+    pop %r11
+    pop %r12
+    pop %r13
+    pop %r14
+    pop %r15
     pop %rdi
     pop %rsi
+    pop %rbp
     pop %rbx
     pop %rdx
-    pop %rcx
     pop %rax
+    pop %rcx
     add $24, %rsp       // address, cause, error
     iretq
 .size quarry_upcall_entry, . - quarry_upcall_entry

@@ -51,13 +51,20 @@ inline Entry entry_of(std::uint64_t address) {
                : entries_at(abi::native_self_map.pages())[address >> abi::page_shift];
 }
 
-// Whether a page is mapped at all, of which nothing is known.
-inline bool is_mapped(std::uint64_t address) {
+// The entry of a page of which nothing is known; 0 if it is not mapped.
+inline Entry find_entry(std::uint64_t address) {
     constexpr auto map = abi::native_self_map;
-    return entries_at(map.root())[address >> 39] != 0 &&
-           entries_at(map.directories())[address >> 30] != 0 && directory_entry(address) != 0 &&
-           (is_huge(address) || entries_at(map.pages())[address >> abi::page_shift] != 0);
+    if (entries_at(map.root())[address >> 39] == 0 ||
+        entries_at(map.directories())[address >> 30] == 0) {
+        return 0;
+    }
+    auto const directory = directory_entry(address);
+    return directory == 0 || (directory & huge) != 0
+               ? directory
+               : entries_at(map.pages())[address >> abi::page_shift];
 }
+
+inline bool is_mapped(std::uint64_t address) { return find_entry(address) != 0; }
 
 struct Run {
     std::uint64_t address;
