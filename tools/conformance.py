@@ -20,6 +20,9 @@ import quarry_qemu as qemu
 BATCH_BYTES = 256 << 20
 BATCH_TESTS = 150
 SECONDS = 60
+# What some tests want of the system: time zones, character sets.
+SYSTEM_DATA = ("/usr/share/zoneinfo/tzdata.zi", "/usr/share/zoneinfo/leap-seconds.list", "/usr/share/zoneinfo/leapseconds",
+               "/etc/localtime", "/etc/timezone", "/usr/lib/x86_64-linux-gnu/gconv")
 
 
 @dataclasses.dataclass
@@ -28,7 +31,7 @@ class Test:
     source: pathlib.Path
     name: str
     program: pathlib.Path
-    flags: list[str]
+    shares_folder: bool  # with all tests
     data: list[pathlib.Path]
     expected: int | None = None  # status on this machine; none: it cannot be built or is not for here
 
@@ -128,7 +131,8 @@ def run_in_quarry(tests: list[Test], processors: int) -> list[tuple[Test, int | 
     """One boot. Those that end otherwise than here, with what they print last."""
     lines = ["echo '[begin]'; cd /work"]
     for index, test in enumerate(tests):
-        lines += [f"timeout {SECONDS} /t/{index} < /dev/null > /tmp/out 2>&1; s=$?",
+        lines += [f"cd {'/work' if test.shares_folder else f'/work/{index}'}",
+                  f"timeout {SECONDS} /t/{index} < /dev/null > /tmp/out 2>&1; s=$?",
                   f"[ $s = {test.expected} ] || tail -c 600 /tmp/out; echo; echo \"[end {index} $s]\""]
 
     def fill(root: linux_root.Root) -> None:
@@ -136,8 +140,13 @@ def run_in_quarry(tests: list[Test], processors: int) -> list[tuple[Test, int | 
         (root.folder / "work").mkdir()
         for index, test in enumerate(tests):
             root.add_program(test.program, f"t/{index}")
+            folder = "work" if test.shares_folder else f"work/{index}"
+            (root.folder / folder).mkdir(exist_ok=True)
             for path in test.data:
-                root.add(path, f"work/{path.name}")
+                root.add(path, f"{folder}/{path.name}")
+        for path in SYSTEM_DATA:
+            if pathlib.Path(path).exists():
+                root.add(pathlib.Path(path), path[1:])
         (root.folder / "all.sh").write_text("\n".join(lines) + "\n", encoding="ascii")
 
     size = sum(test.program.stat().st_size for test in tests) >> 20
@@ -187,7 +196,8 @@ def main() -> int:
         names = [path for path in suite.sources()
                  if re.search(arguments.only, str(path.relative_to(suite.tests)))][::arguments.every]
         tests = [Test(path, str(path.relative_to(suite.tests)),
-                      work.resolve() / str(path.relative_to(suite.tests)).replace(os.sep, "_"), [],
+                      work.resolve() / str(path.relative_to(suite.tests)).replace(os.sep, "_"),
+                      arguments.suite == "libstdc++",
                       suite.data(path)) for path in names]
         print(f"{len(tests)} tests: building, and running here…", flush=True)
         differing, ran, left_out = [], 0, []

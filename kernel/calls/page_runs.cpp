@@ -65,6 +65,12 @@ class Invalidation {
             machine::invalidate(UserPage::containing(UserAddr{address}));
         }
     }
+    void all_of(std::uint64_t address, std::uint64_t pages) const {
+        for (std::uint64_t i = 0; one_by_one_ && i < pages; ++i) {
+            page(address + i * page_bytes);
+        }
+        finish();
+    }
     void finish() const {
         if (!one_by_one_) {
             machine::invalidate_all();
@@ -243,6 +249,24 @@ bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std
     return true;
 }
 
+namespace {
+
+[[gnu::noinline]] void copy_entries(Run source, Run target, std::uint64_t kept,
+                                    std::uint64_t added) {
+    if (kept == ~std::uint64_t{0}) {  // what most ask for
+#pragma clang loop unroll_count(8)
+        for (auto const [here, there] : std::views::zip(source, target)) {
+            Pte::store(there, Pte::from_raw(here.raw() | added));
+        }
+        return;
+    }
+    for (auto const [here, there] : std::views::zip(source, target)) {
+        Pte::store(there, Pte::from_raw((here.raw() & kept) | added));
+    }
+}
+
+}  // namespace
+
 bool move_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std::uint64_t to_id,
               std::uint64_t to, std::uint64_t mask) {
     if ((from_id | to_id) != 0 || mask >= ModeBits::modes) {
@@ -277,15 +301,10 @@ bool move_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, st
     constexpr auto masked = Pte::writable | ModeBits::may_bits;
     auto const kept = ~masked | bits;
     auto const added = bits & Pte::no_execute;
+    copy_entries(source, target, kept, added);
+    std::ranges::fill(source, Pte{});
     Invalidation const invalidation(pages);
-#pragma clang loop unroll_count(4)
-    for (auto const [here, there] : std::views::zip(source, target)) {
-        Pte::store(there, Pte::from_raw((Pte::load(here).raw() & kept) | added));
-        Pte::store(here, Pte{});
-        invalidation.page(from);
-        from += page_bytes;
-    }
-    invalidation.finish();
+    invalidation.all_of(from, pages);
     add_live(*from_table, -static_cast<std::ptrdiff_t>(pages));
     add_live(*to_table, static_cast<std::ptrdiff_t>(pages));
     return true;

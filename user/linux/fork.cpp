@@ -28,7 +28,7 @@ std::uint64_t address_of(std::byte const* at) { return reinterpret_cast<std::uin
 // A page of this process's as it is now, changed by `change` and given to the child at its place.
 template <typename Change>
 Result<void> copy_to_child(abi::SpaceId child, std::uint64_t page, Change change) {
-    auto const scratch = scratch_base + this_thread().slot * page_bytes;
+    auto const scratch = scratch_page();
     TRY(page_alloc(own_space, {scratch, 1}, abi::permission::write));
     std::memcpy(reinterpret_cast<void*>(scratch), reinterpret_cast<void const*>(page), page_bytes);
     change(reinterpret_cast<std::byte*>(scratch));
@@ -65,6 +65,7 @@ struct ChildThread {
     std::uint64_t stack;
     std::uint64_t clear_on_exit;
     std::uint64_t set_on_start;
+    bool uses_parents_memory;
 };
 
 Result<void> share_thread(abi::SpaceId child, Registers const& registers,
@@ -89,7 +90,7 @@ Result<void> share_thread(abi::SpaceId child, Registers const& registers,
         thread.clear_on_exit = wanted.clear_on_exit;
         thread.set_on_start = wanted.set_on_start;
         thread.robust_list = 0;
-        thread.kind = ThreadKind::forked;
+        thread.kind = wanted.uses_parents_memory ? ThreadKind::vforked : ThreadKind::forked;
     });
 }
 
@@ -127,15 +128,18 @@ std::int64_t make_child(Registers const& registers, std::uint64_t child_stack, s
     auto const& results = channel_of(this_thread()).results;
     abi::SpaceId const space{results[0]};
     auto const id = static_cast<std::uint64_t>(child);
+    bool const lends = (flags & CLONE_VM) != 0;
     ChildThread const wanted{
         .id = id,
         .environment = results[1],
         .stack = child_stack,
         .clear_on_exit = (flags & CLONE_CHILD_CLEARTID) != 0 ? child_tid_address : 0,
-        .set_on_start = (flags & CLONE_CHILD_SETTID) != 0 ? child_tid_address : 0};
-    bool const lends = (flags & CLONE_VM) != 0;
+        .set_on_start = (flags & CLONE_CHILD_SETTID) != 0 ? child_tid_address : 0,
+        .uses_parents_memory = lends};
+    // What others write to cannot be shared until the next write.
+    bool const copies = process.uses_parents_memory || process.lent_to != 0;
     auto const fill = [&]() -> Result<void> {
-        TRY(lends ? lend_memory(space) : share_memory(space));
+        TRY(lends ? lend_memory(space) : copies ? copy_memory(space) : share_memory(space));
         TRY(share_library(space));
         return share_thread(space, registers, wanted);
     };
@@ -148,6 +152,7 @@ std::int64_t make_child(Registers const& registers, std::uint64_t child_stack, s
     if (!filled || started < 0) {
         return filled ? started : -ENOMEM;
     }
+    process.lent_to += lends ? 1 : 0;
     return child;
 }
 
@@ -157,6 +162,8 @@ void wait_for_release(std::uint64_t child) {
                           0) == restart_after_signal) {
         (void)interrupt_wait(protocol::doorbell, 1);  // or the next wait would end at once
     }
+    std::lock_guard const guard{memory.lock};
+    --process.lent_to;
 }
 
 }  // namespace

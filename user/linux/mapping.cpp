@@ -158,25 +158,23 @@ bool MappingList::remove(std::uint64_t begin, std::uint64_t end) {
     return true;
 }
 
-void MappingList::join(std::uint64_t begin, std::uint64_t end) {
-    auto index = index_from(begin == 0 ? 0 : begin - 1);
-    while (index + 1 < count_ && all()[index].begin < end) {
-        auto const list = all();
-        if (list[index + 1].continues(list[index])) {
-            list[index].end = list[index + 1].end;
-            erase(index + 1, index + 2);
-        } else {
-            ++index;
-        }
-    }
-}
-
 bool MappingList::add(Mapping const& mapping) {
-    if (!insert_at(index_from(mapping.begin), mapping)) {
-        return false;
+    auto const index = index_from(mapping.begin);
+    auto* const next = all().data() + index;
+    bool const joins_before = index > 0 && mapping.continues(next[-1]);
+    bool const joins_after = index < count_ && next->continues(mapping);
+    if (joins_before) {
+        next[-1].end = joins_after ? next->end : mapping.end;
+        if (joins_after) {
+            erase(index, index + 1);
+        }
+        return true;
     }
-    join(mapping.begin, mapping.end + 1);
-    return true;
+    if (joins_after) {
+        next->begin_at(mapping.begin);
+        return true;
+    }
+    return insert_at(index, mapping);
 }
 
 bool MappingList::is_free(std::uint64_t begin, std::uint64_t end) {

@@ -58,13 +58,12 @@ class MappingList {
     bool split(std::uint64_t address);
     // Takes [begin, end) out of the list. False when the list is full.
     bool remove(std::uint64_t begin, std::uint64_t end);
-    // Into a place that is free. False when the list is full.
+    // Into a place that is free; neighbours that it continues become one with it. False when the list
+    // is full.
     bool add(Mapping const& mapping);
     // New protection for [begin, end), or as far as there are mappings. False: the list is full.
     bool protect(std::uint64_t begin, std::uint64_t end, std::uint32_t protection,
                  std::uint64_t& reached);
-    // Joins neighbours around [begin, end) that continue one another.
-    void join(std::uint64_t begin, std::uint64_t end);
 
     bool is_free(std::uint64_t begin, std::uint64_t end);
     // A free place for so many bytes, the highest below `top`.

@@ -108,7 +108,7 @@ FaultOutcome outcome_of(Result<void> const& done) {
 
 // A page of the program's own with what is there now.
 FaultOutcome copy_page(std::uint64_t page, std::uint32_t protection) {
-    auto const scratch = scratch_base + this_thread().slot * page_bytes;
+    auto const scratch = scratch_page();
     if (!page_alloc(own_space, {scratch, 1}, abi::permission::write | may_all)) {
         return FaultOutcome::no_memory;
     }
@@ -275,26 +275,47 @@ Result<void> protect_pages(std::uint64_t begin, std::uint64_t end, std::uint32_t
     return protect_runs(begin, end, protection);
 }
 
+namespace {
+
+// Pages within one of the old place's tables. An error: not all of them are there and the program's own.
+Result<void> move_within_table(std::uint64_t from, std::uint64_t pages, std::uint64_t to) {
+    // All rights but the one to execute, which comes back with the first fault.
+    constexpr auto mask = abi::permission::write | may_all;
+    auto const move = [&](std::uint64_t first, std::uint64_t count) -> Result<void> {
+        auto const at = first * page_bytes;
+        return count == 0 ? Result<void>{}
+                          : page_move(own_space, {from + at, count}, own_space, {to + at}, mask);
+    };
+    // A first page makes the tables, and a last one takes the old ones away: so the others are moved
+    // within tables that stay, which is the kernel's quick way.
+    std::uint64_t const first = walk::has_table(to) ? 0 : 1;
+    std::uint64_t const last = first < pages && !walk::has_others(from, pages) ? 1 : 0;
+    TRY(move(0, first));
+    TRY(move(first, pages - first - last));
+    return move(pages - last, last);
+}
+
+}  // namespace
+
 // Pages go with their contents; lent ones stay behind and go.
 Result<void> move_pages(std::uint64_t from, std::uint64_t end, std::uint64_t to) {
-    return each_run(from, end, [&](abi::PageRange range, walk::Run const& run) -> Result<void> {
-        if (run.is_lent()) {
-            return page_unmap(own_space, range);
+    for (auto at = from; at < end;) {
+        auto const table_end = (at | (abi::huge_bytes - 1)) + 1;
+        auto const part_end = std::min(table_end, end);
+        auto const place = [&](std::uint64_t address) { return address - from + to; };
+        bool const done = walk::find_entry(at) != 0 && !walk::is_huge(at) &&
+                          move_within_table(at, (part_end - at) / page_bytes, place(at));
+        if (!done) {
+            auto const move = [&](abi::PageRange range, walk::Run const& run) {
+                return run.is_lent()
+                           ? page_unmap(own_space, range)
+                           : move_within_table(range.address, range.pages, place(range.address));
+            };
+            TRY(each_run(at, part_end, move));
         }
-        // All rights but the one to execute, which comes back with the first fault.
-        constexpr auto mask = abi::permission::write | may_all;
-        auto const move = [&](std::uint64_t first, std::uint64_t pages) -> Result<void> {
-            auto const address = range.address + first * page_bytes;
-            return pages == 0 ? Result<void>{}
-                              : page_move(own_space, {address, pages}, own_space,
-                                          {address - from + to}, mask);
-        };
-        // The first page makes the tables, and the last one takes the old ones away: so the others
-        // are moved within tables that stay, which is the kernel's quick way.
-        TRY(move(0, 1));
-        TRY(move(1, range.pages < 2 ? 0 : range.pages - 2));
-        return move(range.pages - 1, range.pages < 2 ? 0 : 1);
-    });
+        at = part_end;
+    }
+    return {};
 }
 
 namespace {
@@ -305,7 +326,21 @@ abi::Permissions right_of(walk::Run const& run) {
                                                 : abi::permission::read;
 }
 
+// Those of a page that is not copied on write.
+abi::Permissions permissions_of_run(walk::Run const& run) {
+    return ((run.kind & walk::writable) != 0 ? abi::permission::write : right_of(run)) | may_all;
+}
+
+Result<void> copy_to(abi::SpaceId child, std::uint64_t page, abi::Permissions permissions) {
+    auto const scratch = scratch_page();
+    TRY(page_alloc(own_space, {scratch, 1}, abi::permission::write | may_all));
+    std::memcpy(reinterpret_cast<void*>(scratch), reinterpret_cast<void const*>(page), page_bytes);
+    return page_move(own_space, {scratch, 1}, child, {page}, permissions);
+}
+
 }  // namespace
+
+std::uint64_t scratch_page() { return scratch_base + this_thread().slot * page_bytes; }
 
 Result<void> share_memory(abi::SpaceId child) {
     return each_run(0, user_top, [&](abi::PageRange range, walk::Run const& run) -> Result<void> {
@@ -319,6 +354,27 @@ Result<void> share_memory(abi::SpaceId child) {
     });
 }
 
+Result<void> copy_memory(abi::SpaceId child) {
+    return each_run(0, user_top, [&](abi::PageRange range, walk::Run const& run) -> Result<void> {
+        if (run.is_lent()) {
+            return {};
+        }
+        if ((run.kind & copy_on_write.bits) != 0) {
+            return page_map(own_space, range, child, {range.address},
+                            right_of(run) | abi::permission::may_execute | copy_on_write);
+        }
+        // Without the right to read they could not be copied.
+        bool const readable = (run.kind & walk::present) != 0;
+        if (!readable) {
+            TRY(page_protect(own_space, range, abi::permission::read | may_all));
+        }
+        for (std::uint64_t i = 0; i < range.pages; ++i) {
+            TRY(copy_to(child, range.address + i * page_bytes, permissions_of_run(run)));
+        }
+        return readable ? Result<void>{} : page_protect(own_space, range, may_all);
+    });
+}
+
 Result<void> lend_memory(abi::SpaceId child) {
     return each_run(0, user_top, [&](abi::PageRange range, walk::Run const& run) -> Result<void> {
         if (run.is_lent()) {
@@ -326,9 +382,7 @@ Result<void> lend_memory(abi::SpaceId child) {
         }
         auto const permissions = (run.kind & copy_on_write.bits) != 0
                                      ? right_of(run) | abi::permission::may_execute | copy_on_write
-                                 : (run.kind & walk::writable) != 0
-                                     ? abi::permission::write | may_all
-                                     : right_of(run) | may_all;
+                                     : permissions_of_run(run);
         return page_map(own_space, range, child, {range.address}, permissions);
     });
 }

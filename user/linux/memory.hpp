@@ -46,6 +46,10 @@ bool replace(Mapping const& mapping);
 // at the next write, or what the parent has at present itself (vfork). The memory lock is held.
 Result<void> share_memory(abi::SpaceId child);
 Result<void> lend_memory(abi::SpaceId child);
+// Copies made now.
+Result<void> copy_memory(abi::SpaceId child);
+// A page that the calling thread may use while it makes one for elsewhere.
+std::uint64_t scratch_page();
 
 // Copies that may fail: the program's pointers are allegations. False: EFAULT.
 [[nodiscard]] bool copy_in(void* to, std::uint64_t from, std::size_t bytes);

@@ -14,6 +14,10 @@ struct Process {
     std::uint64_t options = 0;
     std::uint64_t realtime_base = 0;  // nanoseconds from 1970 to the machine's start
     std::uint64_t processors = 1;
+    // Others write to pages of this process's: its parent until it executes a program, after vfork; or
+    // so many children.
+    bool uses_parents_memory = false;
+    std::uint64_t lent_to = 0;
 };
 extern constinit Process process;
 

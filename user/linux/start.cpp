@@ -80,6 +80,8 @@ void start_process(Thread& thread) {
 void start_forked(Thread& thread) {
     new (&memory.lock) Mutex;
     process.id = thread.id;
+    process.uses_parents_memory = thread.kind == ThreadKind::vforked;
+    process.lent_to = 0;
     auto const used = thread_table.used;
     for (std::uint64_t slot = 0; slot < used; ++slot) {
         thread_table.environments[slot] = 0;
@@ -99,7 +101,7 @@ void start_forked(Thread& thread) {
     if (thread.kind == ThreadKind::first) {
         begin_block(thread.slot);
     }
-    if (thread.kind == ThreadKind::forked) {
+    if (thread.kind == ThreadKind::forked || thread.kind == ThreadKind::vforked) {
         start_forked(thread);  // before the first signal can come
     }
     thread.process = process.id;

@@ -22,7 +22,7 @@ struct AlternateStack {
     bool disabled = true;
 };
 
-enum class ThreadKind : std::uint64_t { first, forked, created };
+enum class ThreadKind : std::uint64_t { first, forked, vforked, created };
 
 struct Thread {
     Registers call;           // of the call being served: below it grows the stack

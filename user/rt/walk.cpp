@@ -32,6 +32,15 @@ constexpr Level levels[] = {{abi::native_self_map.root(), 39},
 
 }  // namespace
 
+bool has_others(std::uint64_t address, std::uint64_t pages) {
+    auto const array = abi::native_self_map.pages();
+    auto const first = address >> abi::page_shift;
+    auto const begin = first & ~(per_table - 1);
+    auto const after = first + pages;
+    auto const end = begin + per_table;
+    return first_used(array, begin, first) != first || first_used(array, after, end) != end;
+}
+
 // The level to go on from: the highest one whose table is another than that of the place where the
 // search was, where all tables are there.
 std::size_t Runs::first_level() const {

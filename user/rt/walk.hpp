@@ -64,6 +64,15 @@ inline Entry find_entry(std::uint64_t address) {
                : entries_at(map.pages())[address >> abi::page_shift];
 }
 
+// Whether there is a table for a page.
+inline bool has_table(std::uint64_t address) {
+    constexpr auto map = abi::native_self_map;
+    return entries_at(map.root())[address >> 39] != 0 &&
+           entries_at(map.directories())[address >> 30] != 0 && directory_entry(address) != 0;
+}
+// Whether the table of these pages, which is there, maps others too.
+bool has_others(std::uint64_t address, std::uint64_t pages);
+
 inline bool is_mapped(std::uint64_t address) { return find_entry(address) != 0; }
 
 struct Run {

@@ -14,6 +14,7 @@ static volatile sig_atomic_t heard;
 static void counts(int number) { (void)number, ++heard; }
 static char stack[65536];
 static int* page;
+static volatile char apart[3 * 4096];
 static int from_clone(void* argument) {
     *page = *(int*)argument + 1;
     usleep(1000);
@@ -74,5 +75,22 @@ int main(int argc, char** argv) {
     FILE* from = popen("echo piped; exit 2", "r");
     CHECK(from != NULL && fgets(text, sizeof(text), from) != NULL && strcmp(text, "piped\n") == 0);
     CHECK(WEXITSTATUS(pclose(from)) == 2);
+    // A child's child has memory of its own, whatever the first parent does then.
+    int go[2], said[2];
+    CHECK(pipe(go) == 0 && pipe(said) == 0);
+    apart[4096] = 1;  // a page that nothing else writes to
+    char byte = 0;
+    child = vfork();
+    if (child == 0) {
+        if (fork() == 0) {
+            read(go[0], &byte, 1);
+            char const seen = apart[4096];
+            _exit(write(said[1], &seen, 1) != 1);
+        }
+        _exit(0);
+    }
+    apart[4096] = 2;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(write(go[1], "g", 1) == 1 && read(said[0], &byte, 1) == 1 && byte == 1);
     DONE;
 }
