@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs the conformance tests of libstdc++ or libc++ in Quarry: each compiled statically, run on this machine and
-in Quarry, which must end alike. The tests are in the libraries' sources, which are not part of Quarry:
-libstdc++'s in Debian's gcc-12-source (unpack its tar file), libc++'s in the source package llvm-toolchain-19."""
+"""Runs the conformance tests of libstdc++ or libc++ in Quarry: each compiled statically, run on this machine
+and in Quarry, which must end alike. The tests are in the libraries' sources, which are not part of Quarry:
+libstdc++'s in Debian's gcc-12-source (unpack its tar file), libc++'s in the source of llvm-toolchain-19."""
 
 import argparse
 import concurrent.futures
@@ -21,8 +21,9 @@ BATCH_BYTES = 256 << 20
 BATCH_TESTS = 150
 SECONDS = 60
 # What some tests want of the system: time zones, character sets.
-SYSTEM_DATA = ("/usr/share/zoneinfo/tzdata.zi", "/usr/share/zoneinfo/leap-seconds.list", "/usr/share/zoneinfo/leapseconds",
-               "/etc/localtime", "/etc/timezone", "/usr/lib/x86_64-linux-gnu/gconv")
+ZONES = "/usr/share/zoneinfo"
+SYSTEM_DATA = (f"{ZONES}/tzdata.zi", f"{ZONES}/leap-seconds.list", f"{ZONES}/leapseconds", "/etc/localtime",
+               "/etc/timezone", "/usr/lib/x86_64-linux-gnu/gconv")
 
 
 @dataclasses.dataclass
@@ -46,11 +47,12 @@ class Libstdcxx:
     def prepare(self) -> None:
         """The helpers that tests are linked with."""
         objects = []
+        util = self.tests / "util"
         for helper in ("abi", "allocator", "character", "hooks"):
-            path = self.tests / "util" / f"testsuite_{helper}.cc"
             target = self.helpers.parent / f"{helper}.o"
-            done = subprocess.run(["g++", "-std=gnu++17", "-I", str(self.tests / "util"), "-c", str(path), "-o",
-                                   str(target)], check=False, capture_output=True)
+            command = ["g++", "-std=gnu++17", "-I", str(util), "-c", str(util / f"testsuite_{helper}.cc"),
+                       "-o", str(target)]
+            done = subprocess.run(command, check=False, capture_output=True)
             objects += [str(target)] if done.returncode == 0 else []
         subprocess.run(["ar", "rcs", str(self.helpers), *objects], check=True)
 
@@ -68,8 +70,8 @@ class Libstdcxx:
             wanted = re.search(r"dg-do run \{ target \{? ?\(?c\+\+(\d+)", text)
             options.insert(0, f"-std=gnu++{max(17, int(wanted.group(1))) if wanted else 17}")
         return ["g++", "-O0", "-w", "-static", "-s", "-D_GLIBCXX_ASSERT", '-DLOCALEDIR="."', "-I",
-                str(self.tests / "util"), "-I", str(self.tests), *options, str(test.source), str(self.helpers),
-                "-pthread", "-latomic", "-o", str(test.program)]
+                str(self.tests / "util"), "-I", str(self.tests), *options, str(test.source),
+                str(self.helpers), "-pthread", "-latomic", "-o", str(test.program)]
 
     def data(self, _: pathlib.Path) -> list[pathlib.Path]:
         """The files that tests read lie in one folder."""
@@ -88,7 +90,8 @@ class Libcxx:
     def sources(self) -> list[pathlib.Path]:
         """Those that are run."""
         return [path for path in sorted((self.tests / "std").rglob("*.pass.cpp"))
-                if not re.search(r"// (RUN|UNSUPPORTED:.*(c\+\+23|linux)\b)", path.read_text("utf-8", "replace"))]
+                if not re.search(r"// (RUN|UNSUPPORTED:.*(c\+\+23|linux)\b)",
+                                 path.read_text("utf-8", "replace"))]
 
     def command(self, test: Test) -> list[str]:
         """How to build it."""
@@ -96,8 +99,8 @@ class Libcxx:
         options = " ".join(re.findall(r"// ADDITIONAL_COMPILE_FLAGS(?:\([^)]*\))?: (.*)", text)).split()
         return ["clang++-19", "-std=c++23", "-stdlib=libc++", "-O0", "-w", "-static", "-s", "-fuse-ld=lld-19",
                 "-D_LIBCPP_ENABLE_EXPERIMENTAL", "-D_LIBCPP_DISABLE_DEPRECATION_WARNINGS", "-I",
-                str(self.tests / "support"), *options, str(test.source), "-lc++experimental", "-pthread", "-latomic",
-                "-o", str(test.program)]
+                str(self.tests / "support"), *options, str(test.source), "-lc++experimental", "-pthread",
+                "-latomic", "-o", str(test.program)]
 
     def data(self, source: pathlib.Path) -> list[pathlib.Path]:
         """The files that this test reads."""
@@ -121,7 +124,8 @@ def build_and_run_here(suite: "Libstdcxx | Libcxx", test: Test) -> None:
                 else:
                     shutil.copy(path, folder)
             done = subprocess.run([str(test.program)], check=False, capture_output=True, cwd=folder,
-                                  timeout=SECONDS, stdin=subprocess.DEVNULL, env={"PATH": "/bin", "HOME": "/root"})
+                                  timeout=SECONDS, stdin=subprocess.DEVNULL,
+                                  env={"PATH": "/bin", "HOME": "/root"})
         test.expected = done.returncode if done.returncode >= 0 else 128 - done.returncode
     except (subprocess.SubprocessError, OSError):
         test.expected = None
@@ -186,7 +190,8 @@ def main() -> int:
     parser.add_argument("--work", type=pathlib.Path, default=None, help="keep the built programs here")
     arguments = parser.parse_args()
     if not arguments.source.is_dir():
-        print(f"conformance: '{arguments.source}' is no folder; --help says where it comes from", file=sys.stderr)
+        print(f"conformance: '{arguments.source}' is no folder; --help says where it comes from",
+              file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
         work = arguments.work or pathlib.Path(folder)
@@ -212,7 +217,7 @@ def main() -> int:
                       + text.replace("\n", "\n    "))
             differing += problems
             print(f"{ran} ran, {len(differing)} differ", flush=True)
-    print(f"{arguments.suite}: {ran} ran alike but {len(differing)}; {len(left_out)} cannot be built or end here")
+    print(f"{arguments.suite}: {ran} ran alike but {len(differing)}; {len(left_out)} cannot be built here")
     return 1 if differing else 0
 
 

@@ -4,6 +4,7 @@ kernel and server must go on, and all memory come back."""
 
 import argparse
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,13 +21,13 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=1_000_000, help="in all (default: a million)")
     parser.add_argument("--seed", type=int, default=1, help="of the first process")
     arguments = parser.parse_args()
-    children, each = 500, 400
+    children, each = 1000, 4000
     with tempfile.TemporaryDirectory() as folder:
         program = pathlib.Path(folder) / "random_calls"
         subprocess.run(["gcc", "-O1", "-static", "-w", str(SOURCE), "-o", str(program)], check=True)
-        done = 0
+        done = boots = 0
         while done < arguments.calls:
-            seed = arguments.seed + done // each
+            seed = arguments.seed + boots * children
             result = linux_root.run(["/bin/random_calls", str(children), str(each), str(seed)],
                                     lambda root: (root.add_busybox(),
                                                   root.add_program(program, "bin/random_calls")),
@@ -35,7 +36,8 @@ def main() -> int:
             if not good or "did not come back" in result.console:
                 print(f"seed {seed}: {result.how()}\n{result.console[-3000:]}")
                 return 1
-            done += children * each
+            done += int(re.search(r"made (\d+) calls", result.console).group(1))
+            boots += 1
             print(f"{done:,} calls, seed {seed}: all held", flush=True)
     return 0
 

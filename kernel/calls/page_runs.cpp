@@ -260,6 +260,7 @@ namespace {
         }
         return;
     }
+#pragma clang loop unroll_count(8)
     for (auto const [here, there] : std::views::zip(source, target)) {
         Pte::store(there, Pte::from_raw((here.raw() & kept) | added));
     }

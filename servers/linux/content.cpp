@@ -1,5 +1,7 @@
 #include "servers/linux/content.hpp"
 
+#include "servers/linux/reserve.hpp"
+
 #include "user/rt/call.hpp"
 
 #include <algorithm>
@@ -15,6 +17,7 @@ constexpr std::uint64_t files_base = 0x3000'0000'0000;
 
 // Places for pages, of which a file need not have neighbours.
 constinit std::uint64_t next_place = files_base;
+constinit std::uint64_t all_file_pages = 0;
 std::vector<std::uint64_t>& free_places() {
     static std::vector<std::uint64_t> places;
     return places;
@@ -34,6 +37,8 @@ std::byte* at(std::uint64_t address) { return reinterpret_cast<std::byte*>(addre
 
 }  // namespace
 
+std::uint64_t file_pages() { return all_file_pages; }
+
 Content::Content(Content&& other) noexcept
     : borrowed_(std::exchange(other.borrowed_, {})),
       bytes_(std::exchange(other.bytes_, 0)),
@@ -51,6 +56,7 @@ Content::~Content() { drop_pages(0); }
 void Content::drop_pages(std::uint64_t from) {
     auto const first = pages_.lower_bound(from);
     for (auto page = first; page != pages_.end(); ++page) {
+        --all_file_pages;
         (void)page_unmap(own_space, {page->second, 1});
         free_places().push_back(page->second);
     }
@@ -62,11 +68,15 @@ std::uint64_t Content::make_page(std::uint64_t number) {
     if (found != pages_.end()) {
         return found->second;
     }
+    if (all_file_pages >= most_file_pages() || memory_is_short()) {
+        return 0;
+    }
     auto const place = take_place();
     if (!page_alloc(own_space, {place, 1}, abi::permission::write | abi::permission::may_execute)) {
         free_places().push_back(place);
         return 0;
     }
+    ++all_file_pages;
     pages_.emplace_hint(pages_.end(), number, place);
     return place;
 }

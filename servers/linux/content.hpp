@@ -48,4 +48,7 @@ class Content {
         pages_;  // addresses by number in the file; holes have none
 };
 
+// That all files together have.
+std::uint64_t file_pages();
+
 }  // namespace quarry::server

@@ -3,6 +3,7 @@
 #include "servers/linux/files.hpp"
 #include "servers/linux/pipe.hpp"
 #include "servers/linux/request.hpp"
+#include "servers/linux/reserve.hpp"
 
 #include <linux/memfd.h>
 
@@ -44,6 +45,9 @@ std::int64_t make_pipe(Request& request, std::uint64_t to, std::uint64_t flags) 
     if ((flags & ~std::uint64_t{O_CLOEXEC | O_NONBLOCK | O_DIRECT}) != 0) {
         return -EINVAL;
     }
+    if (memory_is_short()) {
+        return -ENFILE;
+    }
     auto const status = static_cast<std::uint32_t>(flags & O_NONBLOCK);
     bool const close_on_exec = (flags & O_CLOEXEC) != 0;
     auto const pipe = make_ref<Pipe>();
@@ -55,51 +59,6 @@ std::int64_t make_pipe(Request& request, std::uint64_t to, std::uint64_t flags) 
     }
     std::array const pair{static_cast<std::int32_t>(in), static_cast<std::int32_t>(out)};
     return request.out(to, pair) ? 0 : -EFAULT;
-}
-
-// Locks are of a whole file, one holder: enough to keep two writers apart.
-std::int64_t lock(Request& request, OpenFile& file, bool wanted, bool waits) {
-    auto* const node = file.node();
-    if (node == nullptr) {
-        return -EBADF;
-    }
-    auto const self = request.process.id;
-    if (!wanted) {
-        if (node->lock_owner == self) {
-            node->lock_owner = 0;
-            node->lock_waiters.wake_all();
-        }
-        return 0;
-    }
-    if (node->lock_owner == 0 || node->lock_owner == self) {
-        node->lock_owner = self;
-        return 0;
-    }
-    if (!waits) {
-        return -EAGAIN;
-    }
-    wait_for(node->lock_waiters, request.thread);
-    return would_block;
-}
-
-std::int64_t lock_record(Request& request, OpenFile& file, std::uint64_t command) {
-    auto kind = request.in<std::int16_t>(0);
-    if (!kind) {
-        return -EINVAL;
-    }
-    auto const* const node = file.node();
-    if (command == F_GETLK) {
-        bool const free =
-            node == nullptr || node->lock_owner == 0 || node->lock_owner == request.process.id;
-        return !free || request.out(0, std::int16_t{F_UNLCK}) ? 0 : -EFAULT;
-    }
-    // Shared locks exclude nobody here but a writer's.
-    if (*kind == F_RDLCK) {
-        bool const taken =
-            node != nullptr && node->lock_owner != 0 && node->lock_owner != request.process.id;
-        return taken ? lock(request, file, true, command == F_SETLKW) : 0;
-    }
-    return lock(request, file, *kind == F_WRLCK, command == F_SETLKW);
 }
 
 std::int64_t control(Request& request) {
@@ -132,6 +91,9 @@ std::int64_t control(Request& request) {
         case F_GETLK:
         case F_SETLK:
         case F_SETLKW:
+        case F_OFD_GETLK:
+        case F_OFD_SETLK:
+        case F_OFD_SETLKW:
             return lock_record(request, *file, command);
         case F_GETPIPE_SZ:
             return Pipe::capacity;
@@ -337,11 +299,8 @@ std::optional<std::int64_t> serve_file(Request& request, OpenFile& file) {
         case __NR_fsync:
         case __NR_fdatasync:
             return 0;
-        case __NR_flock: {
-            constexpr std::uint64_t unlock = 8;
-            constexpr std::uint64_t without_waiting = 4;
-            return lock(request, file, (a[1] & unlock) == 0, (a[1] & without_waiting) == 0);
-        }
+        case __NR_flock:
+            return lock_file(request, file, a[1]);
         default:
             return std::nullopt;
     }

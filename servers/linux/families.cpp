@@ -1,6 +1,8 @@
 // Requests about processes: birth, death, waiting, groups and signals.
 #include "servers/linux/files.hpp"
+#include "servers/linux/missing_calls.hpp"
 #include "servers/linux/request.hpp"
+#include "servers/linux/reserve.hpp"
 #include "servers/linux/terminal.hpp"
 #include "servers/linux/timers.hpp"
 #include "user/linux/layout.hpp"
@@ -18,6 +20,9 @@ std::int64_t begin_fork(Request& request) {
     constexpr std::size_t most_processes = 1000;
     if (all_processes().size() >= most_processes) {
         return -EAGAIN;
+    }
+    if (memory_is_short()) {
+        return -ENOMEM;
     }
     auto made = make_process(parent.name);
     if (!made) {
@@ -87,6 +92,9 @@ std::int64_t wait_for_release(Request& request) {
 }
 
 std::int64_t new_thread(Request& request) {
+    if (memory_is_short()) {
+        return -EAGAIN;
+    }
     auto const thread = add_thread(request.process, abi::EnvId{request.words[0]}, request.words[1]);
     return thread ? static_cast<std::int64_t>((*thread)->id) : -EAGAIN;
 }
@@ -287,6 +295,8 @@ std::optional<std::int64_t> serve_operation(Request& request) {
             end_process(request.process, static_cast<std::int32_t>(request.words[0] & 0xffff));
             request.answered = false;
             return 0;
+        case Operation::missing_call:
+            return static_cast<std::int64_t>(count_missing_call(request.words[0]));
         case Operation::stop_self:
             request.after = Request::After::stopped;
             request.stop_signal = static_cast<int>(request.words[0]);

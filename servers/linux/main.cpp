@@ -5,6 +5,7 @@
 #include "servers/linux/file_system.hpp"
 #include "servers/linux/files.hpp"
 #include "servers/linux/request.hpp"
+#include "servers/linux/reserve.hpp"
 #include "servers/linux/semaphores.hpp"
 #include "servers/linux/signals.hpp"
 #include "servers/linux/terminal.hpp"
@@ -225,6 +226,7 @@ Result<abi::Message> serve(abi::Message const& message, abi::EnvId keyboard) {
 [[noreturn]] void serve_for_ever(abi::EnvId keyboard) {
     auto next = ipc_receive({nullptr});
     for (;;) {
+        refill_reserve();
         next = next ? serve(*next, keyboard) : ipc_receive({nullptr});
     }
 }
@@ -241,6 +243,7 @@ extern "C" int main(int count, char** words) {  // freestanding C++ mangles `mai
     }
     server::set_real_time_base(options.time * 1'000'000'000 - *clock_nanoseconds());
     server::fill_from(boot_archive());
+    server::take_reserve();
     auto watcher = server::start_watcher();
     auto keyboard = Thread::start(server::read_keys_for, env_self()->value);
     if (!keyboard || !watcher) {

@@ -2,6 +2,7 @@
 #include "servers/linux/files.hpp"
 #include "servers/linux/pipe.hpp"
 #include "servers/linux/request.hpp"
+#include "servers/linux/reserve.hpp"
 #include "servers/linux/terminal.hpp"
 
 namespace quarry::server {
@@ -123,6 +124,9 @@ std::int64_t make_node(Request& request, std::uint64_t descriptor, std::uint64_t
     if (found.error != 0) {
         return found.error;
     }
+    if (memory_is_short()) {
+        return -ENOSPC;
+    }
     auto const permissions = static_cast<std::uint32_t>(mode) & ~request.process.mask;
     put(*found.directory, found.name, make_ref<Node>(kind, permissions));
     return 0;
@@ -150,6 +154,9 @@ std::int64_t make_link(Request& request, std::uint64_t target_at, std::uint64_t 
     }
     if (found.error != 0) {
         return found.error;
+    }
+    if (memory_is_short()) {
+        return -ENOSPC;
     }
     auto link = make_ref<Node>(NodeKind::link, 0777u);
     link->target = *target;
@@ -356,12 +363,10 @@ std::int64_t may_access(Found const& found, std::uint64_t wanted) {
 
 std::int64_t file_system_numbers(Request& request, std::uint64_t to) {
     std::array<std::uint64_t, 15> numbers{};  // struct statfs
-    abi::AccountStatus account{};
-    (void)account_status(own_space, {&account});
-    numbers[0] = 0x0102'1994;  // tmpfs's magic
+    numbers[0] = 0x0102'1994;                 // tmpfs's magic
     numbers[1] = abi::page_bytes;
-    numbers[2] = account.limit_pages;
-    numbers[3] = numbers[4] = account.limit_pages - account.used_pages;
+    numbers[2] = most_file_pages();
+    numbers[3] = numbers[4] = most_file_pages() - file_pages();
     numbers[8] = 255;
     numbers[9] = abi::page_bytes;
     return request.out(to, numbers) ? 0 : -EFAULT;
@@ -461,6 +466,9 @@ Opened open_path(Request& request, Ref<Node> start, std::string const& path, std
     if (found.error == -ENOENT && creates && found.directory) {
         if (found.directory->proc != ProcFile::none || path.back() == '/') {
             return {path.back() == '/' ? -EISDIR : -ENOENT, {}};
+        }
+        if (memory_is_short()) {
+            return {-ENOSPC, {}};
         }
         found.node = make_ref<Node>(NodeKind::regular,
                                     static_cast<std::uint32_t>(mode) & ~request.process.mask);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "servers/linux/content.hpp"
+#include "servers/linux/locks.hpp"
 #include "servers/linux/ref.hpp"
 #include "servers/linux/waiters.hpp"
 #include "user/linux/uapi.hpp"
@@ -38,6 +39,7 @@ enum class ProcFile : std::uint8_t {
     system_stat,
     empty,
     file_systems,
+    missing_calls,
 };
 
 class Node : public Counted {
@@ -68,8 +70,8 @@ class Node : public Counted {
     Node* parent = nullptr;                    // of a directory, while it has a name
     std::string target;                        // of a link
     Ref<Pipe> pipe;                            // of a fifo that is open
-    std::uint64_t lock_owner = 0;              // process that holds flock or fcntl's lock
-    Waiters lock_waiters;
+    FileLocks record_locks;                    // fcntl's
+    FileLocks file_locks;                      // flock's
 };
 
 // Nanoseconds since 1970.

@@ -2,6 +2,7 @@
 
 #include "base/format.hpp"
 #include "servers/linux/file_system.hpp"
+#include "servers/linux/missing_calls.hpp"
 #include "servers/linux/process.hpp"
 #include "user/rt/call.hpp"
 
@@ -20,10 +21,15 @@ struct Name {
     ProcFile file;
 };
 constexpr std::array root_files{
-    Name{"meminfo", ProcFile::memory_info}, Name{"mounts", ProcFile::mounts},
-    Name{"uptime", ProcFile::uptime},       Name{"cpuinfo", ProcFile::processors},
-    Name{"version", ProcFile::version},     Name{"loadavg", ProcFile::load},
-    Name{"stat", ProcFile::system_stat},    Name{"filesystems", ProcFile::file_systems},
+    Name{"meminfo", ProcFile::memory_info},
+    Name{"mounts", ProcFile::mounts},
+    Name{"uptime", ProcFile::uptime},
+    Name{"cpuinfo", ProcFile::processors},
+    Name{"version", ProcFile::version},
+    Name{"loadavg", ProcFile::load},
+    Name{"stat", ProcFile::system_stat},
+    Name{"filesystems", ProcFile::file_systems},
+    Name{"missing_calls", ProcFile::missing_calls},
 };
 constexpr std::array process_files{
     Name{"stat", ProcFile::stat},     Name{"status", ProcFile::status},
@@ -133,6 +139,9 @@ std::string system_text(ProcFile file) {
             break;
         case ProcFile::system_stat:
             text("cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\n");
+            break;
+        case ProcFile::missing_calls:
+            text(missing_calls_text());
             break;
         case ProcFile::file_systems:
             text("nodev\ttmpfs\nnodev\tproc\n");

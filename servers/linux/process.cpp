@@ -170,9 +170,9 @@ bool Process::close(std::uint64_t descriptor) {
         return false;
     }
     auto* const node = descriptors_[index].file->node();
-    if (node != nullptr && node->lock_owner == id) {
-        node->lock_owner = 0;
-        node->lock_waiters.wake_all();
+    if (node != nullptr) {
+        // Whichever descriptor of a file a process closes: all its locks of it go (fcntl(2)).
+        node->record_locks.clear({id, true, 0, FileLocks::whole});
     }
     descriptors_[index] = {};
     return true;

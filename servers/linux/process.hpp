@@ -63,6 +63,7 @@ struct Descriptor {
     ~Descriptor() {
         if (file && --file->descriptors == 0) {
             forget_events(*file);
+            release_locks(*file);
         }
     }
 

@@ -1,5 +1,7 @@
 #include "servers/linux/semaphores.hpp"
 
+#include "servers/linux/reserve.hpp"
+
 #include <linux/ipc.h>
 #include <linux/sem.h>
 
@@ -9,7 +11,7 @@ namespace quarry::server {
 namespace {
 
 constexpr std::int32_t most_value = 32767;      // SEMVMX
-constexpr std::uint64_t most_in_set = 32000;    // SEMMSL
+constexpr std::uint64_t most_in_set = 1000;     // SEMMSL; Linux has 32000
 constexpr std::uint64_t most_operations = 500;  // SEMOPM
 constexpr std::size_t most_sets = 1000;
 // Reading or setting all of a set goes through the channel.
@@ -63,7 +65,7 @@ std::int64_t get(Request& request) {
     if (count == 0 || count > most_in_set) {
         return -EINVAL;
     }
-    if (sets.size() >= most_sets) {
+    if (sets.size() >= most_sets || memory_is_short()) {
         return -ENOSPC;
     }
     auto& set = sets[next_set];

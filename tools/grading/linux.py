@@ -187,7 +187,8 @@ def _hostile(source: pathlib.Path) -> None:
         def fill(root: linux_root.Root) -> None:
             root.add_busybox()
             root.add_program(program, f"bin/{source.stem}")
-        result = linux_root.run([f"/bin/{source.stem}"], fill, processors=4, limit_seconds=240)
+        processors = int("".join(_heads(source.read_text(encoding="utf-8"), "processors")) or "4")
+        result = linux_root.run([f"/bin/{source.stem}"], fill, processors=processors, limit_seconds=240)
     save_console(f"linux-{source.stem}", result)
     if result.exit_status() != 0 or "all held" not in result.console or "did not come back" in result.console:
         raise Failed(f"{result.how()}\n{last_lines(result.console)}")

@@ -1,5 +1,6 @@
 // Every call, in the order of their numbers.
 #include "user/linux/calls.hpp"
+#include "user/linux/server.hpp"
 #include "user/linux/text.hpp"
 #include "user/linux/trace.hpp"
 #include "user/linux/uapi.hpp"
@@ -316,8 +317,6 @@ constexpr auto index_by_number = [] {
     return table;
 }();
 
-constinit std::array<bool, call_slots> reported{};
-
 }  // namespace
 
 CallDeclaration const* declaration_of(std::uint64_t asked) {
@@ -333,12 +332,12 @@ using quarry::libos::call_slots;
 using quarry::libos::Handler;
 using quarry::libos::Registers;
 
-// A number that nobody serves: said once, then refused.
+// A number that nobody serves: counted by the server, said the first time, and refused.
 extern "C" std::int64_t libos_unknown_call(Registers* registers) {
+    using namespace quarry;
     auto const asked = registers->rax;
-    if (asked < call_slots &&
-        !__atomic_exchange_n(&quarry::libos::reported[asked], true, __ATOMIC_RELAXED)) {
-        quarry::libos::report_missing_call(asked, *registers);
+    if (libos::ask(protocol::Operation::missing_call, asked) == 0) {
+        libos::report_missing_call(asked, *registers);
     }
     return -ENOSYS;
 }

@@ -274,7 +274,9 @@ std::int64_t ioctl(Registers& r) {
 
 std::int64_t fcntl(Registers& r) {
     auto const command = r.rsi & 0xffff'ffff;
-    if (command == F_GETLK || command == F_SETLK || command == F_SETLKW) {
+    bool const gets = command == F_GETLK || command == F_OFD_GETLK;
+    if (gets || command == F_SETLK || command == F_SETLKW || command == F_OFD_SETLK ||
+        command == F_OFD_SETLKW) {
         struct Lock {
             std::int16_t type, whence;
             std::int32_t pad;
@@ -286,8 +288,7 @@ std::int64_t fcntl(Registers& r) {
             return -EFAULT;
         }
         auto const answer = ask_until_done(__NR_fcntl, r.rdi, command, 0);
-        return answer >= 0 && command == F_GETLK && !copy_out(r.rdx, data, sizeof(Lock)) ? -EFAULT
-                                                                                         : answer;
+        return answer >= 0 && gets && !copy_out(r.rdx, data, sizeof(Lock)) ? -EFAULT : answer;
     }
     return ask_until_done(__NR_fcntl, r.rdi, command, r.rdx);
 }

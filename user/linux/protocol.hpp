@@ -29,6 +29,7 @@ enum class Operation : std::uint64_t {
     open_executable,     // path in the channel → descriptor; → its size in the next word
     own_text,            // bytes in the channel → descriptor of a file that holds them
     stop_self,           // the process stops, until it is continued
+    missing_call,        // number → how often a call that is not there had been made before
 };
 
 enum class ForkCommit : std::uint64_t {
