@@ -32,6 +32,7 @@ ROWS = {
     54: ("`open`, `close`", 1, 1.0),
 }
 RESULTS = qemu.ROOT / "bench" / "linux.md"
+PROCESSOR = "max,-erms,-rdrand"  # of both: what a string instruction moves is counted once
 IMAGE = "linux-image-cloud-amd64"
 CACHE = qemu.ROOT / "build" / "linux-image"
 OPTIONS = ("console=ttyS0 quiet panic=-1 mitigations=off init_on_alloc=0 randomize_kstack_offset=off nokaslr "
@@ -68,22 +69,28 @@ def on_quarry(program: pathlib.Path, plugin: str, folder: pathlib.Path) -> dict[
     """One run in Quarry."""
     out = folder / "quarry"
     result = linux_root.run(["/bin/linux_calls"], lambda root: root.add_program(program, "bin/linux_calls"),
-                            extra=["-plugin", f"{plugin},out={out}"])
+                            extra=["-plugin", f"{plugin},out={out}"], processor=PROCESSOR)
     if "measured" not in result.console:
         sys.exit(f"bench_linux: {result.how()}\n{result.console}")
     return read_counts(out)
 
 
-def on_linux(program: pathlib.Path, plugin: str, folder: pathlib.Path) -> tuple[dict[int, int], str]:
-    """One run on Linux, where the program is init: counts and console."""
+def on_linux(program: pathlib.Path, plugin: str, folder: pathlib.Path,
+             libraries: list[pathlib.Path] | None = None) -> tuple[dict[int, int], str]:
+    """One run on Linux, where the program is init: counts and console. A dynamic one sees its libraries."""
     root, archive, out = folder / "initramfs", folder / "initramfs.cpio", folder / "linux"
     (root / "dev").mkdir(parents=True)
     subprocess.run(["cp", str(program), str(root / "init")], check=True)
+    for library in libraries or []:
+        target = root / str(library)[1:]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-L", str(library), str(target)], check=True)
+    names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
     subprocess.run(["mknod", str(root / "dev/console"), "c", "5", "1"], check=False)
     with open(archive, "wb") as file:
-        subprocess.run(["cpio", "--quiet", "-o", "-H", "newc"], input="dev\ndev/console\ninit\n", text=True,
+        subprocess.run(["cpio", "--quiet", "-o", "-H", "newc"], input="\n".join(names), text=True,
                        cwd=root, stdout=file, check=True)
-    command = [qemu.QEMU, "-machine", "pc", "-cpu", "max,-erms,-rdrand", "-accel", "tcg", "-m", "1024M",
+    command = [qemu.QEMU, "-machine", "pc", "-cpu", PROCESSOR, "-accel", "tcg", "-m", "1024M",
                "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", *qemu.REPEATABLE,
                "-serial", "stdio", "-kernel", str(linux_kernel()), "-initrd", str(archive),
                "-append", OPTIONS,
@@ -127,8 +134,8 @@ def main() -> int:
         head = ("# Linux's calls, in guest instructions\n\n`make bench-linux` prints this again: the same "
                 "static program (bench/linux_calls.c)\nin Quarry and on Debian's cloud kernel 6.1, one "
                 "processor, "
-                "`-icount shift=0,sleep=off`, string instructions\ncounted once, medians. Linux runs with "
-                f"`{OPTIONS}`\nand `-cpu max,-erms,-rdrand`.\n\n")
+                "`-icount shift=0,sleep=off`, string instructions\ncounted once, medians, "
+                f"`-cpu {PROCESSOR}`. Linux runs with\n`{OPTIONS}`.\n\n")
         RESULTS.write_text(head + text + "\n", encoding="utf-8")
     return 0
 

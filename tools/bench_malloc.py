@@ -16,9 +16,11 @@ import quarry_qemu as qemu
 
 LIBRARIES = pathlib.Path("/usr/lib/x86_64-linux-gnu")
 SLAB = qemu.build_directory() / "heap" / "libslab.a"
-# Name, compiler, what is linked. Debian ships no static mimalloc.
-MALLOCS = [("slab", "gcc", [str(SLAB)]), ("glibc", "gcc", []), ("musl", "musl-gcc", []),
-           ("jemalloc", "gcc", [str(LIBRARIES / "libjemalloc.a"), "-lm", "-lstdc++", "-lpthread"])]
+# Name, compiler, what is linked. Debian ships no static mimalloc: that one is linked dynamically.
+MALLOCS = [("slab", "gcc", ["-static", str(SLAB)]), ("glibc", "gcc", ["-static"]),
+           ("musl", "musl-gcc", ["-static"]),
+           ("jemalloc", "gcc", ["-static", str(LIBRARIES / "libjemalloc.a"), "-lm", "-lstdc++", "-lpthread"]),
+           ("mimalloc (dynamic)", "gcc", ["-lmimalloc"])]
 RESULTS = qemu.ROOT / "bench" / "malloc.md"
 
 
@@ -28,6 +30,12 @@ def pages_in(console: str) -> int:
     if not found:
         sys.exit(f"bench_malloc: the program did not come to its end\n{console[-2000:]}")
     return int(found.group(1))
+
+
+def libraries_of(program: pathlib.Path) -> list[pathlib.Path]:
+    """What a dynamic program loads; nothing of a static one."""
+    done = subprocess.run(["ldd", str(program)], check=False, capture_output=True, text=True)
+    return [pathlib.Path(path) for path in re.findall(r"(/\S+) \(0x", done.stdout)]
 
 
 def main() -> int:
@@ -42,25 +50,32 @@ def main() -> int:
         folder = pathlib.Path(path)
         plugin = bench.build_plugin(path)
         for name, compiler, links in MALLOCS:
-            program, out = folder / name, folder / f"{name}.quarry"
-            subprocess.run([compiler, "-O2", "-static", "-w", str(qemu.ROOT / "bench" / "linux_malloc.c"),
+            program, out = folder / name.split()[0], folder / f"{name}.quarry"
+            subprocess.run([compiler, "-O2", "-w", str(qemu.ROOT / "bench" / "linux_malloc.c"),
                             "-o", str(program), *links], check=True, stderr=subprocess.DEVNULL)
-            result = linux_root.run(["/bin/program"],
-                                    lambda root, at=program: root.add_program(at, "bin/program"),
-                                    extra=["-plugin", f"{plugin},out={out}"], memory_mib=512)
+            libraries = libraries_of(program)
+
+            def fill(root: linux_root.Root, program: pathlib.Path = program,
+                     libraries: list[pathlib.Path] = libraries) -> None:
+                root.add_program(program, "bin/program")
+                for library in libraries:
+                    root.add_program(library, str(library)[1:])
+            result = linux_root.run(["/bin/program"], fill,
+                                    extra=["-plugin", f"{plugin},out={out}"], memory_mib=512,
+                                    processor=bench_linux.PROCESSOR)
             counts = bench_linux.read_counts(out)
             row = [name, f"{(counts[60] + counts[61]) / 1e6:.1f}", f"{pages_in(result.console):,}"]
             if not arguments.quarry:
                 work = folder / f"{name}.folder"
                 work.mkdir()
-                theirs, console = bench_linux.on_linux(program, plugin, work)
+                theirs, console = bench_linux.on_linux(program, plugin, work, libraries)
                 row += [f"{(theirs[60] + theirs[61]) / 1e6:.1f}", f"{pages_in(console):,}"]
             lines.append("| " + " | ".join(row) + " |")
             print(lines[-1], flush=True)
     text = "\n".join(lines)
     if arguments.record:
-        head = ("# One allocation benchmark, four mallocs, two systems\n\n`make bench-malloc` prints this "
-                "again: bench/linux_malloc.c, linked statically with each, in Quarry and on\nDebian's cloud "
+        head = ("# One allocation benchmark, five mallocs, two systems\n\n`make bench-malloc` prints this "
+                "again: bench/linux_malloc.c, linked with each, in Quarry and on Debian's cloud\n"
                 "kernel 6.1 under the same emulator. Guest instructions of the whole work, string\n"
                 "instructions counted once; pages that the machine had less at the peak.\n\n")
         RESULTS.write_text(head + text + "\n", encoding="utf-8")

@@ -111,7 +111,7 @@ def command_line(words: list[str], *, trace: bool = False, processors: int = 1,
 
 def run(words: list[str], fill: "callable", *, processors: int = 1, memory_mib: int | None = None,
         dialogue: list[tuple[bytes, bytes]] | None = None, repeatable: bool = True, trace: bool = False,
-        variables: list[str] | None = None, extra: list[str] | None = None,
+        variables: list[str] | None = None, extra: list[str] | None = None, processor: str = "max",
         limit_seconds: float = 600) -> qemu.Result:
     """Boots and runs one command line; `fill` puts into the root what it needs. The clock starts at 2020
     so that runs repeat."""
@@ -125,7 +125,7 @@ def run(words: list[str], fill: "callable", *, processors: int = 1, memory_mib: 
         return qemu.run(["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append", line],
                         memory_mib=memory_mib or 192 + qemu.memory_for(archive),
                         extra=["-smp", str(processors)] + (extra or []), dialogue=dialogue,
-                        repeatable=repeatable, limit_seconds=limit_seconds)
+                        processor=processor, repeatable=repeatable, limit_seconds=limit_seconds)
 
 
 def find_program(name: str) -> pathlib.Path | None:

@@ -66,6 +66,8 @@ def _commands() -> dict[str, list[str]]:
     for shell, words in SHELLS.items():
         inside = [f"/shells/{shell}", *words[1:]]
         commands[f"posix.{shell}"] = [*inside, "/scripts/posix.sh"]
+    commands["sash"] = ["/shells/sash", "-f", "/scripts/sash.sash"]
+    commands["sqlite.busybox"] = ["/shells/busybox", "sh", "/scripts/sqlite.sh", "/tests/sqlite_shell.glibc"]
     commands["applets.busybox"] = ["/shells/busybox", "sh", "/scripts/applets.sh"]
     return commands
 
@@ -115,12 +117,13 @@ def _prepare(folder: pathlib.Path, commands: dict[str, list[str]]) -> None:
     for name in ("tests", "shells", "bin"):
         (folder / name).mkdir()
     subprocess.run(["cp", "-r", str(TESTS / "scripts"), str(folder / "scripts")], check=True)
-    for shell, words in SHELLS.items():
-        subprocess.run(["cp", "-L", words[0], str(folder / "shells" / shell)], check=True)
+    for shell, program in [*((shell, words[0]) for shell, words in SHELLS.items()), ("sash", "/bin/sash")]:
+        subprocess.run(["cp", "-L", program, str(folder / "shells" / shell)], check=True)
     for applet in linux_root.applets():
         (folder / "bin" / applet).symlink_to(linux_root.BUSYBOX)
+    wanted = {word.rsplit("/", 1)[-1] for words in commands.values() for word in words}
     builds = [(source, compiler, folder / "tests" / name) for name, source, compiler in _variants()
-              if name in commands]
+              if name in wanted]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda job: _build(*job), builds))
 
