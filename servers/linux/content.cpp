@@ -68,7 +68,9 @@ std::uint64_t Content::make_page(std::uint64_t number) {
     if (found != pages_.end()) {
         return found->second;
     }
-    if (all_file_pages >= most_file_pages() || memory_is_short()) {
+    constexpr std::uint64_t looks_every = 16;
+    if (all_file_pages >= most_file_pages() ||
+        (all_file_pages % looks_every == 0 && memory_is_short())) {
         return 0;
     }
     auto const place = take_place();

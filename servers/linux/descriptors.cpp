@@ -27,7 +27,7 @@ std::int64_t transfer(Request& request, bool reads, bool positioned) {
 
 std::int64_t duplicate(Request& request, std::uint64_t from, std::uint64_t to, bool close_on_exec) {
     auto const file = request.process.file(from);
-    if (!file || to >= Process::most_descriptors) {
+    if (!file || to >= request.process.most_descriptors) {
         return -EBADF;
     }
     if (from != to) {
@@ -72,7 +72,7 @@ std::int64_t control(Request& request) {
     switch (command) {
         case F_DUPFD:
         case F_DUPFD_CLOEXEC:
-            return argument >= Process::most_descriptors
+            return argument >= process.most_descriptors
                        ? -EINVAL
                        : process.add(file, command == F_DUPFD_CLOEXEC, argument);
         case F_GETFD:
@@ -128,7 +128,7 @@ std::int64_t poll(Request& request) {
     auto const count = request.words[0];
     bool const at_once = request.words[1] != 0;
     auto const place = request.data(0, count * sizeof(pollfd));
-    if (count > Process::most_descriptors || place.size() != count * sizeof(pollfd)) {
+    if (count > protocol::most_descriptors || place.size() != count * sizeof(pollfd)) {
         return -EINVAL;
     }
     std::vector<pollfd> list(count);

@@ -53,6 +53,7 @@ void inherit(Process& child, Process const& parent) {
     child.command = parent.command;
     child.program = parent.program;
     child.mask = parent.mask;
+    child.most_descriptors = parent.most_descriptors;
     child.directory = parent.directory;
     child.handles = parent.handles;
     child.descriptors() = parent.descriptors();
@@ -294,6 +295,10 @@ std::optional<std::int64_t> serve_operation(Request& request) {
         case Operation::exit_group:
             end_process(request.process, static_cast<std::int32_t>(request.words[0] & 0xffff));
             request.answered = false;
+            return 0;
+        case Operation::limit_descriptors:
+            request.process.most_descriptors =
+                std::min(request.words[0], protocol::most_descriptors);
             return 0;
         case Operation::missing_call:
             return static_cast<std::int64_t>(count_missing_call(request.words[0]));

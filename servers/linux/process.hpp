@@ -75,8 +75,6 @@ enum class ProcessState : std::uint8_t { unborn, running, stopped, ended };
 
 class Process : public Counted {
   public:
-    static constexpr std::size_t most_descriptors = 1024;
-
     explicit Process(std::uint64_t number);
     ~Process() override;
 
@@ -91,6 +89,7 @@ class Process : public Counted {
     std::string executable;
     Ref<Node> program;  // which nobody may write to while it runs
     std::uint32_t mask = 022;
+    std::size_t most_descriptors = protocol::usual_descriptors;
     Ref<Node> directory;
     ProcessState state = ProcessState::unborn;
     std::int32_t wait_status = 0;

@@ -91,9 +91,10 @@ QUARRY_CALLS(read(Registers&), write(Registers&), pread64(Registers&), pwrite64(
 QUARRY_CALLS(poll(Registers&), ppoll(Registers&), select(Registers&), pselect6(Registers&),
              epoll_wait(Registers&), epoll_pwait(Registers&), ioctl(Registers&), fcntl(Registers&))
 // system_calls.cpp
-QUARRY_CALLS(uname(Registers&), sysinfo(Registers&), getrandom(Registers&), prlimit64(Registers&),
-             getrlimit(Registers&), setrlimit(Registers&), capget(Registers&), forbid(Registers&),
-             has_no_attributes(Registers&))
+QUARRY_CALLS(uname(Registers&), sysinfo(Registers&), getrandom(Registers&), capget(Registers&),
+             forbid(Registers&), has_no_attributes(Registers&))
+// limits.cpp
+QUARRY_CALLS(prlimit64(Registers&), getrlimit(Registers&), setrlimit(Registers&))
 // semaphore_calls.cpp
 QUARRY_CALLS(semop(Registers&), semtimedop(Registers&), semctl(Registers&))
 #undef QUARRY_CALLS

@@ -1,6 +1,7 @@
 // exec: everything of the old program's goes, and the new one's segments, stack and registers come.
 #include "user/linux/calls.hpp"
 #include "user/linux/executable.hpp"
+#include "user/linux/limits.hpp"
 #include "user/linux/memory.hpp"
 #include "user/linux/process.hpp"
 #include "user/linux/server.hpp"
@@ -237,7 +238,10 @@ bool make_memory(Program& program, Program& linker) {
                               .protection = PROT_READ | PROT_EXEC})) {
         return false;
     }
-    return memory.mappings.add({.begin = stack_end - stack_bytes,
+    constexpr std::uint64_t least = 128 << 10;
+    constexpr std::uint64_t most = (stack_end - mappings_top) / 2;
+    auto const bytes = page_up(std::clamp(limit_of(RLIMIT_STACK).soft, least, most));
+    return memory.mappings.add({.begin = stack_end - bytes,
                                 .end = stack_end,
                                 .protection = PROT_READ | PROT_WRITE,
                                 .is_stack = true});

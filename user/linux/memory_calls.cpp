@@ -1,5 +1,6 @@
 // mmap and its kin: changes of the mapping list, and of what is already there.
 #include "user/linux/calls.hpp"
+#include "user/linux/limits.hpp"
 #include "user/linux/memory.hpp"
 #include "user/linux/server.hpp"
 #include "user/linux/uapi.hpp"
@@ -101,7 +102,8 @@ std::int64_t mmap(Registers& r) {
                             : (flags & MAP_ANONYMOUS) != 0 ? MappingKind::anonymous
                                                            : MappingKind::private_file};
     std::lock_guard const guard{memory.lock};
-    return place(mapping, hint, bytes, flags);
+    bool const is_own = type == MAP_PRIVATE && (protection & PROT_WRITE) != 0;
+    return within_memory_limits(bytes, is_own) ? place(mapping, hint, bytes, flags) : -ENOMEM;
 }
 
 std::int64_t munmap(Registers& r) {
@@ -164,6 +166,9 @@ std::int64_t mremap(Registers& r) {
     auto const* const found = list.find(begin);
     if (found == nullptr || begin + old_bytes > found->end) {
         return -EFAULT;
+    }
+    if (new_bytes > old_bytes && !within_memory_limits(new_bytes - old_bytes, true)) {
+        return -ENOMEM;
     }
     auto const old_end = begin + old_bytes;
     if (!fixed && !keeps && new_bytes <= old_bytes) {
@@ -234,7 +239,8 @@ std::int64_t brk(Registers& r) {
     bool const grows = new_end > old_end;
     if (wanted < memory.break_begin || wanted >= mappings_top ||
         (grows &&
-         (!memory.mappings.is_free(old_end, new_end) || exceeds_memory(new_end - old_end)))) {
+         (!memory.mappings.is_free(old_end, new_end) || exceeds_memory(new_end - old_end) ||
+          !within_memory_limits(new_end - old_end, true)))) {
         return static_cast<std::int64_t>(memory.break_end);
     }
     if (grows) {

@@ -29,6 +29,7 @@ enum class Operation : std::uint64_t {
     open_executable,     // path in the channel → descriptor; → its size in the next word
     own_text,            // bytes in the channel → descriptor of a file that holds them
     stop_self,           // the process stops, until it is continued
+    limit_descriptors,   // how many the process may have
     missing_call,        // number → how often a call that is not there had been made before
 };
 
@@ -44,6 +45,10 @@ inline constexpr std::int64_t would_block = -4000;
 
 inline constexpr std::size_t channel_data_bytes = std::size_t{64} << 10;
 inline constexpr std::size_t max_arguments = 6;
+
+// Descriptors that a process may have, unless it asks for more or fewer; and at most.
+inline constexpr std::uint64_t usual_descriptors = 1024;
+inline constexpr std::uint64_t most_descriptors = 4096;
 
 // A signal on its way, with what siginfo says of it: the fields of sigaction(2) at their places there.
 struct SignalNote {

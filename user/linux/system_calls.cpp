@@ -22,24 +22,6 @@ std::uint64_t next_random() {
     return mixed ^ mixed >> 31;
 }
 
-constexpr std::uint64_t unlimited = ~std::uint64_t{0};
-constexpr std::array<std::uint64_t, 2> no_limit{unlimited, unlimited};
-
-std::array<std::uint64_t, 2> limit_of(std::uint64_t resource) {
-    switch (resource) {
-        case RLIMIT_STACK:
-            return {stack_bytes, unlimited};
-        case RLIMIT_NOFILE:
-            return {1024, 1024};
-        case RLIMIT_NPROC:
-            return {max_threads, max_threads};
-        case RLIMIT_CORE:
-            return {0, 0};
-        default:
-            return no_limit;
-    }
-}
-
 }  // namespace
 
 void fill_random(std::byte* to, std::size_t bytes) {
@@ -103,30 +85,6 @@ std::int64_t forbid(Registers&) { return -EPERM; }
 std::int64_t capget(Registers& r) {
     std::array<std::uint32_t, 6> const none{};
     return r.rsi == 0 || copy_out(r.rsi, none) ? 0 : -EFAULT;
-}
-
-// Limits are as they are; setting one to what nobody holds to succeeds, as for root.
-std::int64_t prlimit64(Registers& r) {
-    if (r.rsi >= RLIM_NLIMITS) {
-        return -EINVAL;
-    }
-    std::array<std::uint64_t, 2> next{};
-    if (r.rdx != 0 && !copy_in(next, r.rdx)) {
-        return -EFAULT;
-    }
-    return r.r10 == 0 || copy_out(r.r10, limit_of(r.rsi)) ? 0 : -EFAULT;
-}
-
-std::int64_t getrlimit(Registers& r) {
-    if (r.rdi >= RLIM_NLIMITS) {
-        return -EINVAL;
-    }
-    return copy_out(r.rsi, limit_of(r.rdi)) ? 0 : -EFAULT;
-}
-
-std::int64_t setrlimit(Registers& r) {
-    std::array<std::uint64_t, 2> next{};
-    return r.rdi >= RLIM_NLIMITS ? -EINVAL : copy_in(next, r.rsi) ? 0 : -EFAULT;
 }
 
 }  // namespace calls
