@@ -181,6 +181,9 @@ void deliver(Registers& registers, bool in_call) {
             end_process(SIGSEGV);
         }
     }
+    if (auto const others = pending_signals(thread); others != 0) {
+        hand_on(others);
+    }
     if (!handled) {
         if (in_call) {
             settle_call(registers, nullptr);
