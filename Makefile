@@ -5,7 +5,7 @@ SHELL = /bin/bash
 export QUARRY_PRESET = $(PRESET)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run shell run-rustshim replay grade gdb iso debug release format lint bench bench-kernel bench-linux bench-malloc bench-heap probe-heaps fuzz soak soak-linux clean
+.PHONY: help setup build run shell run-rustshim replay grade gdb iso debug release format lint bench bench-kernel bench-linux bench-malloc bench-heap probe-heaps fuzz soak soak-linux conformance clean
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
@@ -27,6 +27,7 @@ help:
 	@echo "make fuzz [RUNS=1000000]                       inputs of up to 4,096 calls for the heap"
 	@echo "make soak [CALLS=1000000000]                   the model check, for hours"
 	@echo "make soak-linux [CALLS=100000000]              random Linux calls from many processes"
+	@echo "make conformance SUITE=libstdc++ TESTS=folder  the C++ libraries' own tests, here and in Quarry"
 	@echo "make debug | release                           build that preset"
 	@echo "make format | lint                             format the sources; check them"
 	@echo "make setup                                     install missing Debian packages (INSTALL=no: list)"
@@ -109,6 +110,9 @@ soak: setup $(BUILD)/build.ninja
 
 soak-linux: setup build
 	@tools/soak_linux.py $(if $(filter command line,$(origin CALLS)),--calls "$(CALLS)")
+
+conformance: setup build
+	@tools/conformance.py "$(SUITE)" "$(TESTS)" $(if $(ONLY),--only "$(ONLY)") $(if $(EVERY),--every "$(EVERY)")
 
 format: setup
 	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs clang-format-19 -i

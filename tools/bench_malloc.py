@@ -32,12 +32,6 @@ def pages_in(console: str) -> int:
     return int(found.group(1))
 
 
-def libraries_of(program: pathlib.Path) -> list[pathlib.Path]:
-    """What a dynamic program loads; nothing of a static one."""
-    done = subprocess.run(["ldd", str(program)], check=False, capture_output=True, text=True)
-    return [pathlib.Path(path) for path in re.findall(r"(/\S+) \(0x", done.stdout)]
-
-
 def main() -> int:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -53,16 +47,12 @@ def main() -> int:
             program, out = folder / name.split()[0], folder / f"{name}.quarry"
             subprocess.run([compiler, "-O2", "-w", str(qemu.ROOT / "bench" / "linux_malloc.c"),
                             "-o", str(program), *links], check=True, stderr=subprocess.DEVNULL)
-            libraries = libraries_of(program)
+            libraries = linux_root.libraries_of(program)
 
-            def fill(root: linux_root.Root, program: pathlib.Path = program,
-                     libraries: list[pathlib.Path] = libraries) -> None:
-                root.add_program(program, "bin/program")
-                for library in libraries:
-                    root.add_program(library, str(library)[1:])
-            result = linux_root.run(["/bin/program"], fill,
-                                    extra=["-plugin", f"{plugin},out={out}"], memory_mib=512,
-                                    processor=bench_linux.PROCESSOR)
+            def fill(root: linux_root.Root, program: pathlib.Path = program) -> None:
+                root.add_program_with_libraries(program, "bin/program")
+            result = linux_root.run(["/bin/program"], fill, extra=["-plugin", f"{plugin},out={out}"],
+                                    memory_mib=512, processor=bench_linux.PROCESSOR)
             counts = bench_linux.read_counts(out)
             row = [name, f"{(counts[60] + counts[61]) / 1e6:.1f}", f"{pages_in(result.console):,}"]
             if not arguments.quarry:

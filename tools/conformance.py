@@ -20,10 +20,11 @@ import quarry_qemu as qemu
 BATCH_BYTES = 256 << 20
 BATCH_TESTS = 150
 SECONDS = 60
-# What some tests want of the system: time zones, character sets.
-ZONES = "/usr/share/zoneinfo"
-SYSTEM_DATA = (f"{ZONES}/tzdata.zi", f"{ZONES}/leap-seconds.list", f"{ZONES}/leapseconds", "/etc/localtime",
-               "/etc/timezone", "/usr/lib/x86_64-linux-gnu/gconv")
+# What some tests want of the system: time zones; character sets, which static programs load from modules.
+ZONES, LIBRARIES = "/usr/share/zoneinfo", "/usr/lib/x86_64-linux-gnu"
+SYSTEM_DATA = (f"{ZONES}/tzdata.zi", f"{ZONES}/leap-seconds.list", f"{ZONES}/leapseconds", f"{ZONES}/Etc/UTC",
+               "/etc/timezone", f"{LIBRARIES}/gconv", f"{LIBRARIES}/libc.so.6",
+               f"{LIBRARIES}/ld-linux-x86-64.so.2")
 
 
 @dataclasses.dataclass
@@ -148,6 +149,7 @@ def run_in_quarry(tests: list[Test], processors: int) -> list[tuple[Test, int | 
             (root.folder / folder).mkdir(exist_ok=True)
             for path in test.data:
                 root.add(path, f"{folder}/{path.name}")
+        (root.folder / "etc/localtime").symlink_to(f"{ZONES}/Etc/UTC")
         for path in SYSTEM_DATA:
             if pathlib.Path(path).exists():
                 root.add(pathlib.Path(path), path[1:])

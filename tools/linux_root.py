@@ -3,6 +3,7 @@ program. Used by run.py, tools/quarry, grade.py and bench.py."""
 
 import os
 import pathlib
+import re
 import shutil
 import stat
 import subprocess
@@ -41,6 +42,15 @@ def is_linux_program(path: pathlib.Path) -> bool:
     return 0x6474e551 in kinds
 
 
+def libraries_of(program: pathlib.Path) -> list[pathlib.Path]:
+    """What a dynamic program loads, its loader too; nothing of a static one."""
+    done = subprocess.run(["ldd", str(program)], check=False, capture_output=True, text=True)
+    with open(program, "rb") as file:
+        loaders = re.findall(rb"\0(/lib[\w/]*/ld[\w.-]+)\0", file.read(4096))
+    found = {pathlib.Path(path) for path in re.findall(r"(/\S+) \(0x", done.stdout)}
+    return sorted(found | {path for each in loaders if (path := pathlib.Path(each.decode())).exists()})
+
+
 def applets() -> list[str]:
     """What busybox can be called as."""
     return subprocess.run([str(BUSYBOX), "--list"], check=True, capture_output=True,
@@ -76,6 +86,12 @@ class Root:
         self.add(source, name)
         target = self.folder / name
         target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+
+    def add_program_with_libraries(self, source: pathlib.Path, name: str) -> None:
+        """A dynamic program too: its libraries lie where they lie here."""
+        self.add_program(source, name)
+        for library in libraries_of(source):
+            self.add_program(library, str(library)[1:])
 
     def add_busybox(self) -> None:
         """busybox, and a link for each of its applets."""

@@ -2,6 +2,7 @@
 
 #include "servers/linux/proc.hpp"
 #include "servers/linux/process.hpp"
+#include "user/rt/random.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -169,10 +170,11 @@ std::int64_t DeviceFile::read(Asker, std::span<std::byte> to, std::optional<std:
             std::ranges::fill(to, std::byte{0});
             return static_cast<std::int64_t>(to.size());
         case Device::random: {
-            static constinit std::uint64_t state = 0;
-            for (auto& byte : to) {
-                state = state * 6364136223846793005 + 1442695040888963407 + __builtin_ia32_rdtsc();
-                byte = static_cast<std::byte>(state >> 56);
+            for (auto rest = to; !rest.empty();) {
+                auto const word = random_word();
+                auto const count = std::min(rest.size(), sizeof(word));
+                std::memcpy(rest.data(), &word, count);
+                rest = rest.subspan(count);
             }
             return static_cast<std::int64_t>(to.size());
         }

@@ -3,30 +3,15 @@
 #include "user/linux/memory.hpp"
 #include "user/linux/server.hpp"
 #include "user/linux/uapi.hpp"
+#include "user/rt/random.hpp"
 
 #include <algorithm>
 #include <cstring>
 
 namespace quarry::libos {
-namespace {
-
-std::uint64_t next_random() {
-    // splitmix64 (Steele, Lea and Flood, OOPSLA 2014) over what differs from one call to the next. It
-    // is no secret: see CAVEATS.md.
-    static constinit std::uint64_t state = 0;
-    auto mixed =
-        __atomic_add_fetch(&state, 0x9e3779b97f4a7c15 + __builtin_ia32_rdtsc(), __ATOMIC_RELAXED) ^
-        process.id << 48;
-    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
-    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
-    return mixed ^ mixed >> 31;
-}
-
-}  // namespace
-
 void fill_random(std::byte* to, std::size_t bytes) {
     for (std::size_t done = 0; done < bytes;) {
-        auto const value = next_random();
+        auto const value = random_word() ^ process.id << 48;
         auto const count = std::min(bytes - done, sizeof(value));
         std::memcpy(to + done, &value, count);
         done += count;

@@ -2,6 +2,7 @@
 
 #include "user/rt/console.hpp"
 #include "user/rt/program.hpp"
+#include "user/rt/random.hpp"
 
 #include <algorithm>
 
@@ -63,13 +64,7 @@ bool QuarrySource::move(std::byte* from, std::byte* to, std::size_t bytes) {
 
 void QuarrySource::release(std::byte*, std::size_t) {}
 
-std::uint64_t QuarrySource::entropy() {
-    auto mixed = __builtin_ia32_rdtsc() ^ env_self()->value << 32;
-    // The finisher of splitmix64 (Steele, Lea and Flood, OOPSLA 2014).
-    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
-    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
-    return mixed ^ mixed >> 31;
-}
+std::uint64_t QuarrySource::entropy() { return random_word() ^ env_self()->value << 32; }
 
 void QuarrySource::fail(char const* what, void const* pointer, std::size_t block_bytes) {
     print("\nslab: {}: {:x}, block of {} bytes\n", what, pointer, block_bytes);
