@@ -190,8 +190,11 @@ def _hostile(source: pathlib.Path) -> None:
         def fill(root: linux_root.Root) -> None:
             root.add_busybox()
             root.add_program(program, f"bin/{source.stem}")
-        processors = int("".join(_heads(source.read_text(encoding="utf-8"), "processors")) or "4")
-        result = linux_root.run([f"/bin/{source.stem}"], fill, processors=processors, limit_seconds=240)
+        text = source.read_text(encoding="utf-8")
+        processors = int("".join(_heads(text, "processors")) or "4")
+        memory_mib = int("".join(_heads(text, "memory")) or "0") or None
+        result = linux_root.run([f"/bin/{source.stem}"], fill, processors=processors, memory_mib=memory_mib,
+                                limit_seconds=240)
     save_console(f"linux-{source.stem}", result)
     if result.exit_status() != 0 or "all held" not in result.console or "did not come back" in result.console:
         raise Failed(f"{result.how()}\n{last_lines(result.console)}")
