@@ -154,8 +154,9 @@ void take_keys(abi::Message const& message) {
 }
 
 std::int64_t answer(Request& request) {
-    for (auto* const serve : {serve_descriptors, serve_names, serve_processes, serve_memory,
-                              serve_signals, serve_timers, serve_semaphores}) {
+    for (auto* const serve :
+         {serve_descriptors, serve_attributes, serve_opening, serve_tree, serve_processes,
+          serve_memory, serve_signals, serve_timers, serve_semaphores}) {
         if (auto const done = serve(request)) {
             return *done;
         }

@@ -89,7 +89,9 @@ class Request {
 };
 
 // Each answers what it knows; nothing: it is another's.
-std::optional<std::int64_t> serve_names(Request& request);
+std::optional<std::int64_t> serve_opening(Request& request);
+std::optional<std::int64_t> serve_attributes(Request& request);
+std::optional<std::int64_t> serve_tree(Request& request);
 std::optional<std::int64_t> serve_descriptors(Request& request);
 std::optional<std::int64_t> serve_processes(Request& request);
 std::optional<std::int64_t> serve_memory(Request& request);

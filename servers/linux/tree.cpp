@@ -1,0 +1,227 @@
+// Requests that change the tree of names, and what links say.
+#include "servers/linux/names.hpp"
+#include "servers/linux/reserve.hpp"
+
+namespace quarry::server {
+namespace {
+
+// A directory entry that is to be made: nothing may be there.
+Found look_for_new(Request& request, std::uint64_t descriptor, std::uint64_t path_at) {
+    auto found = look(request, descriptor, path_at, Follow::no);
+    if (found.error == 0) {
+        found.error = -EEXIST;
+    } else if (found.error == -ENOENT && found.directory) {
+        found.error = 0;
+        if (found.directory->proc != ProcFile::none) {
+            found.error = -EPERM;
+        }
+    }
+    return found;
+}
+
+std::int64_t make_node(Request& request, std::uint64_t descriptor, std::uint64_t path,
+                       NodeKind kind, std::uint64_t mode) {
+    auto const found = look_for_new(request, descriptor, path);
+    if (found.error != 0) {
+        return found.error;
+    }
+    if (memory_is_short()) {
+        return -ENOSPC;
+    }
+    auto const permissions = static_cast<std::uint32_t>(mode) & ~request.process.mask;
+    put(*found.directory, found.name, make_ref<Node>(kind, permissions));
+    return 0;
+}
+
+std::int64_t make_special(Request& request, std::uint64_t descriptor, std::uint64_t path,
+                          std::uint64_t mode) {
+    switch (mode & S_IFMT) {
+        case 0:
+        case S_IFREG:
+            return make_node(request, descriptor, path, NodeKind::regular, mode);
+        case S_IFIFO:
+            return make_node(request, descriptor, path, NodeKind::fifo, mode);
+        default:
+            return -EPERM;
+    }
+}
+
+std::int64_t make_link(Request& request, std::uint64_t target_at, std::uint64_t descriptor,
+                       std::uint64_t path) {
+    auto const target = request.text(target_at);
+    auto const found = look_for_new(request, descriptor, path);
+    if (!target || target->empty()) {
+        return target ? -ENOENT : -EFAULT;
+    }
+    if (found.error != 0) {
+        return found.error;
+    }
+    if (memory_is_short()) {
+        return -ENOSPC;
+    }
+    auto link = make_ref<Node>(NodeKind::link, 0777u);
+    link->target = *target;
+    put(*found.directory, found.name, link);
+    return 0;
+}
+
+std::int64_t hard_link(Request& request, std::uint64_t from_descriptor, std::uint64_t from,
+                       std::uint64_t to_descriptor, std::uint64_t to, std::uint64_t flags) {
+    auto const follow = (flags & AT_SYMLINK_FOLLOW) != 0 ? Follow::yes : Follow::no;
+    auto const source = look(request, from_descriptor, from, follow, flags);
+    if (source.error != 0 || !source.node) {
+        return source.error != 0 ? source.error : -EPERM;
+    }
+    if (source.node->is(NodeKind::directory)) {
+        return -EPERM;
+    }
+    auto const target = look_for_new(request, to_descriptor, to);
+    if (target.error != 0) {
+        return target.error;
+    }
+    ++source.node->links;
+    put(*target.directory, target.name, source.node);
+    return 0;
+}
+
+std::int64_t remove(Request& request, std::uint64_t descriptor, std::uint64_t path,
+                    bool directory) {
+    auto const found = look(request, descriptor, path, Follow::no);
+    if (found.error != 0) {
+        return found.error;
+    }
+    if (!found.directory || found.name == "." || found.name == "..") {
+        return found.name == "." ? -EINVAL : -EBUSY;
+    }
+    if (found.directory->proc != ProcFile::none || found.node->proc != ProcFile::none) {
+        return -EPERM;
+    }
+    if (directory != found.node->is(NodeKind::directory)) {
+        return directory ? -ENOTDIR : -EISDIR;
+    }
+    if (directory && !found.node->entries.empty()) {
+        return -ENOTEMPTY;
+    }
+    --found.node->links;
+    take(*found.directory, found.name);
+    return 0;
+}
+
+bool is_within(Node const* node, Node const& ancestor) {
+    for (; node != nullptr; node = node->parent) {
+        if (node == &ancestor) {
+            return true;
+        }
+    }
+    return false;
+}
+
+std::int64_t rename(Request& request, std::uint64_t from_descriptor, std::uint64_t from,
+                    std::uint64_t to_descriptor, std::uint64_t to, std::uint64_t flags) {
+    auto const source = look(request, from_descriptor, from, Follow::no);
+    auto const target = look(request, to_descriptor, to, Follow::no);
+    if (source.error != 0) {
+        return source.error;
+    }
+    if (target.error != 0 && (target.error != -ENOENT || !target.directory)) {
+        return target.error;
+    }
+    if (!source.directory || !target.directory || source.name == "." || source.name == ".." ||
+        target.name == "." || target.name == "..") {
+        return -EBUSY;
+    }
+    if (source.directory->proc != ProcFile::none || target.directory->proc != ProcFile::none) {
+        return -EPERM;
+    }
+    if ((flags & ~std::uint64_t{RENAME_NOREPLACE}) != 0) {
+        return -EINVAL;
+    }
+    if (target.error == 0 && (flags & RENAME_NOREPLACE) != 0) {
+        return -EEXIST;
+    }
+    if (target.node == source.node) {
+        return 0;
+    }
+    bool const directory = source.node->is(NodeKind::directory);
+    if (directory && is_within(target.directory.get(), *source.node)) {
+        return -EINVAL;
+    }
+    if (target.node) {
+        bool const over_directory = target.node->is(NodeKind::directory);
+        if (directory != over_directory) {
+            return directory ? -ENOTDIR : -EISDIR;
+        }
+        if (over_directory && !target.node->entries.empty()) {
+            return -ENOTEMPTY;
+        }
+        --target.node->links;
+        take(*target.directory, target.name);
+    }
+    take(*source.directory, source.name);
+    put(*target.directory, target.name, source.node);
+    return 0;
+}
+
+std::int64_t read_link(Request& request, std::uint64_t descriptor, std::uint64_t path,
+                       std::uint64_t to, std::uint64_t bytes) {
+    auto const found = look(request, descriptor, path, Follow::no, AT_EMPTY_PATH);
+    if (found.error != 0) {
+        return found.error;
+    }
+    if (!found.node || !found.node->is(NodeKind::link)) {
+        return -EINVAL;
+    }
+    auto const& target = found.node->target;
+    auto const count = std::min<std::uint64_t>(bytes, target.size());
+    auto const place = request.data(to, count);
+    if (place.size() < count || count == 0) {
+        return -EINVAL;
+    }
+    std::memcpy(place.data(), target.data(), count);
+    return static_cast<std::int64_t>(count);
+}
+
+}  // namespace
+
+std::optional<std::int64_t> serve_tree(Request& request) {
+    auto const& a = request.arguments;
+    auto const here = static_cast<std::uint64_t>(AT_FDCWD);
+    switch (request.number) {
+        case __NR_mkdir:
+            return make_node(request, here, a[0], NodeKind::directory, a[1]);
+        case __NR_mkdirat:
+            return make_node(request, a[0], a[1], NodeKind::directory, a[2]);
+        case __NR_mknod:
+            return make_special(request, here, a[0], a[1]);
+        case __NR_mknodat:
+            return make_special(request, a[0], a[1], a[2]);
+        case __NR_rmdir:
+            return remove(request, here, a[0], true);
+        case __NR_unlink:
+            return remove(request, here, a[0], false);
+        case __NR_unlinkat:
+            return remove(request, a[0], a[1], (a[2] & AT_REMOVEDIR) != 0);
+        case __NR_rename:
+            return rename(request, here, a[0], here, a[1], 0);
+        case __NR_renameat:
+            return rename(request, a[0], a[1], a[2], a[3], 0);
+        case __NR_renameat2:
+            return rename(request, a[0], a[1], a[2], a[3], a[4]);
+        case __NR_link:
+            return hard_link(request, here, a[0], here, a[1], 0);
+        case __NR_linkat:
+            return hard_link(request, a[0], a[1], a[2], a[3], a[4]);
+        case __NR_symlink:
+            return make_link(request, a[0], here, a[1]);
+        case __NR_symlinkat:
+            return make_link(request, a[0], a[1], a[2]);
+        case __NR_readlink:
+            return read_link(request, here, a[0], a[1], a[2]);
+        case __NR_readlinkat:
+            return read_link(request, a[0], a[1], a[2], a[3]);
+        default:
+            return std::nullopt;
+    }
+}
+
+}  // namespace quarry::server
