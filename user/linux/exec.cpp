@@ -411,6 +411,8 @@ std::int64_t execute(ExecStrings const& given, Registers& registers) {
         say("libos: no memory for '{}'\n", std::string_view{strings.text, strings.path_bytes - 1});
         end_process(SIGKILL);
     }
+    process.uses_parents_memory = false;
+    process.lent_to = 0;
     reset_thread({strings.text, strings.path_bytes - 1});
     registers = {};
     auto const& first = linker.handle != 0 ? linker : program;

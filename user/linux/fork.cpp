@@ -147,7 +147,8 @@ std::int64_t make_child(Registers const& registers, std::uint64_t child_stack, s
     auto const filled = fill();
     auto const base = (flags & CLONE_SETTLS) != 0 ? thread_pointer : own_thread_pointer();
     auto const slot = this_thread().slot;
-    auto const started = commit(id, filled ? (lends ? start_sharing : start) : give_up,
+    bool const waits = (flags & (CLONE_VM | CLONE_VFORK)) != 0;
+    auto const started = commit(id, filled ? (waits ? start_sharing : start) : give_up,
                                 {slot, frame_of_start(slot, base)});
     if (!filled || started < 0) {
         return filled ? started : -ENOMEM;
@@ -157,13 +158,13 @@ std::int64_t make_child(Registers const& registers, std::uint64_t child_stack, s
 }
 
 // Until the child uses this memory no more. Signals wait until then.
-void wait_for_release(std::uint64_t child) {
+void wait_for_release(std::uint64_t child, bool was_lent) {
     while (ask_until_done(static_cast<std::uint64_t>(protocol::Operation::vfork_wait), child, 0,
                           0) == restart_after_signal) {
         (void)interrupt_wait(protocol::doorbell, 1);  // or the next wait would end at once
     }
     std::lock_guard const guard{memory.lock};
-    --process.lent_to;
+    process.lent_to -= was_lent ? 1 : 0;
 }
 
 }  // namespace
@@ -179,7 +180,7 @@ std::int64_t fork_process(Registers const& registers, std::uint64_t child_stack,
         (void)copy_out(parent_tid_address, static_cast<std::uint32_t>(child));
     }
     if ((flags & CLONE_VFORK) != 0) {
-        wait_for_release(static_cast<std::uint64_t>(child));
+        wait_for_release(static_cast<std::uint64_t>(child), (flags & CLONE_VM) != 0);
     }
     return child;
 }

@@ -36,7 +36,7 @@ enum class Operation : std::uint64_t {
 enum class ForkCommit : std::uint64_t {
     give_up,
     start,
-    start_sharing,  // it uses its parent's memory until it executes a program
+    start_sharing,  // its parent waits, or shares its memory, until it executes a program
 };
 
 // An answer that is none of Linux's: nothing to give yet. The channel's `changes` will change when

@@ -204,7 +204,7 @@ std::int64_t tgkill(Registers& r) {
 
 std::int64_t tkill(Registers& r) { return send_to_thread(note_of(r.rdi, r.rsi)); }
 
-// With siginfo of the program's own making; never one as the kernel makes it.
+// With siginfo of the program's own making, which is its own affair.
 std::int64_t rt_tgsigqueueinfo(Registers& r) {
     SignalInfo info{};
     if (!copy_in(info, r.r10)) {
