@@ -5,43 +5,51 @@
 #include <linux/timerfd.h>
 
 #include <cstring>
+#include <set>
+#include <utility>
 
 namespace quarry::server {
 namespace {
 
 constexpr std::uint64_t second = 1'000'000'000;
 
-std::vector<Timer*>& all_timers() {
-    static std::vector<Timer*> timers;
+// Those that are armed, the next one first.
+std::set<std::pair<std::uint64_t, Timer*>>& armed_timers() {
+    static std::set<std::pair<std::uint64_t, Timer*>> timers;
     return timers;
 }
 
 std::uint64_t now() { return *clock_nanoseconds(); }
 
-Timer* first_timer() {
-    Timer* first = nullptr;
-    for (auto* const timer : all_timers()) {
-        auto const at = timer->setting().at;
-        first = at != 0 && (first == nullptr || at < first->setting().at) ? timer : first;
-    }
-    return first;
-}
+// However many timers there are, and however short their intervals: the server does other things for
+// four times as long as it rings.
+constexpr std::uint64_t least_pause = 50'000;
+constexpr std::uint64_t pause_factor = 4;
+constinit std::uint64_t next_ring = 0;
 
 void plan() {
-    auto const* const first = first_timer();
-    watch_time(first == nullptr ? 0 : first->setting().at);
+    auto const& armed = armed_timers();
+    watch_time(armed.empty() ? 0 : std::max(armed.begin()->first, next_ring));
 }
 
 }  // namespace
 
-Timer::Timer() { all_timers().push_back(this); }
-Timer::~Timer() {
-    std::erase(all_timers(), this);
-    plan();
+Timer::~Timer() { set({}); }
+
+void Timer::move_to(std::uint64_t at) {
+    auto& armed = armed_timers();
+    if (setting_.at != 0) {
+        armed.erase({setting_.at, this});
+    }
+    setting_.at = at;
+    if (at != 0) {
+        armed.insert({at, this});
+    }
 }
 
 void Timer::set(Setting setting) {
-    setting_ = setting;
+    move_to(setting.at);
+    setting_.interval = setting.interval;
     plan();
 }
 
@@ -52,14 +60,17 @@ std::uint64_t Timer::left() const {
 
 void Timer::ring_all() {
     auto const time = now();
+    auto const& armed = armed_timers();
     // Anew each time: what one does may end others.
-    for (auto* timer = first_timer(); timer != nullptr && timer->setting_.at <= time;
-         timer = first_timer()) {
-        auto& [at, interval] = timer->setting_;
+    while (!armed.empty() && armed.begin()->first <= time) {
+        auto& timer = *armed.begin()->second;
+        auto const [at, interval] = timer.setting_;
         auto const times = interval == 0 ? 1 : 1 + (time - at) / interval;
-        at = interval == 0 ? 0 : at + times * interval;
-        timer->expire(times);
+        timer.move_to(interval == 0 ? 0 : at + times * interval);
+        timer.expire(times);
     }
+    auto const end = now();
+    next_ring = end + std::max(least_pause, pause_factor * (end - time));
     plan();
 }
 

@@ -16,7 +16,7 @@ class Timer {
         std::uint64_t interval = 0;
     };
 
-    Timer();
+    Timer() = default;
     Timer(Timer const&) = delete;
     Timer& operator=(Timer const&) = delete;
     virtual ~Timer();
@@ -30,6 +30,7 @@ class Timer {
 
   private:
     virtual void expire(std::uint64_t times) = 0;
+    void move_to(std::uint64_t at);
 
     Setting setting_;
 };

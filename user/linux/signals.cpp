@@ -52,12 +52,26 @@ abi::Control& control() {
         abi::control_address(abi::EnvId{this_thread().environment}));
 }
 
+constexpr std::uint64_t all_interrupts = ~std::uint64_t{0};
+
 // Takes interrupts again. Those that came meanwhile come now.
 void open_mask() {
     __atomic_store_n(&control().mask, 0, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&control().pending, __ATOMIC_SEQ_CST) != 0) {
         (void)env_interrupt(own_env, 0);
     }
+}
+
+// The same in an interrupt's own upcall, whose stack would not hold one upcall in the other for as long
+// as somebody sends signals. False: more has come, and waits.
+bool open_mask_at_end() {
+    __atomic_store_n(&control().mask, 0, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&control().pending, __ATOMIC_SEQ_CST) == 0) {
+        return true;
+    }
+    __atomic_store_n(&control().mask, all_interrupts, __ATOMIC_SEQ_CST);
+    (void)interrupt_wait(protocol::doorbell, 1);
+    return false;
 }
 
 // What an interrupted call becomes: it begins again, or fails with EINTR.
@@ -107,16 +121,29 @@ bool has_deliverable(Thread const& thread) {
     return (pending_signals(thread) & ~thread.blocked) != 0;
 }
 
-void take_interrupt(Registers& registers) {
-    auto& thread = this_thread();
+namespace {
+
+// Whether there is one for this thread; others hear of theirs.
+bool sort_signals(Thread const& thread) {
     collect_signals();
     drop_signals(ignored_set());
-    if (!has_deliverable(thread)) {
-        if (auto const waiting = pending_signals(thread); waiting != 0) {
-            hand_on(waiting);
+    if (has_deliverable(thread)) {
+        return true;
+    }
+    if (auto const waiting = pending_signals(thread); waiting != 0) {
+        hand_on(waiting);
+    }
+    return false;
+}
+
+}  // namespace
+
+void take_interrupt(Registers& registers) {
+    auto& thread = this_thread();
+    while (!sort_signals(thread)) {
+        if (open_mask_at_end()) {
+            return;
         }
-        open_mask();
-        return;
     }
     thread.attention = 1;
     auto& frame = registers.frame;
