@@ -23,6 +23,7 @@ ENVIRONMENT = {"PATH": "/bin", "HOME": "/root", "TERM": "linux", "USER": "root"}
 C_COMPILERS = {"glibc": ["gcc", "-O1", "-static"], "musl": ["musl-gcc", "-O1", "-static"]}
 CPP_COMPILERS = {"libstdc++": ["g++", "-std=c++20", "-O1", "-static"],
                  "pie": ["g++", "-std=c++20", "-O1", "-static-pie"],
+                 "dynamic": ["g++", "-std=c++20", "-O1"],
                  "libc++": ["clang++-19", "-std=c++20", "-stdlib=libc++", "-O1", "-static"]}
 
 SHELLS = {
@@ -96,6 +97,8 @@ def _fill(folder: pathlib.Path, script: str) -> "callable":
         root.add_busybox()
         for name in ("tests", "shells", "scripts"):
             root.add(folder / name, name)
+        for program in sorted((folder / "tests").glob("*.dynamic")):
+            root.add_program_with_libraries(program, f"tests/{program.name}")
         (root.folder / "all.sh").write_text(script, encoding="ascii")
     return fill
 
