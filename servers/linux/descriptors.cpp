@@ -226,18 +226,6 @@ void make_old_entries(std::span<std::byte> entries) {
     }
 }
 
-// There is no network: sockets cannot be made, and nothing else is one.
-std::optional<std::int64_t> serve_socket(Request& request) {
-    auto const number = request.number;
-    if (number == __NR_socket || number == __NR_socketpair) {
-        return -EAFNOSUPPORT;
-    }
-    if (number > __NR_socket && number <= __NR_getsockopt) {
-        return request.process.file(request.arguments[0]) ? -ENOTSOCK : -EBADF;
-    }
-    return std::nullopt;
-}
-
 // Requests about one open file.
 std::optional<std::int64_t> serve_file(Request& request, OpenFile& file) {
     auto const& a = request.arguments;
@@ -400,7 +388,7 @@ std::optional<std::int64_t> serve_descriptors(Request& request) {
             return file ? serve_file(request, *file) : -EBADF;
         }
         default:
-            return serve_socket(request);
+            return std::nullopt;
     }
 }
 

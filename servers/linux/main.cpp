@@ -8,6 +8,7 @@
 #include "servers/linux/reserve.hpp"
 #include "servers/linux/semaphores.hpp"
 #include "servers/linux/signals.hpp"
+#include "servers/linux/sockets.hpp"
 #include "servers/linux/terminal.hpp"
 #include "servers/linux/timers.hpp"
 #include "servers/linux/watcher.hpp"
@@ -156,7 +157,7 @@ void take_keys(abi::Message const& message) {
 std::int64_t answer(Request& request) {
     for (auto* const serve :
          {serve_descriptors, serve_attributes, serve_opening, serve_tree, serve_processes,
-          serve_memory, serve_signals, serve_timers, serve_semaphores}) {
+          serve_memory, serve_signals, serve_timers, serve_semaphores, serve_sockets}) {
         if (auto const done = serve(request)) {
             return *done;
         }

@@ -21,6 +21,8 @@ std::uint32_t type_bits(Node const& node) {
             return S_IFIFO;
         case NodeKind::device:
             return S_IFCHR;
+        case NodeKind::socket:
+            return S_IFSOCK;
     }
     return 0;
 }

@@ -15,7 +15,7 @@ namespace quarry::server {
 
 class Pipe;
 
-enum class NodeKind : std::uint8_t { regular, directory, link, fifo, device };
+enum class NodeKind : std::uint8_t { regular, directory, link, fifo, device, socket };
 
 enum class Device : std::uint8_t { none, null, zero, full, random, terminal };
 

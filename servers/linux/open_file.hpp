@@ -15,6 +15,7 @@
 namespace quarry::server {
 
 class EventList;
+class Socket;
 class TimerFile;
 class Node;
 class Process;
@@ -52,6 +53,7 @@ class OpenFile : public Counted {
     virtual Node* node() const { return nullptr; }
     virtual EventList* event_list() { return nullptr; }
     virtual TimerFile* timer() { return nullptr; }
+    virtual Socket* socket() { return nullptr; }
     virtual void fill(struct stat& to) const;
 
     bool may_read() const { return (status_flags & O_ACCMODE) != O_WRONLY; }

@@ -69,6 +69,8 @@ Opened open_node(Request& request, Ref<Node> const& node, std::uint64_t flags) {
             return {0, Ref<OpenFile>{make_ref<DeviceFile>(node, status)}};
         case NodeKind::link:
             return {-ELOOP, {}};
+        case NodeKind::socket:
+            return {-ENXIO, {}};
     }
     return {-EINVAL, {}};
 }

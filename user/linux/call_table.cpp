@@ -13,6 +13,7 @@ constexpr Argument hexadecimal{ArgumentKind::hexadecimal};
 constexpr Argument descriptor{ArgumentKind::descriptor};
 constexpr Argument address{ArgumentKind::address};
 constexpr Argument path{ArgumentKind::path};
+constexpr Argument in_sized{ArgumentKind::in_sized};
 constexpr Argument out_sized{ArgumentKind::out_sized};
 constexpr Argument in(std::uint16_t bytes) { return {ArgumentKind::in, bytes}; }
 constexpr Argument out(std::uint16_t bytes) { return {ArgumentKind::out, bytes}; }
@@ -63,20 +64,26 @@ constexpr CallDeclaration declarations[] = {
     {__NR_getpid, "getpid", calls::getpid, {}},
     {__NR_sendfile, "sendfile", calls::sendfile, {descriptor, descriptor, address, number}},
     {__NR_socket, "socket", forward, {number, number, number}},
-    {__NR_connect, "connect", forward, {descriptor, address, number}},
-    {__NR_accept, "accept", forward, {descriptor, address, address}},
-    {__NR_sendto, "sendto", forward, {descriptor, address, number}},
-    {__NR_recvfrom, "recvfrom", forward, {descriptor, address, number}},
-    {__NR_sendmsg, "sendmsg", forward, {descriptor, address, number}},
-    {__NR_recvmsg, "recvmsg", forward, {descriptor, address, number}},
+    {__NR_connect, "connect", forward, {descriptor, in_sized, number}},
+    {__NR_accept, "accept", calls::accept, {descriptor, address, address}},
+    {__NR_sendto,
+     "sendto",
+     calls::sendto,
+     {descriptor, address, number, hexadecimal, address, number}},
+    {__NR_recvfrom,
+     "recvfrom",
+     calls::recvfrom,
+     {descriptor, address, number, hexadecimal, address, address}},
+    {__NR_sendmsg, "sendmsg", calls::sendmsg, {descriptor, address, hexadecimal}},
+    {__NR_recvmsg, "recvmsg", calls::recvmsg, {descriptor, address, hexadecimal}},
     {__NR_shutdown, "shutdown", forward, {descriptor, number}},
-    {__NR_bind, "bind", forward, {descriptor, address, number}},
+    {__NR_bind, "bind", forward, {descriptor, in_sized, number}},
     {__NR_listen, "listen", forward, {descriptor, number}},
-    {__NR_getsockname, "getsockname", forward, {descriptor, address, address}},
-    {__NR_getpeername, "getpeername", forward, {descriptor, address, address}},
-    {__NR_socketpair, "socketpair", forward, {number, number, number, address}},
+    {__NR_getsockname, "getsockname", calls::getsockname, {descriptor, address, address}},
+    {__NR_getpeername, "getpeername", calls::getpeername, {descriptor, address, address}},
+    {__NR_socketpair, "socketpair", forward, {number, number, number, out(8)}},
     {__NR_setsockopt, "setsockopt", forward, {descriptor, number, number}},
-    {__NR_getsockopt, "getsockopt", forward, {descriptor, number, number}},
+    {__NR_getsockopt, "getsockopt", calls::getsockopt, {descriptor, number, number}},
     {__NR_clone, "clone", calls::clone, {hexadecimal, address, address, address, address}},
     {__NR_fork, "fork", calls::fork, {}},
     {__NR_vfork, "vfork", calls::vfork, {}},
@@ -267,6 +274,7 @@ constexpr CallDeclaration declarations[] = {
      "signalfd4",
      calls::refuse_quietly,
      {descriptor, address, number, hexadecimal}},
+    {__NR_accept4, "accept4", calls::accept4, {descriptor, address, address, hexadecimal}},
     {__NR_eventfd2, "eventfd2", forward, {number, hexadecimal}},
     {__NR_epoll_create1, "epoll_create1", forward, {hexadecimal}},
     {__NR_dup3, "dup3", forward, {descriptor, descriptor, hexadecimal}},

@@ -97,6 +97,10 @@ QUARRY_CALLS(uname(Registers&), sysinfo(Registers&), getrandom(Registers&), capg
 QUARRY_CALLS(prlimit64(Registers&), getrlimit(Registers&), setrlimit(Registers&))
 // semaphore_calls.cpp
 QUARRY_CALLS(semop(Registers&), semtimedop(Registers&), semctl(Registers&))
+// socket_calls.cpp
+QUARRY_CALLS(sendto(Registers&), sendmsg(Registers&), recvfrom(Registers&), recvmsg(Registers&),
+             accept(Registers&), accept4(Registers&), getsockname(Registers&),
+             getpeername(Registers&), getsockopt(Registers&))
 #undef QUARRY_CALLS
 
 }  // namespace quarry::libos
