@@ -191,7 +191,10 @@ std::int64_t Socket::send(Asker asker, Packet packet, std::optional<std::string>
     if (!is_stream() && wanted > capacity) {
         return -EMSGSIZE;
     }
-    if (is_stream() ? to->room() == 0 : to->room() < wanted && !to->received_.empty()) {
+    if (memory_is_short()) {
+        return -ENOBUFS;
+    }
+    if (!to->has_room(wanted)) {
         if ((flags & without_waiting) != 0 || is_nonblocking()) {
             return -EAGAIN;
         }
@@ -207,9 +210,25 @@ std::int64_t Socket::send(Asker asker, Packet packet, std::optional<std::string>
     auto const sent = packet.bytes.size();
     packet.from = address;
     to->received_bytes_ += sent;
-    to->received_.push_back(std::move(packet));
+    to->put(std::move(packet));
     to->waiters_.wake_all();
     return static_cast<std::int64_t>(sent);
+}
+
+bool Socket::has_room(std::size_t bytes) const {
+    return is_stream() ? room() != 0
+                       : received_.empty() || (room() >= bytes && received_.size() < most_packets);
+}
+
+// Small pieces of a stream become one.
+void Socket::put(Packet packet) {
+    constexpr std::size_t small = 16384;
+    if (is_stream() && packet.files.empty() && !received_.empty() &&
+        received_.back().files.empty() && received_.back().bytes.size() < small) {
+        received_.back().bytes += packet.bytes;
+    } else {
+        received_.push_back(std::move(packet));
+    }
 }
 
 std::int64_t Socket::receive(Asker asker, std::size_t most, Packet& packet, std::uint64_t& flags) {
@@ -312,7 +331,7 @@ short Socket::ready() const {
     bool const can_read = !received_.empty() || !connecting_.empty() || reads_no_more_ || alone;
     bool const can_write =
         !is_listening && (partner_ == nullptr ? alone || type == protocol::type_datagram
-                                              : writes_no_more_ || partner_->room() != 0);
+                                              : writes_no_more_ || partner_->has_room(1));
     bool const over = alone || (reads_no_more_ && writes_no_more_) ||
                       (type == protocol::type_stream && !was_connected_ && !is_listening);
     return static_cast<short>((can_read ? POLLIN | POLLRDNORM : 0) |

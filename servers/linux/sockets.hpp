@@ -63,12 +63,15 @@ class Socket : public OpenFile {
 
   private:
     static constexpr std::size_t capacity = 212992;  // net.core.wmem_default
+    static constexpr std::size_t most_packets = 256;
     bool is_stream() const { return type == protocol::type_stream; }
     std::int64_t block(Asker asker, std::uint64_t flags);
     // Copies what `receive` gives; the flags of the message.
     std::uint64_t copy_packet(std::size_t most, Packet& packet) const;
     std::uint64_t copy_stream(std::size_t most, Packet& packet) const;
     void forget(std::size_t bytes);
+    bool has_room(std::size_t bytes) const;
+    void put(Packet packet);
     std::size_t room() const { return capacity - std::min(capacity, received_bytes_); }
 
     std::string key_;  // in the table of names

@@ -150,6 +150,11 @@ static void datagrams(void) {
     socklen_t bytes = sizeof(from);
     CHECK(recvfrom(to, back, 2, MSG_TRUNC * 0, (void*)&from, &bytes) == 2 && strcmp(from.sun_path, "/tmp/datagrams") == 0);
     CHECK(recv(to, back, 10, 0) == 0);
+    // However small they are, there is an end.
+    int many = 0;
+    while (sendto(own, "", 0, 0, (void*)&one, length) == 0) ++many;
+    CHECK(errno == EAGAIN && many > 0 && many < 5000);
+    for (int i = 0; i < many; ++i) CHECK(recv(to, back, 10, 0) == 0);
     CHECK(connect(own, (void*)&one, length) == 0 && write(own, "again", 5) == 5 && read(to, back, 10) == 5);
     ERROR(sendto(own, "x", 1, 0, (void*)&mine, 1), EINVAL);
     close(to);
