@@ -16,7 +16,7 @@ TESTS = qemu.ROOT / "tests" / "linux"
 NOTES = {
     "clone": "threads (`CLONE_THREAD`) and forks; with `CLONE_VM` alone the pages that were there are shared",
     "clone3": "as `clone`; the stack's size is taken from the structure",
-    "fcntl": "DUPFD, GETFD, SETFD, GETFL, SETFL, pipe sizes, locks of processes and of open files; no EDEADLK",
+    "fcntl": "DUPFD, GETFD, SETFD, GETFL, SETFL, pipe sizes, locks (no EDEADLK)",
     "futex": "WAIT, WAKE, both BITSET forms, REQUEUE, CMP_REQUEUE, WAKE_OP; no priority inheritance",
     "ioctl": "termios, window size, foreground group, FIONREAD, FIONBIO, FIOCLEX",
     "madvise": "DONTNEED and FREE give pages back; other advice is accepted",
