@@ -21,7 +21,7 @@ help:
 	@echo "make bench                                     what things cost, in guest instructions"
 	@echo "make bench-kernel                              only the kernel's mechanisms, beside others'"
 	@echo "make bench-linux                               Linux's calls, beside Linux under the same emulator"
-	@echo "make bench-malloc                              four mallocs in static programs, in Quarry and on Linux"
+	@echo "make bench-malloc                              five mallocs, in Quarry and on Linux"
 	@echo "make bench-heap [RUNS=9]                       programs of this machine with this heap and others"
 	@echo "make probe-heaps                               mistakes that this heap and others catch"
 	@echo "make fuzz [RUNS=1000000]                       inputs of up to 4,096 calls for the heap"

@@ -132,21 +132,25 @@ def build_and_run_here(suite: "Libstdcxx | Libcxx", test: Test) -> None:
         test.expected = None
 
 
+def folder_of(test: Test, index: int) -> str:
+    """Where a test runs in Quarry."""
+    return "suite" if test.shares_folder else f"suite/{index}"
+
+
 def run_in_quarry(tests: list[Test], processors: int) -> list[tuple[Test, int | None, str]]:
     """One boot. Those that end otherwise than here, with what they print last."""
-    lines = ["echo '[begin]'; cd /work"]
+    lines = ["echo '[begin]'"]
     for index, test in enumerate(tests):
-        lines += [f"cd {'/work' if test.shares_folder else f'/work/{index}'}",
+        lines += [f"cd /{folder_of(test, index)}",
                   f"timeout {SECONDS} /t/{index} < /dev/null > /tmp/out 2>&1; s=$?",
                   f"[ $s = {test.expected} ] || tail -c 600 /tmp/out; echo; echo \"[end {index} $s]\""]
 
     def fill(root: linux_root.Root) -> None:
         root.add_busybox()
-        (root.folder / "work").mkdir()
         for index, test in enumerate(tests):
             root.add_program(test.program, f"t/{index}")
-            folder = "work" if test.shares_folder else f"work/{index}"
-            (root.folder / folder).mkdir(exist_ok=True)
+            folder = folder_of(test, index)
+            (root.folder / folder).mkdir(parents=True, exist_ok=True)
             for path in test.data:
                 root.add(path, f"{folder}/{path.name}")
         (root.folder / "etc/localtime").symlink_to(f"{ZONES}/Etc/UTC")

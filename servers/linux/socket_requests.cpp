@@ -223,7 +223,7 @@ std::int64_t receive(Request& request, Socket& socket) {
         return done;
     }
     SocketMessage head{};
-    head.flags = done == 0 && packet.from.empty() && packet.files.empty() ? 0 : flags;
+    head.flags = flags;
     head.address_bytes = static_cast<std::uint32_t>(packet.from.size());
     std::memcpy(head.address, packet.from.data(), packet.from.size());
     for (auto const& file : packet.files) {
@@ -238,10 +238,14 @@ std::int64_t receive(Request& request, Socket& socket) {
     return request.out(0, head) ? done : -EFAULT;
 }
 
-// Options are remembered and mean nothing, but for those that only tell.
+// Options mean nothing, but for those that only tell; of the others the value is 0.
 std::int64_t get_option(Request& request, Socket& socket, std::uint64_t level, std::uint64_t name) {
-    constexpr std::uint64_t type = 3, error = 4, send_buffer = 7, receive_buffer = 8,
-                            credentials = 17, accepts = 30, protocol_number = 38, domain = 39;
+    constexpr std::uint64_t type = 3;
+    constexpr std::uint64_t send_buffer = 7;
+    constexpr std::uint64_t receive_buffer = 8;
+    constexpr std::uint64_t credentials = 17;
+    constexpr std::uint64_t accepts = 30;
+    constexpr std::uint64_t domain = 39;
     if (level != protocol::level_socket) {
         return -EOPNOTSUPP;
     }
@@ -252,7 +256,7 @@ std::int64_t get_option(Request& request, Socket& socket, std::uint64_t level, s
             break;
         case send_buffer:
         case receive_buffer:
-            value = 212992;
+            value = Socket::capacity;
             break;
         case accepts:
             value = socket.is_listening ? 1 : 0;
@@ -264,8 +268,6 @@ std::int64_t get_option(Request& request, Socket& socket, std::uint64_t level, s
             std::memcpy(request.thread.data(), &socket.peer, sizeof(socket.peer));
             request.results[0] = sizeof(socket.peer);
             return 0;
-        case error:
-        case protocol_number:
         default:
             break;
     }

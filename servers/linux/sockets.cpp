@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace quarry::server {
 namespace {
@@ -27,6 +28,7 @@ Socket* named(std::string const& key) {
 }  // namespace
 
 Socket::~Socket() {
+    waiters_.wake_all();  // who waits to send to it, or to be accepted
     if (!key_.empty()) {
         names().erase(key_);
     }
@@ -36,7 +38,7 @@ Socket::~Socket() {
     if (partner_ == nullptr) {
         return;
     }
-    if (type == protocol::type_datagram) {
+    if (is_datagram()) {
         std::erase(partner_->admirers_, this);
     }
     if (partner_->partner_ == this) {
@@ -48,7 +50,7 @@ Socket::~Socket() {
 void Socket::pair_with(Socket& other, Credentials const& own, Credentials const& others) {
     partner_ = &other;
     other.partner_ = this;
-    if (type == protocol::type_datagram) {  // each may go to another later
+    if (is_datagram()) {  // each may go to another later
         admirers_.push_back(&other);
         other.admirers_.push_back(this);
     }
@@ -73,7 +75,7 @@ std::int64_t Socket::bind(std::string own_address, std::string key) {
 }
 
 std::int64_t Socket::listen(std::size_t most, Credentials const& own) {
-    if (type == protocol::type_datagram) {
+    if (is_datagram()) {
         return -EOPNOTSUPP;
     }
     if (key_.empty() || was_connected_) {
@@ -94,7 +96,7 @@ std::int64_t Socket::connect(Asker asker, std::string const& key, Credentials co
     if (other->type != type) {
         return -EPROTOTYPE;
     }
-    if (type == protocol::type_datagram) {
+    if (is_datagram()) {
         if (partner_ != nullptr) {
             std::erase(partner_->admirers_, this);
         }
@@ -152,7 +154,7 @@ std::int64_t Socket::shutdown(std::uint64_t how) {
     bool const writes = how != 0;
     reads_no_more_ = reads_no_more_ || reads;
     writes_no_more_ = writes_no_more_ || writes;
-    if (partner_ != nullptr && type != protocol::type_datagram) {
+    if (partner_ != nullptr && !is_datagram()) {
         partner_->reads_no_more_ = partner_->reads_no_more_ || writes;
         partner_->writes_no_more_ = partner_->writes_no_more_ || reads;
         partner_->waiters_.wake_all();
@@ -168,7 +170,7 @@ std::int64_t Socket::block(Asker asker, std::uint64_t flags) {
 std::int64_t Socket::send(Asker asker, Packet packet, std::optional<std::string> const& key,
                           std::uint64_t flags) {
     auto* to = partner_;
-    if (type == protocol::type_datagram) {
+    if (is_datagram()) {
         to = key ? named(*key) : partner_;
         if (to == nullptr) {
             return key || was_connected_ ? -ECONNREFUSED : -ENOTCONN;
@@ -198,7 +200,7 @@ std::int64_t Socket::send(Asker asker, Packet packet, std::optional<std::string>
         if ((flags & without_waiting) != 0 || is_nonblocking()) {
             return -EAGAIN;
         }
-        wait_for(type == protocol::type_datagram ? to->waiters_ : waiters_, asker.thread);
+        wait_for(is_datagram() ? to->waiters_ : waiters_, asker.thread);
         return would_block;
     }
     if (is_stream()) {
@@ -232,18 +234,17 @@ void Socket::put(Packet packet) {
 }
 
 std::int64_t Socket::receive(Asker asker, std::size_t most, Packet& packet, std::uint64_t& flags) {
-    if (is_listening || (type != protocol::type_datagram && !was_connected_)) {
+    if (is_listening || (!is_datagram() && !was_connected_)) {
         return is_listening ? -EINVAL : -ENOTCONN;
     }
+    auto const wanted = std::exchange(flags, 0);
     if (received_.empty()) {
-        bool const over =
-            reads_no_more_ || (type != protocol::type_datagram && partner_ == nullptr);
-        return over ? 0 : block(asker, flags);
+        bool const over = reads_no_more_ || (!is_datagram() && partner_ == nullptr);
+        return over ? 0 : block(asker, wanted);
     }
-    bool const looks = (flags & peek) != 0;
     packet.from = received_.front().from;
     flags = is_stream() ? copy_stream(most, packet) : copy_packet(most, packet);
-    if (looks) {
+    if ((wanted & peek) != 0) {
         return static_cast<std::int64_t>(packet.bytes.size());
     }
     forget(is_stream() ? packet.bytes.size() : received_.front().bytes.size());
@@ -327,13 +328,13 @@ std::int64_t Socket::ioctl(Asker, std::uint64_t command, std::uint64_t, std::spa
 }
 
 short Socket::ready() const {
-    bool const alone = type != protocol::type_datagram && was_connected_ && partner_ == nullptr;
+    bool const alone = !is_datagram() && was_connected_ && partner_ == nullptr;
     bool const can_read = !received_.empty() || !connecting_.empty() || reads_no_more_ || alone;
     bool const can_write =
-        !is_listening && (partner_ == nullptr ? alone || type == protocol::type_datagram
-                                              : writes_no_more_ || partner_->has_room(1));
+        !is_listening &&
+        (partner_ == nullptr ? alone || is_datagram() : writes_no_more_ || partner_->has_room(1));
     bool const over = alone || (reads_no_more_ && writes_no_more_) ||
-                      (type == protocol::type_stream && !was_connected_ && !is_listening);
+                      (is_stream() && !was_connected_ && !is_listening);
     return static_cast<short>((can_read ? POLLIN | POLLRDNORM : 0) |
                               (can_write ? POLLOUT | POLLWRNORM : 0) | (over ? POLLHUP : 0));
 }

@@ -43,7 +43,6 @@ class Socket : public OpenFile {
     void pair_with(Socket& other, Credentials const& own, Credentials const& others);
     std::int64_t bind(std::string address, std::string key);
     std::int64_t listen(std::size_t most, Credentials const& own);
-    // Null key: a datagram socket forgets its partner.
     std::int64_t connect(Asker asker, std::string const& key, Credentials const& own);
     // The next one that connected; or an error, or would_block.
     std::int64_t accept(Asker asker, Ref<Socket>& next);
@@ -52,7 +51,7 @@ class Socket : public OpenFile {
     // Bytes and files to the partner, or, of a datagram, to whom the key names.
     std::int64_t send(Asker asker, Packet packet, std::optional<std::string> const& key,
                       std::uint64_t flags);
-    // What has come, at most so many bytes of it; `flags` are then those of the message.
+    // What has come, at most so many bytes of it. `flags` say how; then they are the message's.
     std::int64_t receive(Asker asker, std::size_t most, Packet& packet, std::uint64_t& flags);
 
     std::uint64_t const type;
@@ -61,10 +60,12 @@ class Socket : public OpenFile {
     Credentials peer{0, ~0u, ~0u};
     bool is_listening = false;
 
-  private:
     static constexpr std::size_t capacity = 212992;  // net.core.wmem_default
+
+  private:
     static constexpr std::size_t most_packets = 256;
     bool is_stream() const { return type == protocol::type_stream; }
+    bool is_datagram() const { return type == protocol::type_datagram; }
     std::int64_t block(Asker asker, std::uint64_t flags);
     // Copies what `receive` gives; the flags of the message.
     std::uint64_t copy_packet(std::size_t most, Packet& packet) const;

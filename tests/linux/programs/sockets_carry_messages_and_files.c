@@ -3,6 +3,7 @@
 #include "../check.h"
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/epoll.h>
@@ -170,6 +171,22 @@ static void datagrams(void) {
     close(ends[0]);
     ERROR(write(ends[1], "x", 1), ECONNREFUSED);
     close(ends[1]), close(third);
+    // Who waits for room hears that there is nobody any more.
+    int const full = socket(AF_UNIX, SOCK_DGRAM, 0);
+    CHECK(bind(full, (void*)&one, length) == 0 && pipe(ends) == 0);
+    pid_t const child = fork();
+    if (child == 0) {
+        close(full);
+        int const from_child = socket(AF_UNIX, SOCK_DGRAM, 0);
+        while (sendto(from_child, "x", 1, MSG_DONTWAIT, (void*)&one, length) == 1) continue;
+        CHECK(write(ends[1], "f", 1) == 1);
+        _exit(sendto(from_child, "x", 1, 0, (void*)&one, length) == -1 && errno == ECONNREFUSED ? 4 : 1);
+    }
+    CHECK(read(ends[0], back, 1) == 1);
+    for (int i = 0; i < 2000; ++i) sched_yield();  // so that it waits by now; if not, the outcome is the same
+    close(full), close(ends[0]), close(ends[1]);
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 4);
 }
 
 int main(void) {
