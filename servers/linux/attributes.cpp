@@ -6,36 +6,32 @@
 namespace quarry::server {
 namespace {
 
-std::int64_t fill_stat(Found const& found, struct stat& to) {
-    if (found.file && (!found.node || found.file->node() != nullptr)) {
+// What stat(2) says of what a path leads to.
+std::int64_t look_at(Request& request, std::uint64_t descriptor, std::uint64_t path,
+                     std::uint64_t flags, struct stat& to) {
+    auto const follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? Follow::no : Follow::yes;
+    auto const found = look(request, descriptor, path, follow, flags);
+    if (found.error == 0 && found.file && (!found.node || found.file->node() != nullptr)) {
         found.file->fill(to);
-    } else if (found.node) {
+    } else if (found.error == 0 && found.node) {
         found.node->fill(to);
     }
-    return 0;
+    return found.error;
 }
 
 std::int64_t stat_path(Request& request, std::uint64_t descriptor, std::uint64_t path,
                        std::uint64_t to, std::uint64_t flags) {
-    auto const follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? Follow::no : Follow::yes;
-    auto const found = look(request, descriptor, path, follow, flags);
-    if (found.error != 0) {
-        return found.error;
-    }
     struct stat value{};
-    fill_stat(found, value);
-    return request.out(to, value) ? 0 : -EFAULT;
+    auto const error = look_at(request, descriptor, path, flags, value);
+    return error != 0 ? error : request.out(to, value) ? 0 : -EFAULT;
 }
 
 std::int64_t statx_path(Request& request) {
-    auto const [descriptor, path, flags, mask, to, unused] = request.arguments;
-    auto const follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? Follow::no : Follow::yes;
-    auto const found = look(request, descriptor, path, follow, flags);
-    if (found.error != 0) {
-        return found.error;
-    }
+    auto const& a = request.arguments;  // descriptor, path, flags, mask, where to
     struct stat value{};
-    fill_stat(found, value);
+    if (auto const error = look_at(request, a[0], a[1], a[2], value); error != 0) {
+        return error;
+    }
     struct statx wide{};
     wide.stx_mask = STATX_BASIC_STATS;
     wide.stx_blksize = static_cast<std::uint32_t>(value.st_blksize);
@@ -53,8 +49,7 @@ std::int64_t statx_path(Request& request) {
     wide.stx_rdev_major = static_cast<std::uint32_t>(value.st_rdev >> 8);
     wide.stx_rdev_minor = static_cast<std::uint32_t>(value.st_rdev & 0xff);
     wide.stx_dev_minor = static_cast<std::uint32_t>(value.st_dev);
-    (void)mask;
-    return request.out(to, wide) ? 0 : -EFAULT;
+    return request.out(a[4], wide) ? 0 : -EFAULT;
 }
 
 std::int64_t change_mode(Found const& found, std::uint64_t mode) {

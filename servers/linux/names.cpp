@@ -40,4 +40,12 @@ Found look(Request& request, std::uint64_t descriptor, std::uint64_t path_at, Fo
     return find(request.process, start.node, *path, follow);
 }
 
+void expect_new(Found& found) {
+    if (found.error == 0) {
+        found.error = -EEXIST;
+    } else if (found.error == -ENOENT && found.directory) {
+        found.error = found.directory->proc == ProcFile::none ? 0 : -EPERM;
+    }
+}
+
 }  // namespace quarry::server

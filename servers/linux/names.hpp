@@ -17,4 +17,8 @@ Start start_of(Request& request, std::uint64_t descriptor, std::string const& pa
 Found look(Request& request, std::uint64_t descriptor, std::uint64_t path_at, Follow follow,
            std::uint64_t flags = 0);
 
+// What a search for a name that is to be made found: an error unless a new entry fits there. At 0,
+// `directory` and `name` are where.
+void expect_new(Found& found);
+
 }  // namespace quarry::server

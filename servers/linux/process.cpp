@@ -220,7 +220,11 @@ Result<ClientThread*> add_thread(Process& process, abi::EnvId environment, std::
     auto const id = process.threads.empty() ? process.id : take_id();
     process.threads.push_back(environment.value);
     auto& thread = threads()[environment.value];
-    thread = {environment.value, process.id, id, slot, channel, {}, 0, 0, {}};
+    thread.environment = environment.value;
+    thread.process = process.id;
+    thread.id = id;
+    thread.slot = slot;
+    thread.channel = channel;
     return &thread;
 }
 

@@ -132,12 +132,13 @@ std::int64_t bind(Request& request, Socket& socket, Address const& address) {
         }
         return socket.bind(name, name);
     }
-    auto const found = find(request.process, request.process.directory, address.path, Follow::no);
-    if (found.error == 0) {
-        return -EADDRINUSE;
+    auto found = find(request.process, request.process.directory, address.path, Follow::no);
+    expect_new(found);
+    if (found.error != 0) {
+        return found.error == -EEXIST ? -EADDRINUSE : found.error;
     }
-    if (found.error != -ENOENT || !found.directory || found.directory->proc != ProcFile::none) {
-        return found.error;
+    if (memory_is_short()) {
+        return -ENOSPC;
     }
     auto node = make_ref<Node>(NodeKind::socket, 0777u & ~request.process.mask);
     auto const bound = socket.bind(address.bytes, key_of(*node));

@@ -5,17 +5,9 @@
 namespace quarry::server {
 namespace {
 
-// A directory entry that is to be made: nothing may be there.
 Found look_for_new(Request& request, std::uint64_t descriptor, std::uint64_t path_at) {
     auto found = look(request, descriptor, path_at, Follow::no);
-    if (found.error == 0) {
-        found.error = -EEXIST;
-    } else if (found.error == -ENOENT && found.directory) {
-        found.error = 0;
-        if (found.directory->proc != ProcFile::none) {
-            found.error = -EPERM;
-        }
-    }
+    expect_new(found);
     return found;
 }
 

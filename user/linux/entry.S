@@ -1,6 +1,8 @@
 // Ways into the library OS and back. GS points to the thread's block (thread.hpp); the program's
 // vector registers stay as they are, because nothing here uses any.
 
+#include "user/rt/registers.inc"
+
 #define CALL_RIP 144
 #define CALL_RFLAGS 160
 #define CALL_RSP 168
@@ -14,41 +16,6 @@
 #define PAGE_FAULT 14
 #define THREAD_PROCESS 224
 #define GETPID 39
-
-.macro push_general
-    push %rcx
-    push %rax
-    push %rdx
-    push %rbx
-    push %rbp
-    push %rsi
-    push %rdi
-    push %r15
-    push %r14
-    push %r13
-    push %r12
-    push %r11
-    push %r10
-    push %r9
-    push %r8
-.endm
-.macro pop_general
-    pop %r8
-    pop %r9
-    pop %r10
-    pop %r11
-    pop %r12
-    pop %r13
-    pop %r14
-    pop %r15
-    pop %rdi
-    pop %rsi
-    pop %rbp
-    pop %rbx
-    pop %rdx
-    pop %rax
-    pop %rcx
-.endm
 
 .text
 // getpid stands for a call that does nothing. No flag and no other register changes.
@@ -78,7 +45,7 @@ general_call:
     call *(%rcx,%rax,8)
 called:
     mov %rax, CALL_RAX(%rsp)
-// From here to the end an interrupt goes back to this label (signal.cpp): nothing that was read is
+// From here to the end an interrupt goes back to this label (signals.cpp): nothing that was read is
 // gone yet.
 .global libos_return_begin
 libos_return_begin:

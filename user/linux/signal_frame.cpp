@@ -112,6 +112,9 @@ bool push_handler(Registers& registers, protocol::SignalNote const& note, FaultC
     frame.context.mask = thread.has_saved_blocked ? thread.saved_blocked : thread.blocked;
     frame.context.machine.old_mask = frame.context.mask;
     fill(frame.info, note);
+    if (cause != nullptr) {
+        frame.info.value[0] = cause->address;  // si_addr
+    }
     if (at >= user_top || libos_user_save_vectors(vectors) || !copy_out(at, frame)) {
         return false;
     }

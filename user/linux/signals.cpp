@@ -243,8 +243,8 @@ void raise_fault(Registers& registers, FaultCause const& cause) {
     bool const blocked = (thread.blocked & bit_of(signal)) != 0;
     protocol::SignalNote const note{.number = cause.signal,
                                     .code = cause.code,
-                                    .sender = static_cast<std::uint32_t>(cause.address),
-                                    .user = static_cast<std::uint32_t>(cause.address >> 32),
+                                    .sender = 0,
+                                    .user = 0,
                                     .value = 0,
                                     .thread = 0};
     if (blocked || handler == default_handler || handler == ignore_handler ||

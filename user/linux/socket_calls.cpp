@@ -15,7 +15,6 @@ namespace {
 using protocol::SocketMessage;
 
 constexpr std::size_t data_bytes = protocol::channel_data_bytes - protocol::socket_data_at;
-constexpr std::size_t most_vectors = 1024;  // UIO_MAXIOV
 
 struct Vector {
     std::uint64_t base;
@@ -174,8 +173,8 @@ std::int64_t send(std::uint64_t descriptor, Header const& header, Parts const& p
                   std::uint64_t flags) {
     SocketMessage head{};
     head.flags = flags;
-    if (parts.count > most_vectors || header.name_bytes > protocol::most_address_bytes) {
-        return parts.count > most_vectors ? -EMSGSIZE : -EINVAL;
+    if (parts.count > UIO_MAXIOV || header.name_bytes > protocol::most_address_bytes) {
+        return parts.count > UIO_MAXIOV ? -EMSGSIZE : -EINVAL;
     }
     if (header.name != 0 && header.name_bytes != 0) {
         head.address_bytes = header.name_bytes;
@@ -209,7 +208,7 @@ std::int64_t send(std::uint64_t descriptor, Header const& header, Parts const& p
 
 // What came: how many bytes; the rest is in the channel's message.
 std::int64_t receive(std::uint64_t descriptor, Parts const& parts, std::uint64_t flags) {
-    auto const all = parts.count > most_vectors ? -EMSGSIZE : total(parts);
+    auto const all = parts.count > UIO_MAXIOV ? -EMSGSIZE : total(parts);
     if (all < 0) {
         return all;
     }

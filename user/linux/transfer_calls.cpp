@@ -14,7 +14,6 @@ namespace {
 constexpr std::uint64_t piece_bytes = protocol::channel_data_bytes;
 constexpr std::uint64_t most_bytes = 0x7fff'f000;  // MAX_RW_COUNT
 constexpr std::uint64_t no_offset = ~std::uint64_t{0};
-constexpr std::size_t most_vectors = 1024;  // UIO_MAXIOV
 
 enum class Direction : std::uint8_t { in, out };
 
@@ -59,7 +58,7 @@ std::int64_t transfer(Direction direction, std::uint64_t descriptor, std::uint64
 
 std::int64_t transfer_vectors(Direction direction, std::uint64_t descriptor, std::uint64_t vectors,
                               std::uint64_t count, std::uint64_t offset) {
-    if (count > most_vectors) {
+    if (count > UIO_MAXIOV) {
         return -EINVAL;
     }
     std::uint64_t done = 0;

@@ -1,26 +1,14 @@
 // Where upcalls enter: RSP points to an abi::UpcallFrame, every other register is the interrupted
 // code's. What C++ may change is saved, vector registers too, because a handler is ordinary code.
 
+#include "user/rt/registers.inc"
+
 // void quarry_upcall(UpcallRegisters*): the handler. It returns to resume.
 .text
 .global quarry_upcall_entry
 .type quarry_upcall_entry, @function
 quarry_upcall_entry:
-    push %rcx
-    push %rax
-    push %rdx
-    push %rbx
-    push %rbp
-    push %rsi
-    push %rdi
-    push %r15
-    push %r14
-    push %r13
-    push %r12
-    push %r11
-    push %r10
-    push %r9
-    push %r8
+    push_general
     mov %rsp, %rdi
     mov %rsp, %rbp
     sub $528, %rsp
@@ -29,21 +17,7 @@ quarry_upcall_entry:
     call quarry_upcall
     fxrstor64 (%rsp)
     mov %rbp, %rsp
-    pop %r8
-    pop %r9
-    pop %r10
-    pop %r11
-    pop %r12
-    pop %r13
-    pop %r14
-    pop %r15
-    pop %rdi
-    pop %rsi
-    pop %rbp
-    pop %rbx
-    pop %rdx
-    pop %rax
-    pop %rcx
+    pop_general
     add $24, %rsp       // address, cause, error
     iretq
 .size quarry_upcall_entry, . - quarry_upcall_entry
