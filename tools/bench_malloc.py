@@ -20,7 +20,7 @@ SLAB = qemu.build_directory() / "heap" / "libslab.a"
 MALLOCS = [("slab", "gcc", ["-static", str(SLAB)]), ("glibc", "gcc", ["-static"]),
            ("musl", "musl-gcc", ["-static"]),
            ("jemalloc", "gcc", ["-static", str(LIBRARIES / "libjemalloc.a"), "-lm", "-lstdc++", "-lpthread"]),
-           ("mimalloc (dynamic)", "gcc", ["-lmimalloc"])]
+           ("mimalloc (dynamic)", "gcc", [str(LIBRARIES / "libmimalloc.so.2")])]
 RESULTS = qemu.ROOT / "bench" / "malloc.md"
 
 
