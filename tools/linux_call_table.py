@@ -41,6 +41,22 @@ NOTES = {
     "rseq": "refused: ENOSYS, which the C libraries expect",
 }
 
+# What the tests of refusals leave out: calls that cannot fail, and those that are refused whatever they say.
+NEVER_REFUSED = set("""brk rt_sigreturn sched_yield pause alarm getpid fork vfork exit umask getuid getgid
+    geteuid getegid getppid getpgrp setsid setreuid setregid setresuid setresgid personality sync gettid
+    set_tid_address exit_group""".split())
+ALWAYS_REFUSED = set("""settimeofday mount umount2 reboot sethostname setdomainname clock_settime inotify_init
+    inotify_init1 signalfd4 rseq io_uring_setup pidfd_open openat2""".split())
+
+
+def without_refusals() -> list[str]:
+    """Calls of which no test says what they refuse."""
+    programs = TESTS / "programs"
+    text = "".join(path.read_text(encoding="utf-8") for path in programs.glob("*_refuse_as_linux_does.c"))
+    named = set(re.findall(r"SAYS\((\w+)", text)) | set(re.findall(
+        r"SYS_(\w+)", (programs / "bad_pointers_give_efault.c").read_text(encoding="utf-8")))
+    return [name for _, name, *_ in rows() if name not in named | NEVER_REFUSED | ALWAYS_REFUSED]
+
 
 def rows() -> list[tuple[int, str, str, str, str, str]]:
     """Number, name, who serves it, arguments, tests, notes."""
@@ -53,7 +69,7 @@ def rows() -> list[tuple[int, str, str, str, str, str]]:
     for name, handler, arguments in re.findall(r'\{__NR_\w+, "(\w+)", ([\w:]+), \{(.*?)\}\}', text):
         served = {"forward": "server", "calls::succeed": "accepted"}.get(handler, "library OS")
         users = [stem for stem, source in sources.items()
-                 if re.search(rf"\b(SYS_)?{name}\s*\(|SYS_{name}\b", source)]
+                 if re.search(rf"\b(SYS_)?{name}\s*\(|SYS_{name}\b|SAYS\({name}\b", source)]
         shown = ", ".join(users[:2]) + (f" and {len(users) - 2} more" if len(users) > 2 else "")
         found.append((int(numbers[name]), name, served, arguments.strip(), shown, NOTES.get(name, "")))
     return sorted(found)
@@ -75,13 +91,18 @@ def main() -> int:
     """Prints or writes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write docs/linux-calls.md")
-    parser.add_argument("--check", action="store_true", help="say whether docs/linux-calls.md is current")
+    parser.add_argument("--check", action="store_true",
+                        help="say whether the page is current and the errors of each call are tested")
     arguments = parser.parse_args()
     if arguments.write:
         PAGE.write_text(page(), encoding="utf-8")
     elif arguments.check:
         if PAGE.read_text(encoding="utf-8") != page():
             print("docs/linux-calls.md is old: tools/linux_call_table.py --write")
+            return 1
+        if missing := without_refusals():
+            print("tests/linux/programs/*_refuse_as_linux_does.c do not say what these refuse: "
+                  + ", ".join(missing))
             return 1
     else:
         sys.stdout.write(page())

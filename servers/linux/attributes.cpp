@@ -9,6 +9,11 @@ namespace {
 // What stat(2) says of what a path leads to.
 std::int64_t look_at(Request& request, std::uint64_t descriptor, std::uint64_t path,
                      std::uint64_t flags, struct stat& to) {
+    constexpr std::uint64_t known =
+        AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
+    if ((flags & 0xffff'ffff & ~known) != 0 || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE) {
+        return -EINVAL;
+    }
     auto const follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? Follow::no : Follow::yes;
     auto const found = look(request, descriptor, path, follow, flags);
     if (found.error == 0 && found.file && (!found.node || found.file->node() != nullptr)) {
@@ -29,6 +34,9 @@ std::int64_t stat_path(Request& request, std::uint64_t descriptor, std::uint64_t
 std::int64_t statx_path(Request& request) {
     auto const& a = request.arguments;  // descriptor, path, flags, mask, where to
     struct stat value{};
+    if ((a[3] & STATX__RESERVED) != 0) {
+        return -EINVAL;
+    }
     if (auto const error = look_at(request, a[0], a[1], a[2], value); error != 0) {
         return error;
     }
@@ -85,6 +93,12 @@ std::int64_t set_times(Found const& found, std::optional<Times> times, std::int6
     }
     constexpr std::int64_t now = (1l << 30) - 1;   // UTIME_NOW
     constexpr std::int64_t omit = (1l << 30) - 2;  // UTIME_OMIT
+    for (auto const& time : times.value_or(Times{})) {
+        bool const special = unit == 1 && (time[1] == now || time[1] == omit);
+        if (!special && (time[1] < 0 || time[1] >= 1'000'000'000 / unit)) {
+            return -EINVAL;
+        }
+    }
     auto const value = [&](std::array<std::int64_t, 2> const& time, std::uint64_t old) {
         if (unit == 1 && time[1] == omit) {
             return old;
@@ -113,6 +127,9 @@ std::int64_t change_directory(Request& request, Found const& found) {
 }
 
 std::int64_t truncate(Found const& found, std::uint64_t bytes) {
+    if (static_cast<std::int64_t>(bytes) < 0) {
+        return -EINVAL;
+    }
     if (found.error != 0) {
         return found.error;
     }
@@ -122,9 +139,18 @@ std::int64_t truncate(Found const& found, std::uint64_t bytes) {
     return is_running(*found.node) ? -ETXTBSY : RegularFile{found.node, O_WRONLY}.truncate(bytes);
 }
 
+// Flags that all calls on names have.
+bool are_known(std::uint64_t flags, std::uint64_t others = 0) {
+    return !has_more(flags, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | others);
+}
+
 // As root, everything may be read and written; executed only what somebody may execute.
 std::int64_t may_access(Found const& found, std::uint64_t wanted) {
     constexpr std::uint64_t execute = 1;
+    constexpr std::uint64_t known = 7;
+    if ((wanted & ~known) != 0) {
+        return -EINVAL;
+    }
     if (found.error != 0) {
         return found.error;
     }
@@ -169,6 +195,9 @@ std::optional<std::int64_t> serve_attributes(Request& request) {
         case __NR_faccessat:
             return may_access(look(request, a[0], a[1], Follow::yes), a[2]);
         case __NR_faccessat2:
+            if (!are_known(a[3], AT_EACCESS)) {
+                return -EINVAL;
+            }
             return may_access(look(request, a[0], a[1], Follow::yes, a[3]), a[2]);
         case __NR_chmod:
             return change_mode(at(0), a[1]);
@@ -179,11 +208,17 @@ std::optional<std::int64_t> serve_attributes(Request& request) {
         case __NR_lchown:
             return change_owner(at(0, Follow::no), a[1], a[2]);
         case __NR_fchownat:
+            if (!are_known(a[4])) {
+                return -EINVAL;
+            }
             return change_owner(
                 look(request, a[0], a[1],
                      (a[4] & AT_SYMLINK_NOFOLLOW) != 0 ? Follow::no : Follow::yes, a[4]),
                 a[2], a[3]);
         case __NR_utimensat:
+            if (!are_known(a[3])) {
+                return -EINVAL;
+            }
             if (a[1] == protocol::no_data) {
                 Found found;
                 auto const file = request.process.file(a[0]);
@@ -209,14 +244,38 @@ std::optional<std::int64_t> serve_attributes(Request& request) {
         }
         case __NR_chdir:
             return change_directory(request, at(0));
-        case __NR_chroot:
-            return -EPERM;
+        case __NR_chroot: {
+            auto const found = at(0);
+            return found.error != 0                      ? found.error
+                   : found.node->is(NodeKind::directory) ? -EPERM
+                                                         : -ENOTDIR;
+        }
         case __NR_truncate:
             return truncate(at(0), a[1]);
         case __NR_statfs: {
             auto const found = at(0);
             return found.error != 0 ? found.error : file_system_numbers(request, a[1]);
         }
+        // Files have no extended attributes here.
+        case __NR_setxattr:
+        case __NR_getxattr:
+        case __NR_listxattr:
+        case __NR_removexattr: {
+            auto const found = at(0);
+            return found.error != 0 ? found.error : -EOPNOTSUPP;
+        }
+        case __NR_lsetxattr:
+        case __NR_lgetxattr:
+        case __NR_llistxattr:
+        case __NR_lremovexattr: {
+            auto const found = at(0, Follow::no);
+            return found.error != 0 ? found.error : -EOPNOTSUPP;
+        }
+        case __NR_fsetxattr:
+        case __NR_fgetxattr:
+        case __NR_flistxattr:
+        case __NR_fremovexattr:
+            return request.process.file(a[0]) ? -EOPNOTSUPP : -EBADF;
         case __NR_fstatfs:
             return request.process.file(a[0]) ? file_system_numbers(request, a[1]) : -EBADF;
         default:

@@ -1,5 +1,4 @@
 // Requests about open files and descriptors.
-#include "servers/linux/events.hpp"
 #include "servers/linux/files.hpp"
 #include "servers/linux/pipe.hpp"
 #include "servers/linux/request.hpp"
@@ -42,7 +41,7 @@ std::int64_t duplicate(Request& request, std::uint64_t from, std::uint64_t to, b
 }
 
 std::int64_t make_pipe(Request& request, std::uint64_t to, std::uint64_t flags) {
-    if ((flags & ~std::uint64_t{O_CLOEXEC | O_NONBLOCK | O_DIRECT}) != 0) {
+    if (has_more(flags, O_CLOEXEC | O_NONBLOCK | O_DIRECT)) {
         return -EINVAL;
     }
     if (memory_is_short()) {
@@ -69,6 +68,10 @@ std::int64_t control(Request& request) {
         return -EBADF;
     }
     auto& entry = process.descriptors()[static_cast<std::uint32_t>(descriptor)];
+    bool const is_path = (file->status_flags & O_PATH) != 0;
+    if (is_path && command > F_GETFL && command != F_DUPFD_CLOEXEC) {
+        return -EBADF;
+    }
     switch (command) {
         case F_DUPFD:
         case F_DUPFD_CLOEXEC:
@@ -96,9 +99,8 @@ std::int64_t control(Request& request) {
         case F_OFD_SETLKW:
             return lock_record(request, *file, command);
         case F_GETPIPE_SZ:
-            return Pipe::capacity;
         case F_SETPIPE_SZ:
-            return Pipe::capacity;
+            return file->is_pipe() ? Pipe::capacity : -EBADF;
         case F_GETOWN:
             return 0;
         case F_SETOWN:
@@ -110,7 +112,8 @@ std::int64_t control(Request& request) {
 
 std::int64_t close_range(Request& request, std::uint64_t first, std::uint64_t last,
                          std::uint64_t flags) {
-    if (first > last) {
+    constexpr std::uint64_t known = CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE;
+    if (first > last || has_more(flags, known)) {
         return -EINVAL;
     }
     auto& all = request.process.descriptors();
@@ -122,84 +125,6 @@ std::int64_t close_range(Request& request, std::uint64_t first, std::uint64_t la
         }
     }
     return 0;
-}
-
-std::int64_t poll(Request& request) {
-    auto const count = request.words[0];
-    bool const at_once = request.words[1] != 0;
-    auto const place = request.data(0, count * sizeof(pollfd));
-    if (count > protocol::most_descriptors || place.size() != count * sizeof(pollfd)) {
-        return -EINVAL;
-    }
-    std::vector<pollfd> list(count);
-    std::memcpy(list.data(), place.data(), place.size());
-    std::int64_t ready = 0;
-    for (auto& each : list) {
-        each.revents = 0;
-        if (each.fd < 0) {
-            continue;
-        }
-        auto const file = request.process.file(static_cast<std::uint64_t>(each.fd));
-        each.revents = file ? static_cast<short>(file->ready() & (each.events | POLLERR | POLLHUP))
-                            : static_cast<short>(POLLNVAL);
-        ready += each.revents != 0 ? 1 : 0;
-    }
-    std::memcpy(place.data(), list.data(), place.size());
-    if (ready != 0 || at_once) {
-        return ready;
-    }
-    for (auto const& each : list) {
-        auto const file = each.fd < 0 ? Ref<OpenFile>{}
-                                      : request.process.file(static_cast<std::uint64_t>(each.fd));
-        if (file && file->waiters() != nullptr) {
-            wait_for(*file->waiters(), request.thread);
-        }
-    }
-    return would_block;
-}
-
-EventList* event_list(Request& request, std::uint64_t descriptor) {
-    auto const file = request.process.file(descriptor);
-    return file ? file->event_list() : nullptr;
-}
-
-std::int64_t epoll_control(Request& request) {
-    auto const& a = request.arguments;
-    auto* const list = event_list(request, a[0]);
-    auto const file = request.process.file(a[2]);
-    if (!file || !request.process.file(a[0])) {
-        return -EBADF;
-    }
-    if (list == nullptr) {
-        return -EINVAL;
-    }
-    if (file->waiters() == nullptr && a[1] == EPOLL_CTL_ADD) {
-        return -EPERM;  // what is always ready, as on Linux
-    }
-    epoll_event event{};
-    if (a[1] != EPOLL_CTL_DEL) {
-        auto const given = request.in<epoll_event>(a[3]);
-        if (!given) {
-            return -EFAULT;
-        }
-        event = *given;
-    }
-    return list->control(a[1], static_cast<std::int32_t>(a[2]), file, event);
-}
-
-std::int64_t epoll_wait(Request& request) {
-    auto* const list = event_list(request, request.words[0]);
-    if (list == nullptr) {
-        return request.process.file(request.words[0]) ? -EINVAL : -EBADF;
-    }
-    std::vector<epoll_event> found;
-    auto const answer = list->wait(request.asker(), found, request.words[1], request.words[2] != 0);
-    auto const place = request.data(0, found.size() * sizeof(epoll_event));
-    if (place.size() != found.size() * sizeof(epoll_event)) {
-        return -EINVAL;
-    }
-    std::memcpy(place.data(), found.data(), place.size());
-    return answer;
 }
 
 std::int64_t working_directory(Request& request) {
@@ -226,9 +151,57 @@ void make_old_entries(std::span<std::byte> entries) {
     }
 }
 
+using Arguments = std::array<std::uint64_t, protocol::max_arguments>;
+
+bool is_negative(std::uint64_t value) { return static_cast<std::int64_t>(value) < 0; }
+
+std::int64_t allocate(OpenFile& file, Arguments const& a) {
+    auto const [mode, offset, bytes] = std::array{a[1], a[2], a[3]};
+    auto* const node = file.node();
+    if (is_negative(offset) || is_negative(bytes) || bytes == 0) {
+        return -EINVAL;
+    }
+    if (has_more(mode, FALLOC_FL_KEEP_SIZE)) {
+        return -EOPNOTSUPP;
+    }
+    if (!file.may_write()) {
+        return -EBADF;
+    }
+    if (node == nullptr || !node->is(NodeKind::regular)) {
+        return file.is_pipe() ? -ESPIPE : -ENODEV;
+    }
+    auto const end = offset + bytes;
+    if (is_negative(end)) {
+        return -EFBIG;
+    }
+    return mode == 0 && end > node->content.size() ? file.truncate(end) : 0;
+}
+
+// What is in memory needs no advice.
+std::int64_t advise(OpenFile const& file, Arguments const& a) {
+    constexpr std::uint64_t most = 5;  // POSIX_FADV_NOREUSE
+    if (file.is_pipe()) {
+        return -ESPIPE;
+    }
+    return a[3] > most || is_negative(a[2]) ? -EINVAL : 0;
+}
+
+std::int64_t sync_range(OpenFile const& file, Arguments const& a) {
+    constexpr std::uint64_t known = 7;
+    if (has_more(a[3], known) || is_negative(a[1]) || is_negative(a[2]) ||
+        is_negative(a[1] + a[2])) {
+        return -EINVAL;
+    }
+    return file.node() != nullptr && file.node()->has_content() ? 0 : -ESPIPE;
+}
+
 // Requests about one open file.
 std::optional<std::int64_t> serve_file(Request& request, OpenFile& file) {
     auto const& a = request.arguments;
+    bool const is_path = (file.status_flags & O_PATH) != 0;
+    if (is_path && request.number != __NR_fstat && request.number != __NR_fchdir) {
+        return -EBADF;
+    }
     switch (request.number) {
         case __NR_fstat: {
             struct stat value{};
@@ -241,18 +214,8 @@ std::optional<std::int64_t> serve_file(Request& request, OpenFile& file) {
             return !file.may_write()                     ? -EINVAL
                    : static_cast<std::int64_t>(a[1]) < 0 ? -EINVAL
                                                          : file.truncate(a[1]);
-        case __NR_fallocate: {
-            auto* const node = file.node();
-            if (node == nullptr || !node->is(NodeKind::regular) || !file.may_write()) {
-                return -EBADF;
-            }
-            if ((a[1] & ~std::uint64_t{FALLOC_FL_KEEP_SIZE}) != 0) {
-                return -EOPNOTSUPP;
-            }
-            auto const end = a[2] + a[3];
-            bool const grows = a[1] == 0 && end > node->content.size();
-            return grows ? file.truncate(end) : 0;
-        }
+        case __NR_fallocate:
+            return allocate(file, a);
         case __NR_getdents:
         case __NR_getdents64: {
             auto const place = request.data(a[1], a[2]);
@@ -283,10 +246,19 @@ std::optional<std::int64_t> serve_file(Request& request, OpenFile& file) {
             }
             return 0;
         case __NR_fchown:
-        case __NR_fadvise64:
+        case __NR_syncfs:
+            return 0;
         case __NR_fsync:
         case __NR_fdatasync:
-            return 0;
+            return file.node() != nullptr && file.node()->has_content() ? 0 : -EINVAL;
+        case __NR_fadvise64:
+            return advise(file, a);
+        case __NR_readahead:
+            return !file.may_read()                                                ? -EBADF
+                   : file.node() == nullptr || !file.node()->is(NodeKind::regular) ? -EINVAL
+                                                                                   : 0;
+        case __NR_sync_file_range:
+            return sync_range(file, a);
         case __NR_flock:
             return lock_file(request, file, a[1]);
         default:
@@ -318,7 +290,9 @@ std::optional<std::int64_t> serve_descriptors(Request& request) {
         case __NR_dup2:
             return duplicate(request, a[0], a[1], false);
         case __NR_dup3:
-            return a[0] == a[1] ? -EINVAL : duplicate(request, a[0], a[1], (a[2] & O_CLOEXEC) != 0);
+            return a[0] == a[1] || has_more(a[2], O_CLOEXEC)
+                       ? -EINVAL
+                       : duplicate(request, a[0], a[1], (a[2] & O_CLOEXEC) != 0);
         case __NR_pipe:
             return make_pipe(request, a[0], 0);
         case __NR_pipe2:
@@ -327,7 +301,7 @@ std::optional<std::int64_t> serve_descriptors(Request& request) {
             return control(request);
         case __NR_ioctl: {
             auto const file = process.file(request.words[0]);
-            if (!file) {
+            if (!file || (file->status_flags & O_PATH) != 0) {
                 return -EBADF;
             }
             if (request.words[1] == FIONBIO) {
@@ -346,27 +320,17 @@ std::optional<std::int64_t> serve_descriptors(Request& request) {
         }
         case __NR_close_range:
             return close_range(request, a[0], a[1], a[2]);
-        case __NR_poll:
-            return poll(request);
-        case __NR_epoll_create:
-            return process.add(make_ref<EventList>(), false);
-        case __NR_epoll_create1:
-            return process.add(make_ref<EventList>(), (a[0] & EPOLL_CLOEXEC) != 0);
-        case __NR_epoll_ctl:
-            return epoll_control(request);
-        case __NR_epoll_wait:
-            return epoll_wait(request);
-        case __NR_eventfd:
-            return process.add(make_ref<EventCounter>(a[0], false, 0u), false);
-        case __NR_eventfd2:
-            return process.add(
-                make_ref<EventCounter>(a[0], (a[1] & 1) != 0,
-                                       static_cast<std::uint32_t>(a[1] & O_NONBLOCK)),
-                (a[1] & O_CLOEXEC) != 0);
         case __NR_memfd_create: {
+            constexpr std::uint64_t known =
+                MFD_CLOEXEC | MFD_ALLOW_SEALING | 8 | 16;  // EXEC or not
+            constexpr std::size_t most = 249;
+            auto const name = request.text(a[0]);
+            if (!name || name->size() > most || has_more(a[1], known)) {
+                return name || a[0] != protocol::no_data ? -EINVAL : -EFAULT;
+            }
             auto file = make_ref<RegularFile>(make_ref<Node>(NodeKind::regular, 0777u),
                                               static_cast<std::uint32_t>(O_RDWR));
-            file->path = "/memfd:" + request.text(a[0]).value_or("");
+            file->path = "/memfd:" + *name;
             return process.add(file, (a[1] & MFD_CLOEXEC) != 0);
         }
         case __NR_getcwd:
@@ -383,6 +347,9 @@ std::optional<std::int64_t> serve_descriptors(Request& request) {
         case __NR_fadvise64:
         case __NR_fsync:
         case __NR_fdatasync:
+        case __NR_readahead:
+        case __NR_sync_file_range:
+        case __NR_syncfs:
         case __NR_flock: {
             auto const file = process.file(a[0]);
             return file ? serve_file(request, *file) : -EBADF;

@@ -14,6 +14,24 @@ std::vector<EventList*>& all_lists() {
     return lists;
 }
 
+// One look from outside at lists, which may lead to the same list in many ways: each is looked at once.
+class Look {
+  public:
+    explicit Look(std::uint64_t& last) {
+        round += depth++ == 0 ? 1 : 0;
+        is_first_ = last != round;
+        last = round;
+    }
+    Look(Look const&) = delete;
+    ~Look() { --depth; }
+    bool is_first() const { return is_first_; }
+
+  private:
+    static inline constinit std::uint64_t round = 0;
+    static inline constinit unsigned depth = 0;
+    bool is_first_;
+};
+
 }  // namespace
 
 std::int64_t EventCounter::read(Asker asker, std::span<std::byte> to,
@@ -79,6 +97,10 @@ std::int64_t EventList::control(std::uint64_t operation, std::int32_t descriptor
                 return -EINVAL;
             }
             interests_[descriptor] = {file, event, 0, false};
+            if (file->event_list() != nullptr && nest_too_deep()) {
+                interests_.erase(descriptor);
+                return -ELOOP;
+            }
             break;
         case EPOLL_CTL_MOD:
             if (!known) {
@@ -99,8 +121,8 @@ std::int64_t EventList::control(std::uint64_t operation, std::int32_t descriptor
     return 0;
 }
 
-std::int64_t EventList::wait(Asker asker, std::vector<epoll_event>& found, std::size_t limit,
-                             bool at_once) {
+void EventList::collect(std::vector<epoll_event>& found, std::size_t limit) {
+    Look const look{looked_};
     for (auto& [descriptor, interest] : interests_) {
         if (interest.disabled) {
             continue;
@@ -118,26 +140,65 @@ std::int64_t EventList::wait(Asker asker, std::vector<epoll_event>& found, std::
             interest.disabled = (interest.event.events & EPOLLONESHOT) != 0;
         }
     }
+}
+
+std::int64_t EventList::wait(Asker asker, std::vector<epoll_event>& found, std::size_t limit,
+                             bool at_once) {
+    collect(found, limit);
     if (!found.empty() || at_once) {
         return static_cast<std::int64_t>(found.size());
     }
-    for (auto& [descriptor, interest] : interests_) {
-        if (auto* const waiters = interest.file->waiters()) {
-            waiters->add(asker.thread.environment);
-        }
-    }
-    waiters_.add(asker.thread.environment);
+    enlist(asker.thread.environment);
     return would_block;
 }
 
+void EventList::enlist(std::uint64_t environment) {
+    if (Look const look{looked_}; look.is_first()) {
+        waiters_.add(environment);
+        for (auto& [descriptor, interest] : interests_) {
+            interest.file->enlist(environment);
+        }
+    }
+}
+
 short EventList::ready() const {
+    Look const look{looked_};
+    if (!look.is_first()) {
+        return seen_;
+    }
+    seen_ = 0;
     for (auto const& [descriptor, interest] : interests_) {
         auto const ready = static_cast<std::uint32_t>(interest.file->ready());
         if (!interest.disabled && (ready & interest.event.events) != 0) {
-            return POLLIN;
+            seen_ = POLLIN;
+            break;
         }
     }
-    return 0;
+    return seen_;
+}
+
+bool EventList::nest_too_deep() {
+    constexpr std::uint32_t deepest = 4;
+    for (auto* const list : all_lists()) {
+        list->level_ = 0;
+    }
+    // Until nothing changes: in a circle levels only grow.
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (auto* const list : all_lists()) {
+            for (auto const& [descriptor, interest] : list->interests_) {
+                auto const* const below = interest.file->event_list();
+                if (below != nullptr && list->level_ <= below->level_) {
+                    list->level_ = below->level_ + 1;
+                    changed = true;
+                }
+            }
+            if (list->level_ > deepest) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 }  // namespace quarry::server

@@ -35,10 +35,15 @@ class EventList : public OpenFile {
     std::int64_t wait(Asker asker, std::vector<epoll_event>& found, std::size_t most, bool at_once);
     short ready() const override;
     Waiters* waiters() override { return &waiters_; }
+    void enlist(std::uint64_t environment) override;
     void forget(OpenFile const& file);
     EventList* event_list() override { return this; }
 
   private:
+    void collect(std::vector<epoll_event>& found, std::size_t most);
+    // Lists in lists: as deep as Linux lets them be (EP_MAX_NESTS), and in no circle.
+    static bool nest_too_deep();
+
     struct Interest {
         Ref<OpenFile> file;
         epoll_event event;
@@ -47,6 +52,9 @@ class EventList : public OpenFile {
     };
     std::map<std::int32_t, Interest> interests_;
     Waiters waiters_;
+    std::uint32_t level_ = 0;           // of lists below this one
+    mutable std::uint64_t looked_ = 0;  // the look that came here last
+    mutable short seen_ = 0;            // and what it saw
 };
 
 }  // namespace quarry::server

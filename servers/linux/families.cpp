@@ -214,7 +214,11 @@ std::int64_t wait4(Request& request) {
 
 std::int64_t waitid(Request& request) {
     auto const [kind, id, info_at, options, usage, f] = request.arguments;
-    if (kind > P_PGID || (options & (WEXITED | WSTOPPED | WCONTINUED)) == 0) {
+    constexpr std::uint64_t events = WEXITED | WSTOPPED | WCONTINUED;
+    constexpr std::uint64_t known = events | WNOHANG | WNOWAIT | __WNOTHREAD | __WCLONE | __WALL;
+    auto const number = static_cast<std::int32_t>(id);
+    if (kind > P_PGID || (options & events) == 0 || (options & ~known) != 0 ||
+        (kind == P_PID && number <= 0) || (kind == P_PGID && number < 0)) {
         return -EINVAL;
     }
     auto const wanted = kind == P_ALL   ? -1
@@ -346,19 +350,18 @@ std::optional<std::int64_t> serve_processes(Request& request) {
                        ? 0
                        : -EFAULT;
         }
+        case __NR_setuid:
+        case __NR_setgid:
+            return static_cast<std::uint32_t>(a[0]) == ~0u ? -EINVAL : 0;
         // Everybody is root, and stays it.
         case __NR_getuid:
         case __NR_getgid:
         case __NR_geteuid:
         case __NR_getegid:
-        case __NR_setuid:
-        case __NR_setgid:
         case __NR_setreuid:
         case __NR_setregid:
         case __NR_setresuid:
         case __NR_setresgid:
-        case __NR_getgroups:
-        case __NR_setgroups:
             return 0;
         default:
             return serve_operation(request);

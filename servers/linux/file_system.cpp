@@ -39,6 +39,10 @@ struct Walk {
         auto current = path.front() == '/' ? root() : start;
         bool const wants_directory = path.back() == '/';
         found.node = current;
+        found.has_slash = wants_directory;
+        if (wants_directory && follow == Follow::no) {
+            follow = Follow::yes;
+        }
         while (!path.empty()) {
             auto const slash = path.find_first_not_of('/');
             if (slash == std::string_view::npos) {
@@ -49,7 +53,7 @@ struct Walk {
             auto const name = std::string{path.substr(0, end)};
             path = path.substr(end);
             bool const last = path.find_first_not_of('/') == std::string_view::npos;
-            step(found, current, name, last, last && !wants_directory ? follow : Follow::yes);
+            step(found, current, name, last, last ? follow : Follow::yes);
             if (found.error != 0) {
                 if (!last) {
                     found.directory = {};
@@ -72,6 +76,7 @@ struct Walk {
               Follow follow) {
         if (!directory->is(NodeKind::directory)) {
             found.error = -ENOTDIR;
+            found.node = {};
             return;
         }
         if (name.size() > name_bytes) {
@@ -112,7 +117,9 @@ struct Walk {
             found.error = -ELOOP;
             return;
         }
+        bool const has_slash = found.has_slash;
         found = go(directory, link->target, Follow::yes);
+        found.has_slash = has_slash;
     }
 };
 
@@ -199,7 +206,8 @@ std::string path_of(Node const& directory) {
         return "/";
     }
     std::string path;
-    for (auto const* node = &directory; node->parent != nullptr; node = node->parent) {
+    for (auto const* node = &directory; node->parent != nullptr && path.size() < most_path_bytes;
+         node = node->parent) {
         auto const& names = node->parent->entries;
         auto const own = std::ranges::find_if(
             names, [&](auto const& each) { return each.second.get() == node; });

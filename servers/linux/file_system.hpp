@@ -20,15 +20,20 @@ struct Found {
     Ref<Node> directory;  // that the last component is in; null for the root itself
     std::string name;     // the last component
     Ref<Node> node;
-    Ref<OpenFile> file;  // what /proc/N/fd/M stands for
+    Ref<OpenFile> file;      // what /proc/N/fd/M stands for
+    bool has_slash = false;  // behind the last component, which so is said to be a directory
 };
 
-enum class Follow : std::uint8_t { no, yes };
+// Links in the last place. `no` still follows one with a slash behind it; `never` is for calls that
+// change the directory that the link is in.
+enum class Follow : std::uint8_t { never, no, yes };
 
 // From `start` if the path is relative. `follow` is about a link in the last place.
 Found find(Process& process, Ref<Node> start, std::string_view path, Follow follow);
 
 Ref<Node> root_directory();
+// What is longer than any path that a call takes comes without its beginning.
+inline constexpr std::size_t most_path_bytes = 4096;
 std::string path_of(Node const& directory);
 
 // Puts a node into a directory; replaces nothing.

@@ -155,9 +155,9 @@ void take_keys(abi::Message const& message) {
 }
 
 std::int64_t answer(Request& request) {
-    for (auto* const serve :
-         {serve_descriptors, serve_attributes, serve_opening, serve_tree, serve_processes,
-          serve_memory, serve_signals, serve_timers, serve_semaphores, serve_sockets}) {
+    for (auto* const serve : {serve_descriptors, serve_polling, serve_attributes, serve_opening,
+                              serve_tree, serve_processes, serve_memory, serve_signals,
+                              serve_timers, serve_semaphores, serve_sockets}) {
         if (auto const done = serve(request)) {
             return *done;
         }

@@ -40,10 +40,11 @@ Found look(Request& request, std::uint64_t descriptor, std::uint64_t path_at, Fo
     return find(request.process, start.node, *path, follow);
 }
 
-void expect_new(Found& found) {
-    if (found.error == 0) {
+void expect_new(Found& found, NodeKind kind) {
+    if (found.error == 0 || (found.error == -ENOTDIR && found.node && found.has_slash)) {
         found.error = -EEXIST;
-    } else if (found.error == -ENOENT && found.directory) {
+    } else if (found.error == -ENOENT && found.directory &&
+               (!found.has_slash || kind == NodeKind::directory)) {
         found.error = found.directory->proc == ProcFile::none ? 0 : -EPERM;
     }
 }

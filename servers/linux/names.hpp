@@ -19,6 +19,6 @@ Found look(Request& request, std::uint64_t descriptor, std::uint64_t path_at, Fo
 
 // What a search for a name that is to be made found: an error unless a new entry fits there. At 0,
 // `directory` and `name` are where.
-void expect_new(Found& found);
+void expect_new(Found& found, NodeKind kind);
 
 }  // namespace quarry::server

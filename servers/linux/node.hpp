@@ -48,6 +48,8 @@ class Node : public Counted {
     ~Node() override;
 
     bool is(NodeKind which) const { return kind == which; }
+    // Whether it is of the kinds that other systems would keep on a disk.
+    bool has_content() const { return is(NodeKind::regular) || is(NodeKind::directory); }
     std::uint32_t mode() const;  // with the type's bits
     void fill(struct stat& to) const;
     void touch();

@@ -50,7 +50,14 @@ class OpenFile : public Counted {
     virtual short ready() const { return POLLIN | POLLOUT; }
     // Who waits until that changes; null if it never does.
     virtual Waiters* waiters() { return nullptr; }
+    // Puts a thread among all whom a change of that may wake.
+    virtual void enlist(std::uint64_t environment) {
+        if (auto* const all = waiters()) {
+            all->add(environment);
+        }
+    }
     virtual Node* node() const { return nullptr; }
+    virtual bool is_pipe() const { return false; }
     virtual EventList* event_list() { return nullptr; }
     virtual TimerFile* timer() { return nullptr; }
     virtual Socket* socket() { return nullptr; }

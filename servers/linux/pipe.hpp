@@ -43,6 +43,7 @@ class PipeEnd : public OpenFile {
                        std::span<std::byte> data) override;
     short ready() const override;
     Waiters* waiters() override { return &pipe_->waiters; }
+    bool is_pipe() const override { return true; }
     Node* node() const override { return node_.get(); }
     void fill(struct stat& to) const override;
 

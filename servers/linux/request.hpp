@@ -88,11 +88,17 @@ class Request {
     }
 };
 
+// Whether flags, which are 32 bits, are more than a call knows.
+constexpr bool has_more(std::uint64_t flags, std::uint64_t known) {
+    return (flags & ~known & 0xffff'ffff) != 0;
+}
+
 // Each answers what it knows; nothing: it is another's.
 std::optional<std::int64_t> serve_opening(Request& request);
 std::optional<std::int64_t> serve_attributes(Request& request);
 std::optional<std::int64_t> serve_tree(Request& request);
 std::optional<std::int64_t> serve_descriptors(Request& request);
+std::optional<std::int64_t> serve_polling(Request& request);
 std::optional<std::int64_t> serve_processes(Request& request);
 std::optional<std::int64_t> serve_memory(Request& request);
 

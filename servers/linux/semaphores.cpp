@@ -77,23 +77,25 @@ std::int64_t get(Request& request) {
     return static_cast<std::int64_t>(next_set++);
 }
 
-// Null, and what to answer: it is gone, or never was.
+// Null, and what to answer: it went while the thread waited, or was not there.
 struct Named {
     Set* set;
     std::int64_t error;
 };
-Named named(std::uint64_t id) {
-    auto const found = all_sets().find(static_cast<std::uint32_t>(id));
+Named named(Request const& request) {
+    auto const id = static_cast<std::uint32_t>(request.arguments[0]);
+    auto const found = all_sets().find(id);
     if (found != all_sets().end()) {
         return {&found->second, 0};
     }
-    return {nullptr, static_cast<std::uint32_t>(id) < next_set ? -EIDRM : -EINVAL};
+    auto const& wait = request.thread.semaphore;
+    return {nullptr, wait && wait->set == id ? -EIDRM : -EINVAL};
 }
 
 // All operations at once, or none: 0, an error, or would_block with the thread among the waiters.
 std::int64_t operate(Request& request) {
     auto const& a = request.arguments;
-    auto const [set, error] = named(a[0]);
+    auto const [set, error] = named(request);
     if (set == nullptr) {
         return error;
     }
@@ -207,7 +209,7 @@ std::int64_t describe(Request& request, Set const& set) {
 // The library OS copies what lies in the channel's data, which SETALL, GETALL and IPC_STAT use.
 std::int64_t control(Request& request) {
     auto const& a = request.arguments;
-    auto const [set, error] = named(a[0]);
+    auto const [set, error] = named(request);
     if (set == nullptr) {
         return error;
     }

@@ -85,7 +85,7 @@ Address parse(std::span<std::byte const> bytes) {
     }
     std::memcpy(&family, bytes.data(), sizeof(family));
     if (family != protocol::family_unix) {
-        address.error = -EAFNOSUPPORT;
+        address.error = -EINVAL;
         return address;
     }
     address.bytes.assign(reinterpret_cast<char const*>(bytes.data()), bytes.size());
@@ -132,8 +132,8 @@ std::int64_t bind(Request& request, Socket& socket, Address const& address) {
         }
         return socket.bind(name, name);
     }
-    auto found = find(request.process, request.process.directory, address.path, Follow::no);
-    expect_new(found);
+    auto found = find(request.process, request.process.directory, address.path, Follow::never);
+    expect_new(found, NodeKind::socket);
     if (found.error != 0) {
         return found.error == -EEXIST ? -EADDRINUSE : found.error;
     }
@@ -200,6 +200,9 @@ std::int64_t send(Request& request, Socket& socket) {
     }
     std::optional<std::string> key;
     if (head->address_bytes != 0) {
+        if (socket.is_stream()) {
+            return socket.was_connected() ? -EISCONN : -EOPNOTSUPP;
+        }
         std::string to;
         auto const error =
             find_key(request, parse(std::span(head->address).first(head->address_bytes)), to);
@@ -239,6 +242,17 @@ std::int64_t receive(Request& request, Socket& socket) {
     return request.out(0, head) ? done : -EFAULT;
 }
 
+std::int64_t check_option(std::uint64_t level, std::uint64_t name) {
+    constexpr std::uint64_t last_old = 21;  // SO_SNDTIMEO
+    constexpr std::uint64_t first_new = 26;
+    constexpr std::uint64_t last_new = 75;
+    if (level != protocol::level_socket) {
+        return -EOPNOTSUPP;
+    }
+    bool const known = (name >= 1 && name <= last_old) || (name >= first_new && name <= last_new);
+    return known ? 0 : -ENOPROTOOPT;
+}
+
 // Options mean nothing, but for those that only tell; of the others the value is 0.
 std::int64_t get_option(Request& request, Socket& socket, std::uint64_t level, std::uint64_t name) {
     constexpr std::uint64_t type = 3;
@@ -247,8 +261,8 @@ std::int64_t get_option(Request& request, Socket& socket, std::uint64_t level, s
     constexpr std::uint64_t credentials = 17;
     constexpr std::uint64_t accepts = 30;
     constexpr std::uint64_t domain = 39;
-    if (level != protocol::level_socket) {
-        return -EOPNOTSUPP;
+    if (auto const error = check_option(level, name); error != 0) {
+        return error;
     }
     std::int32_t value = 0;
     switch (name) {
@@ -302,7 +316,7 @@ std::int64_t serve_socket(Request& request, Socket& socket) {
         case __NR_shutdown:
             return socket.shutdown(a[1]);
         case __NR_setsockopt:
-            return a[1] == protocol::level_socket ? 0 : -ENOPROTOOPT;
+            return check_option(a[1], a[2]);
         case __NR_getsockopt:
             return get_option(request, socket, a[1], a[2]);
         default:

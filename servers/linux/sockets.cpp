@@ -131,8 +131,8 @@ std::int64_t Socket::connect(Asker asker, std::string const& key, Credentials co
 }
 
 std::int64_t Socket::accept(Asker asker, Ref<Socket>& next) {
-    if (!is_listening) {
-        return -EINVAL;
+    if (is_datagram() || !is_listening) {
+        return is_datagram() ? -EOPNOTSUPP : -EINVAL;
     }
     if (connecting_.empty()) {
         return wait_in(waiters_, asker);
@@ -146,9 +146,6 @@ std::int64_t Socket::accept(Asker asker, Ref<Socket>& next) {
 std::int64_t Socket::shutdown(std::uint64_t how) {
     if (how > 2) {
         return -EINVAL;
-    }
-    if (!was_connected_) {
-        return -ENOTCONN;
     }
     bool const reads = how != 1;
     bool const writes = how != 0;
@@ -178,8 +175,6 @@ std::int64_t Socket::send(Asker asker, Packet packet, std::optional<std::string>
         if (to->type != type) {
             return -EPROTOTYPE;
         }
-    } else if (key) {
-        return was_connected_ ? -EISCONN : -EOPNOTSUPP;
     } else if (!was_connected_) {
         return -ENOTCONN;
     }
@@ -235,7 +230,7 @@ void Socket::put(Packet packet) {
 
 std::int64_t Socket::receive(Asker asker, std::size_t most, Packet& packet, std::uint64_t& flags) {
     if (is_listening || (!is_datagram() && !was_connected_)) {
-        return is_listening ? -EINVAL : -ENOTCONN;
+        return is_stream() || is_listening ? -EINVAL : -ENOTCONN;
     }
     auto const wanted = std::exchange(flags, 0);
     if (received_.empty()) {

@@ -54,6 +54,10 @@ class Socket : public OpenFile {
     // What has come, at most so many bytes of it. `flags` say how; then they are the message's.
     std::int64_t receive(Asker asker, std::size_t most, Packet& packet, std::uint64_t& flags);
 
+    bool is_stream() const { return type == protocol::type_stream; }
+    bool is_datagram() const { return type == protocol::type_datagram; }
+    bool was_connected() const { return was_connected_; }
+
     std::uint64_t const type;
     std::string address;       // as it was bound: the family, then the path
     std::string peer_address;  // the partner's, when they met
@@ -64,8 +68,6 @@ class Socket : public OpenFile {
 
   private:
     static constexpr std::size_t most_packets = 256;
-    bool is_stream() const { return type == protocol::type_stream; }
-    bool is_datagram() const { return type == protocol::type_datagram; }
     std::int64_t block(Asker asker, std::uint64_t flags);
     // Copies what `receive` gives; the flags of the message.
     std::uint64_t copy_packet(std::size_t most, Packet& packet) const;

@@ -254,7 +254,7 @@ std::int64_t set_time(Request& request, Timer& timer, std::uint64_t clock, Arm a
     auto const& a = request.arguments;
     auto const value = request.in<Times>(a[2]);
     if (!value) {
-        return -EFAULT;
+        return a[2] == protocol::no_data ? -EINVAL : -EFAULT;
     }
     auto const wanted = durations_of(*value, second);
     if (!wanted) {
@@ -308,6 +308,9 @@ std::int64_t serve_file(Request& request) {
     }
     if (request.number == __NR_timerfd_gettime) {
         return request.out(a[1], times_of(*timer, second)) ? 0 : -EFAULT;
+    }
+    if ((a[1] & ~std::uint64_t{TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET}) != 0) {
+        return -EINVAL;
     }
     return set_time(request, *timer, timer->clock,
                     [&](Timer::Setting setting) { timer->arm(setting); });

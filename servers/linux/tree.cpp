@@ -5,15 +5,16 @@
 namespace quarry::server {
 namespace {
 
-Found look_for_new(Request& request, std::uint64_t descriptor, std::uint64_t path_at) {
-    auto found = look(request, descriptor, path_at, Follow::no);
-    expect_new(found);
+Found look_for_new(Request& request, std::uint64_t descriptor, std::uint64_t path_at,
+                   NodeKind kind) {
+    auto found = look(request, descriptor, path_at, Follow::never);
+    expect_new(found, kind);
     return found;
 }
 
 std::int64_t make_node(Request& request, std::uint64_t descriptor, std::uint64_t path,
                        NodeKind kind, std::uint64_t mode) {
-    auto const found = look_for_new(request, descriptor, path);
+    auto const found = look_for_new(request, descriptor, path, kind);
     if (found.error != 0) {
         return found.error;
     }
@@ -33,15 +34,19 @@ std::int64_t make_special(Request& request, std::uint64_t descriptor, std::uint6
             return make_node(request, descriptor, path, NodeKind::regular, mode);
         case S_IFIFO:
             return make_node(request, descriptor, path, NodeKind::fifo, mode);
-        default:
+        case S_IFDIR:  // mkdir's
+        case S_IFCHR:  // and nobody makes devices
+        case S_IFBLK:
             return -EPERM;
+        default:
+            return -EINVAL;
     }
 }
 
 std::int64_t make_link(Request& request, std::uint64_t target_at, std::uint64_t descriptor,
                        std::uint64_t path) {
     auto const target = request.text(target_at);
-    auto const found = look_for_new(request, descriptor, path);
+    auto const found = look_for_new(request, descriptor, path, NodeKind::link);
     if (!target || target->empty()) {
         return target ? -ENOENT : -EFAULT;
     }
@@ -59,17 +64,20 @@ std::int64_t make_link(Request& request, std::uint64_t target_at, std::uint64_t 
 
 std::int64_t hard_link(Request& request, std::uint64_t from_descriptor, std::uint64_t from,
                        std::uint64_t to_descriptor, std::uint64_t to, std::uint64_t flags) {
+    if ((flags & ~std::uint64_t{AT_SYMLINK_FOLLOW | AT_EMPTY_PATH}) != 0) {
+        return -EINVAL;
+    }
     auto const follow = (flags & AT_SYMLINK_FOLLOW) != 0 ? Follow::yes : Follow::no;
     auto const source = look(request, from_descriptor, from, follow, flags);
     if (source.error != 0 || !source.node) {
         return source.error != 0 ? source.error : -EPERM;
     }
-    if (source.node->is(NodeKind::directory)) {
-        return -EPERM;
-    }
-    auto const target = look_for_new(request, to_descriptor, to);
+    auto const target = look_for_new(request, to_descriptor, to, NodeKind::regular);
     if (target.error != 0) {
         return target.error;
+    }
+    if (source.node->is(NodeKind::directory)) {
+        return -EPERM;
     }
     ++source.node->links;
     put(*target.directory, target.name, source.node);
@@ -78,12 +86,15 @@ std::int64_t hard_link(Request& request, std::uint64_t from_descriptor, std::uin
 
 std::int64_t remove(Request& request, std::uint64_t descriptor, std::uint64_t path,
                     bool directory) {
-    auto const found = look(request, descriptor, path, Follow::no);
+    auto const found = look(request, descriptor, path, Follow::never);
     if (found.error != 0) {
         return found.error;
     }
     if (!found.directory || found.name == "." || found.name == "..") {
-        return found.name == "." ? -EINVAL : -EBUSY;
+        return !directory          ? -EISDIR
+               : !found.directory  ? -EBUSY
+               : found.name == "." ? -EINVAL
+                                   : -ENOTEMPTY;
     }
     if (found.directory->proc != ProcFile::none || found.node->proc != ProcFile::none) {
         return -EPERM;
@@ -108,38 +119,20 @@ bool is_within(Node const* node, Node const& ancestor) {
     return false;
 }
 
-std::int64_t rename(Request& request, std::uint64_t from_descriptor, std::uint64_t from,
-                    std::uint64_t to_descriptor, std::uint64_t to, std::uint64_t flags) {
-    auto const source = look(request, from_descriptor, from, Follow::no);
-    auto const target = look(request, to_descriptor, to, Follow::no);
-    if (source.error != 0) {
-        return source.error;
-    }
-    if (target.error != 0 && (target.error != -ENOENT || !target.directory)) {
-        return target.error;
-    }
-    if (!source.directory || !target.directory || source.name == "." || source.name == ".." ||
-        target.name == "." || target.name == "..") {
-        return -EBUSY;
-    }
-    if (source.directory->proc != ProcFile::none || target.directory->proc != ProcFile::none) {
-        return -EPERM;
-    }
-    if ((flags & ~std::uint64_t{RENAME_NOREPLACE}) != 0) {
-        return -EINVAL;
-    }
-    if (target.error == 0 && (flags & RENAME_NOREPLACE) != 0) {
-        return -EEXIST;
-    }
-    if (target.node == source.node) {
-        return 0;
-    }
+// One name instead of another, in place of what was there.
+std::int64_t replace(Found const& source, Found const& target) {
     bool const directory = source.node->is(NodeKind::directory);
     if (directory && is_within(target.directory.get(), *source.node)) {
         return -EINVAL;
     }
+    if (!directory && target.has_slash) {
+        return -ENOTDIR;
+    }
     if (target.node) {
         bool const over_directory = target.node->is(NodeKind::directory);
+        if (over_directory && is_within(source.directory.get(), *target.node)) {
+            return -ENOTEMPTY;
+        }
         if (directory != over_directory) {
             return directory ? -ENOTDIR : -EISDIR;
         }
@@ -154,14 +147,76 @@ std::int64_t rename(Request& request, std::uint64_t from_descriptor, std::uint64
     return 0;
 }
 
+// Each takes the other's name.
+std::int64_t exchange(Found const& source, Found const& target) {
+    for (auto const& [one, other] : {std::pair{&source, &target}, std::pair{&target, &source}}) {
+        bool const directory = one->node->is(NodeKind::directory);
+        if (directory && is_within(other->directory.get(), *one->node)) {
+            return -EINVAL;
+        }
+        if (!directory && one->has_slash) {
+            return -ENOTDIR;
+        }
+    }
+    take(*source.directory, source.name);
+    take(*target.directory, target.name);
+    put(*target.directory, target.name, source.node);
+    put(*source.directory, source.name, target.node);
+    return 0;
+}
+
+bool is_name(Found const& found) {
+    return found.directory && found.name != "." && found.name != "..";
+}
+
+std::int64_t rename(Request& request, std::uint64_t from_descriptor, std::uint64_t from,
+                    std::uint64_t to_descriptor, std::uint64_t to, std::uint64_t flags) {
+    constexpr std::uint64_t known = RENAME_NOREPLACE | RENAME_EXCHANGE;
+    if ((flags & ~known) != 0 || flags == known) {
+        return -EINVAL;
+    }
+    bool const exchanges = (flags & RENAME_EXCHANGE) != 0;
+    auto source = look(request, from_descriptor, from, Follow::never);
+    auto target = look(request, to_descriptor, to, Follow::never);
+    // What must be a directory, and is not, is said when all else is right.
+    bool const not_directory = source.error == -ENOTDIR && source.node && source.has_slash;
+    if (source.error != 0 && !not_directory) {
+        return source.error;
+    }
+    bool const names_other = target.error == -ENOTDIR && target.node && target.has_slash;
+    bool const is_new = target.error == -ENOENT && target.directory;
+    if (target.error != 0 && !names_other && (!is_new || exchanges)) {
+        return target.error;
+    }
+    if (!is_name(source) || !is_name(target)) {
+        return -EBUSY;
+    }
+    if (source.directory->proc != ProcFile::none || target.directory->proc != ProcFile::none) {
+        return -EPERM;
+    }
+    if (!is_new && (flags & RENAME_NOREPLACE) != 0) {
+        return -EEXIST;
+    }
+    if (not_directory) {
+        return -ENOTDIR;
+    }
+    if (target.node == source.node) {
+        return 0;
+    }
+    return exchanges ? exchange(source, target) : replace(source, target);
+}
+
 std::int64_t read_link(Request& request, std::uint64_t descriptor, std::uint64_t path,
                        std::uint64_t to, std::uint64_t bytes) {
-    auto const found = look(request, descriptor, path, Follow::no, AT_EMPTY_PATH);
+    // With an empty path, the link that a descriptor was opened for with O_PATH.
+    bool const has_descriptor = static_cast<std::int32_t>(descriptor) != AT_FDCWD;
+    auto const found =
+        look(request, descriptor, path, Follow::no, has_descriptor ? AT_EMPTY_PATH : 0);
     if (found.error != 0) {
         return found.error;
     }
     if (!found.node || !found.node->is(NodeKind::link)) {
-        return -EINVAL;
+        return found.name.empty() && !found.directory && found.file ? -ENOENT : -EINVAL;
     }
     auto const& target = found.node->target;
     auto const count = std::min<std::uint64_t>(bytes, target.size());
@@ -192,7 +247,9 @@ std::optional<std::int64_t> serve_tree(Request& request) {
         case __NR_unlink:
             return remove(request, here, a[0], false);
         case __NR_unlinkat:
-            return remove(request, a[0], a[1], (a[2] & AT_REMOVEDIR) != 0);
+            return (a[2] & ~std::uint64_t{AT_REMOVEDIR}) != 0
+                       ? -EINVAL
+                       : remove(request, a[0], a[1], a[2] != 0);
         case __NR_rename:
             return rename(request, here, a[0], here, a[1], 0);
         case __NR_renameat:

@@ -63,14 +63,21 @@ void trace_calls();
     }
 // memory_calls.cpp
 QUARRY_CALLS(mmap(Registers&), munmap(Registers&), mprotect(Registers&), mremap(Registers&),
-             madvise(Registers&), brk(Registers&), mincore(Registers&), succeed(Registers&))
+             brk(Registers&))
+// advice_calls.cpp
+QUARRY_CALLS(madvise(Registers&), msync(Registers&), mlock(Registers&), mlock2(Registers&),
+             munlock(Registers&), mlockall(Registers&), mincore(Registers&))
+// scheduling_calls.cpp
+QUARRY_CALLS(sched_yield(Registers&), getpriority(Registers&), setpriority(Registers&),
+             sched_getparam(Registers&), sched_setparam(Registers&), sched_getscheduler(Registers&),
+             sched_setscheduler(Registers&), sched_get_priority_max(Registers&),
+             sched_get_priority_min(Registers&), sched_getaffinity(Registers&),
+             sched_setaffinity(Registers&))
 // thread_calls.cpp
 QUARRY_CALLS(clone(Registers&), clone3(Registers&), exit(Registers&), futex(Registers&),
              set_tid_address(Registers&), set_robust_list(Registers&), get_robust_list(Registers&),
-             gettid(Registers&), getpid(Registers&), arch_prctl(Registers&),
-             sched_yield(Registers&), sched_getaffinity(Registers&), prctl(Registers&),
-             getcpu(Registers&), membarrier(Registers&), refuse_quietly(Registers&),
-             sched_getparam(Registers&))
+             gettid(Registers&), getpid(Registers&), arch_prctl(Registers&), prctl(Registers&),
+             getcpu(Registers&), membarrier(Registers&), refuse_quietly(Registers&))
 // signal_calls.cpp
 QUARRY_CALLS(rt_sigaction(Registers&), rt_sigprocmask(Registers&), rt_sigpending(Registers&),
              rt_sigsuspend(Registers&), rt_sigtimedwait(Registers&), rt_sigreturn(Registers&),
@@ -85,14 +92,16 @@ QUARRY_CALLS(fork(Registers&), vfork(Registers&), execve(Registers&), exit_group
 // transfer_calls.cpp
 QUARRY_CALLS(read(Registers&), write(Registers&), pread64(Registers&), pwrite64(Registers&),
              readv(Registers&), writev(Registers&), preadv(Registers&), pwritev(Registers&),
-             sendfile(Registers&), copy_file_range(Registers&), open(Registers&),
-             openat(Registers&), preadv2(Registers&), pwritev2(Registers&))
+             open(Registers&), readlink(Registers&), readlinkat(Registers&), openat(Registers&),
+             preadv2(Registers&), pwritev2(Registers&))
 // poll_calls.cpp
 QUARRY_CALLS(poll(Registers&), ppoll(Registers&), select(Registers&), pselect6(Registers&),
              epoll_wait(Registers&), epoll_pwait(Registers&), ioctl(Registers&), fcntl(Registers&))
+// copy_calls.cpp
+QUARRY_CALLS(sendfile(Registers&), copy_file_range(Registers&))
 // system_calls.cpp
 QUARRY_CALLS(uname(Registers&), sysinfo(Registers&), getrandom(Registers&), capget(Registers&),
-             forbid(Registers&), has_no_attributes(Registers&))
+             forbid(Registers&), succeed(Registers&), getgroups(Registers&), setgroups(Registers&))
 // limits.cpp
 QUARRY_CALLS(prlimit64(Registers&), getrlimit(Registers&), setrlimit(Registers&))
 // semaphore_calls.cpp
@@ -100,7 +109,7 @@ QUARRY_CALLS(semop(Registers&), semtimedop(Registers&), semctl(Registers&))
 // socket_calls.cpp
 QUARRY_CALLS(sendto(Registers&), sendmsg(Registers&), recvfrom(Registers&), recvmsg(Registers&),
              accept(Registers&), accept4(Registers&), getsockname(Registers&),
-             getpeername(Registers&), getsockopt(Registers&))
+             getpeername(Registers&), setsockopt(Registers&), getsockopt(Registers&))
 #undef QUARRY_CALLS
 
 }  // namespace quarry::libos

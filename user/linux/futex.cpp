@@ -31,6 +31,7 @@ std::uint64_t scope_of(std::uint64_t address, std::uint64_t operation) {
     return shared ? static_cast<std::uint64_t>(abi::WordScope::shared) : own;
 }
 
+bool is_negative(std::uint64_t count) { return static_cast<std::int32_t>(count) < 0; }
 bool is_word(std::uint64_t address) { return address % 4 == 0 && address < user_top; }
 
 std::int64_t wait(std::uint64_t address, std::uint64_t operation, std::uint32_t expected,
@@ -193,6 +194,9 @@ std::int64_t serve_futex(std::array<std::uint64_t, 6> const& arguments) {
                               static_cast<std::uint32_t>(third_value) == ~0u ? value : all);
         case FUTEX_CMP_REQUEUE: {
             std::uint32_t present = 0;
+            if (is_negative(value) || is_negative(fourth)) {
+                return -EINVAL;
+            }
             if (!copy_in(present, address)) {
                 return -EFAULT;
             }
@@ -203,8 +207,13 @@ std::int64_t serve_futex(std::array<std::uint64_t, 6> const& arguments) {
         }
         case FUTEX_REQUEUE: {
             // Whoever should wait elsewhere wakes, sees that, and waits there.
-            auto const most = (value & 0x7fff'ffff) + (fourth & 0x7fff'ffff);
-            return is_word(second) ? wake(address, operation, most) : -EFAULT;
+            std::uint32_t there = 0;
+            if (is_negative(value) || is_negative(fourth)) {
+                return -EINVAL;
+            }
+            return is_word(second) && copy_in(there, second)
+                       ? wake(address, operation, (value & 0x7fff'ffff) + (fourth & 0x7fff'ffff))
+                       : -EFAULT;
         }
         case FUTEX_WAKE_OP:
             return is_word(second) ? wake_operation(address, operation, value, second, fourth,

@@ -2,6 +2,7 @@
 #include "user/linux/calls.hpp"
 #include "user/linux/limits.hpp"
 #include "user/linux/memory.hpp"
+#include "user/linux/page_ranges.hpp"
 #include "user/linux/server.hpp"
 #include "user/linux/uapi.hpp"
 
@@ -16,14 +17,6 @@ Result<void> move_pages(std::uint64_t from, std::uint64_t end, std::uint64_t to)
 namespace {
 
 constexpr std::uint64_t known_protection = PROT_READ | PROT_WRITE | PROT_EXEC;
-
-std::uint64_t pages_up(std::uint64_t bytes) { return (bytes + page_bytes - 1) & ~(page_bytes - 1); }
-bool is_aligned(std::uint64_t address) { return address % page_bytes == 0; }
-
-// Whether [address, address + bytes) is a piece of the program's address space; bytes not 0.
-bool is_range(std::uint64_t address, std::uint64_t bytes) {
-    return is_aligned(address) && bytes != 0 && bytes <= user_top && address <= user_top - bytes;
-}
 
 // What a descriptor's or a shared mapping is of: the server's handle, or an error.
 std::int64_t handle_for(std::uint64_t flags, std::uint64_t protection, std::uint64_t descriptor,
@@ -86,6 +79,9 @@ std::int64_t mmap(Registers& r) {
         return -ENOMEM;
     }
     auto const bytes = pages_up(length);
+    if ((flags & MAP_ANONYMOUS) == 0 && offset + bytes < offset) {
+        return -EOVERFLOW;
+    }
     constexpr auto counted = MAP_ANONYMOUS | MAP_PRIVATE;
     if ((flags & (counted | MAP_NORESERVE)) == counted && (protection & PROT_WRITE) != 0 &&
         exceeds_memory(bytes)) {
@@ -126,11 +122,11 @@ std::int64_t mprotect(Registers& r) {
     if (!is_aligned(begin) || (r.rdx & ~(known_protection | PROT_GROWSDOWN | PROT_GROWSUP)) != 0) {
         return -EINVAL;
     }
-    if (bytes == 0) {
+    if (r.rsi == 0) {
         return 0;
     }
     auto const end = begin + bytes;
-    if (end > user_top || end < begin) {
+    if (bytes == 0 || end > user_top || end < begin) {
         return -ENOMEM;
     }
     std::lock_guard const guard{memory.lock};
@@ -213,24 +209,6 @@ std::int64_t mremap(Registers& r) {
     return static_cast<std::int64_t>(*free);
 }
 
-std::int64_t madvise(Registers& r) {
-    auto const bytes = pages_up(r.rsi);
-    if (!is_aligned(r.rdi)) {
-        return -EINVAL;
-    }
-    if (bytes == 0) {
-        return 0;
-    }
-    if (!is_range(r.rdi, bytes)) {
-        return -ENOMEM;
-    }
-    if (r.rdx == MADV_DONTNEED || r.rdx == MADV_FREE || r.rdx == MADV_DONTNEED_LOCKED) {
-        std::lock_guard const guard{memory.lock};
-        drop_pages(r.rdi, r.rdi + bytes);
-    }
-    return r.rdx == 102 || r.rdx == 103 ? -EINVAL : 0;  // guard regions are not here
-}
-
 std::int64_t brk(Registers& r) {
     std::lock_guard const guard{memory.lock};
     auto const old_end = pages_up(memory.break_end);
@@ -259,35 +237,6 @@ std::int64_t brk(Registers& r) {
     memory.break_end = wanted;
     return static_cast<std::int64_t>(wanted);
 }
-
-// Which pages are there: a byte each.
-std::int64_t mincore(Registers& r) {
-    auto const bytes = pages_up(r.rsi);
-    if (!is_aligned(r.rdi)) {
-        return -EINVAL;
-    }
-    if (bytes == 0) {
-        return 0;
-    }
-    if (!is_range(r.rdi, bytes)) {
-        return -ENOMEM;
-    }
-    for (std::uint64_t page = 0; page < bytes / page_bytes; ++page) {
-        {
-            std::lock_guard const guard{memory.lock};
-            if (memory.mappings.find(r.rdi + page * page_bytes) == nullptr) {
-                return -ENOMEM;
-            }
-        }
-        auto const is_there = static_cast<std::uint8_t>(is_resident(r.rdi + page * page_bytes));
-        if (!copy_out(r.rdx + page, is_there)) {
-            return -EFAULT;
-        }
-    }
-    return 0;
-}
-
-std::int64_t succeed(Registers&) { return 0; }
 
 }  // namespace calls
 }  // namespace quarry::libos

@@ -27,21 +27,24 @@ Timeout timeout_of(std::int64_t milliseconds) {
             milliseconds == 0};
 }
 
-// The mask for the time of the wait. False: EFAULT.
-bool use_mask(std::uint64_t address) {
+// The mask for the time of the wait; 0 or an error.
+std::int64_t use_mask(std::uint64_t address, std::uint64_t bytes) {
     std::uint64_t set = 0;
     if (address == 0) {
-        return true;
+        return 0;
+    }
+    if (bytes != sizeof(set)) {
+        return -EINVAL;
     }
     if (!copy_in(set, address)) {
-        return false;
+        return -EFAULT;
     }
     auto& thread = this_thread();
     thread.saved_blocked = thread.blocked;
     thread.has_saved_blocked = true;
     thread.blocked = set & ~unblockable;
     reconsider();
-    return true;
+    return 0;
 }
 // Unless a handler is to begin under it: then what it returns to puts the old one back.
 void put_mask_back() {
@@ -198,8 +201,8 @@ std::int64_t ppoll(Registers& r) {
     if (timeout.error != 0) {
         return timeout.error;
     }
-    if (!use_mask(r.r10)) {
-        return -EFAULT;
+    if (auto const error = use_mask(r.r10, r.r8); error != 0) {
+        return error;
     }
     auto const answer = poll_with(r.rdi, r.rsi, timeout.timeout);
     put_mask_back();
@@ -232,8 +235,8 @@ std::int64_t pselect6(Registers& r) {
     if (r.r9 != 0 && !copy_in(mask, r.r9)) {
         return -EFAULT;
     }
-    if (!use_mask(mask[0])) {
-        return -EFAULT;
+    if (auto const error = use_mask(mask[0], mask[1]); error != 0) {
+        return error;
     }
     auto const answer = select_with(arguments_of(r), timeout.timeout);
     put_mask_back();
@@ -245,8 +248,8 @@ std::int64_t epoll_wait(Registers& r) {
 }
 
 std::int64_t epoll_pwait(Registers& r) {
-    if (!use_mask(r.r8)) {
-        return -EFAULT;
+    if (auto const error = use_mask(r.r8, r.r9); error != 0) {
+        return error;
     }
     auto const answer = epoll_with(arguments_of(r), timeout_of(static_cast<std::int32_t>(r.r10)));
     put_mask_back();

@@ -12,6 +12,7 @@
 namespace quarry::libos {
 namespace {
 
+bool is_id(std::uint64_t number) { return static_cast<std::int32_t>(number) > 0; }
 bool is_signal(std::uint64_t number) { return number >= 1 && number <= signals; }
 
 std::int64_t wait_for_signal() {
@@ -104,7 +105,10 @@ std::int64_t rt_sigprocmask(Registers& r) {
 
 std::int64_t rt_sigpending(Registers& r) {
     auto const set = pending_signals(this_thread()) & this_thread().blocked;
-    return copy_out(r.rdi, set) ? 0 : -EFAULT;
+    if (r.rsi > sizeof(set)) {
+        return -EINVAL;
+    }
+    return copy_out(r.rdi, &set, r.rsi) ? 0 : -EFAULT;
 }
 
 std::int64_t rt_sigsuspend(Registers& r) {
@@ -184,6 +188,10 @@ std::int64_t sigaltstack(Registers& r) {
         if (is_on_it) {
             return -EPERM;
         }
+        constexpr std::uint32_t known = on_stack | disable | 1u << 31;  // SS_AUTODISARM
+        if ((next.flags & ~known) != 0 || (next.flags & (on_stack | disable)) == 3) {
+            return -EINVAL;
+        }
         if ((next.flags & disable) != 0) {
             stack = {};
         } else if (next.bytes < minimum) {
@@ -196,13 +204,18 @@ std::int64_t sigaltstack(Registers& r) {
 }
 
 std::int64_t tgkill(Registers& r) {
+    if (!is_id(r.rdi) || !is_id(r.rsi)) {
+        return -EINVAL;
+    }
     if (r.rdi != process.id) {
         return forward_as(__NR_kill, {r.rdi, r.rdx});
     }
     return send_to_thread(note_of(r.rsi, r.rdx));
 }
 
-std::int64_t tkill(Registers& r) { return send_to_thread(note_of(r.rdi, r.rsi)); }
+std::int64_t tkill(Registers& r) {
+    return is_id(r.rdi) ? send_to_thread(note_of(r.rdi, r.rsi)) : -EINVAL;
+}
 
 // With siginfo of the program's own making, which is its own affair.
 std::int64_t rt_tgsigqueueinfo(Registers& r) {
@@ -210,8 +223,11 @@ std::int64_t rt_tgsigqueueinfo(Registers& r) {
     if (!copy_in(info, r.r10)) {
         return -EFAULT;
     }
+    if (!is_id(r.rdi) || !is_id(r.rsi)) {
+        return -EINVAL;
+    }
     if (r.rdi != process.id) {
-        return -EPERM;
+        return forward_as(__NR_rt_sigqueueinfo, {r.rdi, r.rdx, r.r10});
     }
     auto note = note_of(r.rsi, r.rdx);
     note.code = info.code;

@@ -121,6 +121,19 @@ bool has_deliverable(Thread const& thread) {
     return (pending_signals(thread) & ~thread.blocked) != 0;
 }
 
+bool is_to_end() {
+    auto const& thread = this_thread();
+    auto deliverable = thread.attention == 0 ? 0 : pending_signals(thread) & ~thread.blocked;
+    deliverable &= ~stopping;
+    for (; deliverable != 0; deliverable &= deliverable - 1) {
+        auto const signal = static_cast<unsigned>(std::countr_zero(deliverable)) + 1;
+        if (signal_state.actions[signal - 1].handler == default_handler && !is_ignored(signal)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 namespace {
 
 // Whether there is one for this thread; others hear of theirs.

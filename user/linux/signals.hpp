@@ -57,6 +57,9 @@ void raise_fault(Registers& registers, FaultCause const& cause);
 // Whether a signal that is pending would be taken now.
 bool has_deliverable(Thread const& thread);
 
+// Whether the process ends as soon as the call that is being served is over.
+bool is_to_end();
+
 // Handlers for what is pending begin at `registers`, which are the program's; `result` is the call's
 // that was being served, if any. Leaves the attention flag right.
 void deliver(Registers& registers, bool in_call);

@@ -289,6 +289,19 @@ std::int64_t getpeername(Registers& r) {
     return ask_address(__NR_getpeername, r.rdi, r.rsi, r.rdx);
 }
 
+// Options mean nothing, but must be there to be read.
+std::int64_t setsockopt(Registers& r) {
+    auto const answer = forward(r);
+    if (answer != 0 && answer != -ENOPROTOOPT) {
+        return answer;
+    }
+    std::int32_t value = 0;
+    if (static_cast<std::int32_t>(r.r8) < static_cast<std::int32_t>(sizeof(value))) {
+        return -EINVAL;
+    }
+    return copy_in(value, r.r10) ? answer : -EFAULT;
+}
+
 std::int64_t getsockopt(Registers& r) {
     auto const answer = forward_as(__NR_getsockopt, {r.rdi, r.rsi, r.rdx});
     if (answer < 0) {

@@ -48,6 +48,10 @@ std::int64_t sysinfo(Registers& r) {
 }
 
 std::int64_t getrandom(Registers& r) {
+    constexpr std::uint64_t known = GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE;
+    if ((r.rdx & 0xffff'ffff & ~known) != 0) {
+        return -EINVAL;
+    }
     std::array<std::byte, 256> piece;
     for (std::uint64_t done = 0; done < r.rsi;) {
         auto const count = std::min<std::uint64_t>(r.rsi - done, piece.size());
@@ -60,16 +64,45 @@ std::int64_t getrandom(Registers& r) {
     return static_cast<std::int64_t>(r.rsi);
 }
 
-// Files have no extended attributes here.
-std::int64_t has_no_attributes(Registers&) { return -EOPNOTSUPP; }
+std::int64_t succeed(Registers&) { return 0; }
 
 // What only an administrator of the whole machine may, and nobody is that.
 std::int64_t forbid(Registers&) { return -EPERM; }
 
 // None, in all versions of the structure.
 std::int64_t capget(Registers& r) {
+    std::array<std::uint32_t, 2> header{};  // version, process
+    if (!copy_in(header, r.rdi)) {
+        return -EFAULT;
+    }
     std::array<std::uint32_t, 6> const none{};
-    return r.rsi == 0 || copy_out(r.rsi, none) ? 0 : -EFAULT;
+    switch (header[0]) {
+        case _LINUX_CAPABILITY_VERSION_1:
+            return r.rsi == 0 || copy_out(r.rsi, none.data(), sizeof(none) / 2) ? 0 : -EFAULT;
+        case _LINUX_CAPABILITY_VERSION_2:
+        case _LINUX_CAPABILITY_VERSION_3:
+            return r.rsi == 0 || copy_out(r.rsi, none) ? 0 : -EFAULT;
+        default:
+            header[0] = _LINUX_CAPABILITY_VERSION_3;
+            return !copy_out(r.rdi, header) ? -EFAULT : r.rsi == 0 ? 0 : -EINVAL;
+    }
+}
+
+// Everybody is root, in no other group.
+std::int64_t getgroups(Registers& r) { return static_cast<std::int32_t>(r.rdi) < 0 ? -EINVAL : 0; }
+std::int64_t setgroups(Registers& r) {
+    constexpr std::uint64_t most = 65536;
+    auto const count = static_cast<std::uint32_t>(r.rdi);
+    if (count > most) {
+        return -EINVAL;
+    }
+    std::uint32_t group = 0;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if (!copy_in(group, r.rsi + i * sizeof(group))) {
+            return -EFAULT;
+        }
+    }
+    return 0;
 }
 
 }  // namespace calls

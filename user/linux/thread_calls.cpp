@@ -14,11 +14,26 @@
 
 namespace quarry::libos::calls {
 
+namespace {
+
+// What goes together: threads share handlers, who shares handlers shares memory, and nobody shares what
+// belongs to a name space of his own.
+bool fit_together(std::uint64_t flags) {
+    bool const shares_handlers = (flags & CLONE_SIGHAND) != 0;
+    return ((flags & CLONE_THREAD) == 0 || shares_handlers) &&
+           (!shares_handlers || (flags & CLONE_VM) != 0) &&
+           ((flags & CLONE_FS) == 0 || (flags & (CLONE_NEWNS | CLONE_NEWUSER)) == 0);
+}
+
+}  // namespace
+
 std::int64_t clone(Registers& r) {
     auto const [flags, stack, parent_tid, child_tid, thread_pointer, unused] = arguments_of(r);
+    if (!fit_together(flags)) {
+        return -EINVAL;
+    }
     if ((flags & CLONE_THREAD) != 0) {
-        constexpr auto needed = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
-        if ((flags & needed) != needed || stack == 0) {
+        if (stack == 0) {
             return -EINVAL;
         }
         return start_thread(r, stack, (flags & CLONE_SETTLS) != 0 ? thread_pointer : 0,
@@ -34,11 +49,17 @@ std::int64_t clone3(Registers& r) {
     if (r.rsi < CLONE_ARGS_SIZE_VER0) {
         return -EINVAL;
     }
+    if (r.rsi > page_bytes) {
+        return -E2BIG;
+    }
     if (!copy_in(&arguments, r.rdi, std::min<std::size_t>(r.rsi, sizeof(arguments)))) {
         return -EFAULT;
     }
     auto const stack = arguments.stack == 0 ? 0 : arguments.stack + arguments.stack_size;
     auto const flags = arguments.flags;
+    if (!fit_together(flags)) {
+        return -EINVAL;
+    }
     if ((flags & CLONE_THREAD) != 0) {
         return start_thread(r, stack, (flags & CLONE_SETTLS) != 0 ? arguments.tls : 0,
                             (flags & CLONE_CHILD_CLEARTID) != 0 ? arguments.child_tid : 0,
@@ -98,23 +119,6 @@ std::int64_t arch_prctl(Registers& r) {
     }
 }
 
-std::int64_t sched_yield(Registers&) {
-    (void)yield();
-    return 0;
-}
-
-// As many processors as threads may run on: the views do not say, so what the machine started is
-// asked of the processor's own topology no further than this: one bit a processor that was seen.
-std::int64_t sched_getaffinity(Registers& r) {
-    constexpr std::size_t bytes = 8;
-    if (r.rsi < bytes || r.rsi % 8 != 0) {
-        return -EINVAL;
-    }
-    std::uint64_t const mask =
-        process.processors >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << process.processors) - 1;
-    return copy_out(r.rdx, mask) ? static_cast<std::int64_t>(bytes) : -EFAULT;
-}
-
 std::int64_t prctl(Registers& r) {
     auto& thread = this_thread();
     switch (r.rdi) {
@@ -158,13 +162,8 @@ std::int64_t getcpu(Registers& r) {
 
 // Any call of the kernel's that touches all processors would do; a message to oneself is not one. A
 // program that registers is told that it cannot, and does without.
-std::int64_t membarrier(Registers& r) { return r.rdi == 0 ? 0 : -EINVAL; }
+std::int64_t membarrier(Registers& r) { return r.rdi == 0 && r.rsi == 0 ? 0 : -EINVAL; }
 
 std::int64_t refuse_quietly(Registers&) { return -ENOSYS; }
-
-std::int64_t sched_getparam(Registers& r) {
-    std::int32_t const priority = 0;
-    return copy_out(r.rsi, priority) ? 0 : -EFAULT;
-}
 
 }  // namespace quarry::libos::calls

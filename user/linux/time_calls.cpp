@@ -150,6 +150,10 @@ std::int64_t times(Registers& r) {
 
 std::int64_t getrusage(Registers& r) {
     std::array<std::uint64_t, 18> usage{};
+    auto const who = static_cast<std::int32_t>(r.rdi);
+    if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD) {
+        return -EINVAL;
+    }
     usage[0] = now() / nanoseconds_a_second;
     usage[1] = now() % nanoseconds_a_second / 1000;
     return copy_out(r.rsi, usage) ? 0 : -EFAULT;

@@ -40,6 +40,9 @@ std::int64_t transfer(Direction direction, std::uint64_t descriptor, std::uint64
     bytes = std::min(bytes, most_bytes);
     std::uint64_t done = 0;
     do {
+        if (done != 0 && is_to_end()) {
+            break;  // nobody will see the result
+        }
         auto const piece = std::min(bytes - done, piece_bytes);
         auto const at = offset == no_offset ? no_offset : offset + done;
         auto const moved = transfer_piece(direction, descriptor, address + done, piece, at);
@@ -56,10 +59,30 @@ std::int64_t transfer(Direction direction, std::uint64_t descriptor, std::uint64
     return static_cast<std::int64_t>(done);
 }
 
-std::int64_t transfer_vectors(Direction direction, std::uint64_t descriptor, std::uint64_t vectors,
-                              std::uint64_t count, std::uint64_t offset) {
+// All of a list must be right before anything is moved.
+std::int64_t check_vectors(std::uint64_t vectors, std::uint64_t count) {
     if (count > UIO_MAXIOV) {
         return -EINVAL;
+    }
+    for (std::uint64_t i = 0; i < count; ++i) {
+        std::array<std::uint64_t, 2> vector{};
+        if (!copy_in(vector, vectors + i * sizeof(vector))) {
+            return -EFAULT;
+        }
+        if (static_cast<std::int64_t>(vector[1]) < 0) {
+            return -EINVAL;
+        }
+        if (vector[0] > user_top || vector[1] > user_top - vector[0]) {
+            return -EFAULT;
+        }
+    }
+    return 0;
+}
+
+std::int64_t transfer_vectors(Direction direction, std::uint64_t descriptor, std::uint64_t vectors,
+                              std::uint64_t count, std::uint64_t offset) {
+    if (auto const error = check_vectors(vectors, count); error != 0) {
+        return error;
     }
     std::uint64_t done = 0;
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -83,45 +106,12 @@ std::int64_t transfer_vectors(Direction direction, std::uint64_t descriptor, std
     return static_cast<std::int64_t>(done);
 }
 
-bool is_offset(std::uint64_t offset) { return static_cast<std::int64_t>(offset) >= 0; }
-
-// From one descriptor to another, the data staying in the channel.
-std::int64_t copy_between(std::uint64_t from, std::uint64_t from_offset, std::uint64_t to,
-                          std::uint64_t to_offset, std::uint64_t bytes) {
-    std::uint64_t done = 0;
-    while (done < bytes) {
-        auto const piece = std::min(bytes - done, piece_bytes);
-        bool const at = from_offset != no_offset;
-        auto const got = ask_until_done(static_cast<std::uint64_t>(at ? __NR_pread64 : __NR_read),
-                                        from, piece, at ? from_offset + done : no_offset);
-        if (got <= 0) {
-            return done == 0 ? got : static_cast<std::int64_t>(done);
-        }
-        bool const to_at = to_offset != no_offset;
-        auto const put =
-            ask_until_done(static_cast<std::uint64_t>(to_at ? __NR_pwrite64 : __NR_write), to,
-                           static_cast<std::uint64_t>(got), to_at ? to_offset + done : no_offset);
-        if (put < 0) {
-            return done == 0 ? put : static_cast<std::int64_t>(done);
-        }
-        done += static_cast<std::uint64_t>(put);
-        if (static_cast<std::uint64_t>(got) < piece) {
-            break;  // all there is for now: the next call may wait
-        }
-    }
-    return static_cast<std::int64_t>(done);
+bool is_harmless(std::uint64_t flags) {
+    constexpr std::uint64_t harmless = RWF_HIPRI | RWF_DSYNC | RWF_SYNC;
+    return (flags & 0xffff'ffff & ~harmless) == 0;
 }
 
-// An offset that the program keeps, if it gives one.
-struct KeptOffset {
-    std::uint64_t address;
-    std::uint64_t value = no_offset;
-    bool load() { return address == 0 || copy_in(value, address); }
-    bool store(std::int64_t moved) const {
-        return address == 0 || moved <= 0 ||
-               copy_out(address, value + static_cast<std::uint64_t>(moved));
-    }
-};
+bool is_offset(std::uint64_t offset) { return static_cast<std::int64_t>(offset) >= 0; }
 
 }  // namespace
 
@@ -151,28 +141,13 @@ std::int64_t pwritev(Registers& r) {
                             : -EINVAL;
 }
 
-// An offset of -1 means the file's own position. Flags only ask for speed, and are passed over.
-std::int64_t preadv2(Registers& r) { return r.r10 == no_offset ? readv(r) : preadv(r); }
-std::int64_t pwritev2(Registers& r) { return r.r10 == no_offset ? writev(r) : pwritev(r); }
-
-std::int64_t sendfile(Registers& r) {
-    KeptOffset offset{r.rdx};
-    if (!offset.load()) {
-        return -EFAULT;
-    }
-    auto const moved =
-        copy_between(r.rsi, offset.value, r.rdi, no_offset, std::min(r.r10, most_bytes));
-    return offset.store(moved) ? moved : -EFAULT;
+// An offset of -1 means the file's own position. Those flags that only ask for speed or safety are
+// passed over.
+std::int64_t preadv2(Registers& r) {
+    return !is_harmless(r.r9) ? -EOPNOTSUPP : r.r10 == no_offset ? readv(r) : preadv(r);
 }
-
-std::int64_t copy_file_range(Registers& r) {
-    KeptOffset from{r.rsi};
-    KeptOffset to{r.r10};
-    if (!from.load() || !to.load()) {
-        return -EFAULT;
-    }
-    auto const moved = copy_between(r.rdi, from.value, r.rdx, to.value, std::min(r.r8, most_bytes));
-    return from.store(moved) && to.store(moved) ? moved : -EFAULT;
+std::int64_t pwritev2(Registers& r) {
+    return !is_harmless(r.r9) ? -EOPNOTSUPP : r.r10 == no_offset ? writev(r) : pwritev(r);
 }
 
 std::int64_t open(Registers& r) {
@@ -182,6 +157,14 @@ std::int64_t open(Registers& r) {
 std::int64_t openat(Registers& r) {
     auto const own = open_own_text(r.rsi);
     return own != no_own_text ? own : forward(r);
+}
+
+// A length that is an int, unlike all others.
+std::int64_t readlink(Registers& r) {
+    return static_cast<std::int32_t>(r.rdx) <= 0 ? -EINVAL : forward(r);
+}
+std::int64_t readlinkat(Registers& r) {
+    return static_cast<std::int32_t>(r.r10) <= 0 ? -EINVAL : forward(r);
 }
 
 }  // namespace calls

@@ -13,6 +13,7 @@
 #include <asm/termbits.h>
 #include <asm/unistd_64.h>
 #include <linux/auxvec.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/errno.h>
 #include <linux/eventpoll.h>
@@ -23,6 +24,7 @@
 #include <linux/mman.h>
 #include <linux/poll.h>
 #include <linux/prctl.h>
+#include <linux/random.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
 #include <linux/stat.h>

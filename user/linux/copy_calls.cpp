@@ -1,0 +1,164 @@
+// From one descriptor to another, the data staying in the channel.
+#include "user/linux/calls.hpp"
+#include "user/linux/memory.hpp"
+#include "user/linux/server.hpp"
+#include "user/linux/signals.hpp"
+#include "user/linux/uapi.hpp"
+
+#include <algorithm>
+
+namespace quarry::libos {
+namespace {
+
+constexpr std::uint64_t piece_bytes = protocol::channel_data_bytes;
+constexpr std::uint64_t most_bytes = 0x7fff'f000;  // MAX_RW_COUNT
+constexpr std::uint64_t no_offset = ~std::uint64_t{0};
+
+std::int64_t copy_between(std::uint64_t from, std::uint64_t from_offset, std::uint64_t to,
+                          std::uint64_t to_offset, std::uint64_t bytes) {
+    std::uint64_t done = 0;
+    while (done < bytes && (done == 0 || !is_to_end())) {
+        auto const piece = std::min(bytes - done, piece_bytes);
+        bool const at = from_offset != no_offset;
+        auto const got = ask_until_done(static_cast<std::uint64_t>(at ? __NR_pread64 : __NR_read),
+                                        from, piece, at ? from_offset + done : no_offset);
+        if (got <= 0) {
+            return done == 0 ? got : static_cast<std::int64_t>(done);
+        }
+        bool const to_at = to_offset != no_offset;
+        auto const put =
+            ask_until_done(static_cast<std::uint64_t>(to_at ? __NR_pwrite64 : __NR_write), to,
+                           static_cast<std::uint64_t>(got), to_at ? to_offset + done : no_offset);
+        if (put < 0) {
+            return done == 0 ? put : static_cast<std::int64_t>(done);
+        }
+        done += static_cast<std::uint64_t>(put);
+        if (static_cast<std::uint64_t>(got) < piece) {
+            break;  // all there is for now: the next call may wait
+        }
+    }
+    return static_cast<std::int64_t>(done);
+}
+
+// An offset that the program keeps, if it gives one.
+struct KeptOffset {
+    std::uint64_t address;
+    std::uint64_t value = no_offset;
+    bool load() { return address == 0 || copy_in(value, address); }
+    bool store(std::int64_t moved) const {
+        return address == 0 || moved <= 0 ||
+               copy_out(address, value + static_cast<std::uint64_t>(moved));
+    }
+    bool is_negative() const { return address != 0 && static_cast<std::int64_t>(value) < 0; }
+};
+
+using FileState = struct stat;
+
+// What a descriptor is of and how it was opened, so that nothing is read that cannot be written.
+class End {
+  public:
+    explicit End(std::uint64_t descriptor)
+        : descriptor_(descriptor),
+          flags_(ask_until_done(__NR_fcntl, descriptor, F_GETFL, 0)),
+          state_(flags_ < 0 ? FileState{} : look()) {}
+    bool is_open() const { return flags_ >= 0 && (flags_ & O_PATH) == 0; }
+    bool may_read() const { return is_open() && (flags_ & O_ACCMODE) != O_WRONLY; }
+    bool may_write() const { return is_open() && (flags_ & O_ACCMODE) != O_RDONLY; }
+    bool appends() const { return (flags_ & O_APPEND) != 0; }
+    bool is_directory() const { return (state_.st_mode & S_IFMT) == S_IFDIR; }
+    bool is_regular() const { return (state_.st_mode & S_IFMT) == S_IFREG; }
+    bool can_seek() const { return position() >= 0; }
+    bool is_same_file(End const& other) const { return state_.st_ino == other.state_.st_ino; }
+    std::int64_t position() const { return forward_as(__NR_lseek, {descriptor_, 0, SEEK_CUR}); }
+
+  private:
+    FileState look() const {
+        channel_of(this_thread()).arguments = {descriptor_, 0};
+        FileState state{};
+        if (ask(__NR_fstat) == 0) {
+            state = *reinterpret_cast<FileState const*>(data_of(this_thread()));
+        }
+        return state;
+    }
+
+    std::uint64_t descriptor_;
+    std::int64_t flags_;
+    FileState state_;
+};
+
+// A file into itself, one piece over the other.
+bool overlap(End const& from, KeptOffset const& from_offset, End const& to,
+             KeptOffset const& to_offset, std::uint64_t bytes) {
+    auto const at = [](End const& end, KeptOffset const& offset) {
+        return offset.address != 0 ? offset.value : static_cast<std::uint64_t>(end.position());
+    };
+    auto const begin = at(from, from_offset);
+    auto const target = at(to, to_offset);
+    return from.is_same_file(to) && target < begin + bytes && begin < target + bytes;
+}
+
+}  // namespace
+
+namespace calls {
+
+std::int64_t sendfile(Registers& r) {
+    KeptOffset offset{r.rdx};
+    if (!offset.load()) {
+        return -EFAULT;
+    }
+    End const from{r.rsi};
+    End const to{r.rdi};
+    if (!from.may_read()) {
+        return -EBADF;
+    }
+    if (offset.address != 0 && !from.can_seek()) {
+        return -ESPIPE;
+    }
+    if (offset.is_negative()) {
+        return -EINVAL;
+    }
+    if (!to.may_write()) {
+        return -EBADF;
+    }
+    if (from.is_directory() || to.appends()) {
+        return -EINVAL;
+    }
+    auto const moved =
+        copy_between(r.rsi, offset.value, r.rdi, no_offset, std::min(r.r10, most_bytes));
+    return offset.store(moved) ? moved : -EFAULT;
+}
+
+std::int64_t copy_file_range(Registers& r) {
+    End const from{r.rdi};
+    End const to{r.rdx};
+    if (!from.is_open() || !to.is_open()) {
+        return -EBADF;
+    }
+    KeptOffset from_offset{r.rsi};
+    KeptOffset to_offset{r.r10};
+    if (!from_offset.load() || !to_offset.load()) {
+        return -EFAULT;
+    }
+    auto const bytes = std::min(r.r8, most_bytes);
+    if (r.r9 != 0) {
+        return -EINVAL;
+    }
+    if (from.is_directory() || to.is_directory()) {
+        return -EISDIR;
+    }
+    if (!from.is_regular() || !to.is_regular()) {
+        return -EINVAL;
+    }
+    if (!from.may_read() || !to.may_write() || to.appends()) {
+        return -EBADF;
+    }
+    if (from_offset.is_negative() || to_offset.is_negative() ||
+        overlap(from, from_offset, to, to_offset, bytes)) {
+        return -EINVAL;
+    }
+    auto const moved = copy_between(r.rdi, from_offset.value, r.rdx, to_offset.value, bytes);
+    return from_offset.store(moved) && to_offset.store(moved) ? moved : -EFAULT;
+}
+
+}  // namespace calls
+}  // namespace quarry::libos
