@@ -11,8 +11,13 @@ namespace {
 
 std::int64_t transfer(Request& request, bool reads, bool positioned) {
     auto const file = request.process.file(request.words[0]);
-    if (!file || !(reads ? file->may_read() : file->may_write()) ||
-        (file->status_flags & O_PATH) != 0) {
+    if (!file || (file->status_flags & O_PATH) != 0) {
+        return -EBADF;
+    }
+    if (positioned && (file->is_pipe() || file->socket() != nullptr)) {
+        return -ESPIPE;
+    }
+    if (!(reads ? file->may_read() : file->may_write())) {
         return -EBADF;
     }
     auto const place = request.data(0, request.words[1]);

@@ -76,6 +76,7 @@ struct Walk {
               Follow follow) {
         if (!directory->is(NodeKind::directory)) {
             found.error = -ENOTDIR;
+            found.directory = {};
             found.node = {};
             return;
         }
@@ -223,6 +224,14 @@ void put(Node& directory, std::string name, Ref<Node> node) {
     }
     directory.entries[std::move(name)] = std::move(node);
     directory.touch();
+}
+
+void put_new(Node& directory, std::string name, Ref<Node> node) {
+    if ((directory.permissions & S_ISGID) != 0) {
+        node->group = directory.group;
+        node->permissions |= node->is(NodeKind::directory) ? S_ISGID : 0u;
+    }
+    put(directory, std::move(name), std::move(node));
 }
 
 void take(Node& directory, std::string const& name) {

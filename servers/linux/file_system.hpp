@@ -38,6 +38,9 @@ std::string path_of(Node const& directory);
 
 // Puts a node into a directory; replaces nothing.
 void put(Node& directory, std::string name, Ref<Node> node);
+// One that was just made: below a directory with the set-group-ID bit it has that one's group, and
+// directories the bit.
+void put_new(Node& directory, std::string name, Ref<Node> node);
 void take(Node& directory, std::string const& name);
 
 // The tree as the boot archive has it, and the directories that every system has.

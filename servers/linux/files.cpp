@@ -68,7 +68,9 @@ std::int64_t RegularFile::read(Asker, std::span<std::byte> to, std::optional<std
 
 std::int64_t RegularFile::write(Asker, std::span<std::byte const> from,
                                 std::optional<std::uint64_t> at) {
-    auto const offset = at ? *at : (status_flags & O_APPEND) != 0 ? node_->content.size() : offset_;
+    // O_APPEND goes before an offset, against POSIX, as pwrite(2) confesses.
+    bool const appends = (status_flags & O_APPEND) != 0;
+    auto const offset = appends ? node_->content.size() : at.value_or(offset_);
     if (offset > most_bytes) {
         return -EFBIG;
     }
@@ -117,17 +119,15 @@ void DirectoryFile::collect() {
 }
 
 std::int64_t DirectoryFile::seek(std::int64_t offset, std::uint64_t whence) {
-    if (whence != SEEK_SET && !(whence == SEEK_CUR && offset == 0)) {
+    if (whence != SEEK_SET && whence != SEEK_CUR) {
         return -EINVAL;
     }
-    if (whence == SEEK_SET) {
-        if (offset < 0) {
-            return -EINVAL;
-        }
-        position_ = static_cast<std::size_t>(offset);
-        collected_ = collected_ && offset != 0;
+    auto const position = sought(position_, 0, offset, whence);
+    if (position >= 0) {
+        position_ = static_cast<std::size_t>(position);
+        collected_ = collected_ && position != 0;
     }
-    return static_cast<std::int64_t>(position_);
+    return position;
 }
 
 bool put_entry(std::span<std::byte>& to, std::uint64_t number, std::uint64_t next,

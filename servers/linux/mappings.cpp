@@ -14,13 +14,17 @@ std::int64_t open_mapping(Request& request) {
     if (!file) {
         return -EBADF;
     }
+    if ((file->status_flags & O_PATH) != 0) {
+        return -EBADF;
+    }
+    bool const writes = request.words[1] != 0;
+    if (!file->may_read() || (writes && !file->may_write())) {
+        return -EACCES;
+    }
     auto* const node = file->node();
     if (node == nullptr || !node->is(NodeKind::regular)) {
         bool const zero = node != nullptr && node->device == Device::zero;
         return zero ? map_anonymous(request, std::uint64_t{1} << 30) : -ENODEV;
-    }
-    if (!file->may_read() || (request.words[1] != 0 && !file->may_write())) {
-        return -EACCES;
     }
     request.process.handles[node->number] = Ref<Node>{node};
     return static_cast<std::int64_t>(node->number);

@@ -32,6 +32,10 @@ Found look(Request& request, std::uint64_t descriptor, std::uint64_t path_at, Fo
         }
         return found;
     }
+    if (path->empty()) {
+        found.error = -ENOENT;
+        return found;
+    }
     auto const start = start_of(request, descriptor, *path);
     if (start.error != 0 || !start.node) {
         found.error = start.error != 0 ? start.error : -ENOTDIR;
@@ -45,7 +49,9 @@ void expect_new(Found& found, NodeKind kind) {
         found.error = -EEXIST;
     } else if (found.error == -ENOENT && found.directory &&
                (!found.has_slash || kind == NodeKind::directory)) {
-        found.error = found.directory->proc == ProcFile::none ? 0 : -EPERM;
+        found.error = found.directory->is_removed()             ? -ENOENT
+                      : found.directory->proc == ProcFile::none ? 0
+                                                                : -EPERM;
     }
 }
 

@@ -50,6 +50,10 @@ class Node : public Counted {
     bool is(NodeKind which) const { return kind == which; }
     // Whether it is of the kinds that other systems would keep on a disk.
     bool has_content() const { return is(NodeKind::regular) || is(NodeKind::directory); }
+    // A name of it goes; a directory's only one, with its own "." in it.
+    void unlink() { links -= is(NodeKind::directory) ? 2 : 1; }
+    // A directory without a name takes no new ones.
+    bool is_removed() const { return links == 0; }
     std::uint32_t mode() const;  // with the type's bits
     void fill(struct stat& to) const;
     void touch();

@@ -48,15 +48,15 @@ Opened open_node(Request& request, Ref<Node> const& node, std::uint64_t flags) {
     }
     switch (node->kind) {
         case NodeKind::directory:
-            if (writes) {
+            if (writes || (flags & (O_CREAT | O_TRUNC)) != 0) {
                 return {-EISDIR, {}};
             }
             return {0, Ref<OpenFile>{make_ref<DirectoryFile>(node, status)}};
         case NodeKind::regular:
-            if (writes && is_running(*node)) {
+            if ((writes || (flags & O_TRUNC) != 0) && is_running(*node)) {
                 return {-ETXTBSY, {}};
             }
-            if (writes && (flags & O_TRUNC) != 0 && !node->content.resize(0)) {
+            if ((flags & O_TRUNC) != 0 && !node->content.resize(0)) {
                 return {-ENOSPC, {}};
             }
             return {0, Ref<OpenFile>{make_ref<RegularFile>(node, status)}};
@@ -80,22 +80,30 @@ Opened open_node(Request& request, Ref<Node> const& node, std::uint64_t flags) {
 Opened open_path(Request& request, Ref<Node> start, std::string const& path, std::uint64_t flags,
                  std::uint64_t mode) {
     bool const creates = (flags & O_CREAT) != 0;
+    if (creates && (flags & O_DIRECTORY) != 0) {
+        return {-EINVAL, {}};
+    }
     bool const exclusive = creates && (flags & O_EXCL) != 0;
-    auto const follow = (flags & O_NOFOLLOW) != 0 || exclusive ? Follow::no : Follow::yes;
+    auto const follow = creates && path.ends_with('/')           ? Follow::never
+                        : (flags & O_NOFOLLOW) != 0 || exclusive ? Follow::no
+                                                                 : Follow::yes;
     auto found = find(request.process, start, path, follow);
+    if (creates && found.has_slash && found.directory) {
+        return {-EISDIR, {}};
+    }
     if (found.error == 0 && exclusive) {
         return {-EEXIST, {}};
     }
     if (found.error == -ENOENT && creates && found.directory) {
-        if (found.directory->proc != ProcFile::none || path.back() == '/') {
-            return {path.back() == '/' ? -EISDIR : -ENOENT, {}};
+        if (found.directory->proc != ProcFile::none || found.directory->is_removed()) {
+            return {-ENOENT, {}};
         }
         if (memory_is_short()) {
             return {-ENOSPC, {}};
         }
         found.node = make_ref<Node>(NodeKind::regular,
                                     static_cast<std::uint32_t>(mode) & ~request.process.mask);
-        put(*found.directory, found.name, found.node);
+        put_new(*found.directory, found.name, found.node);
         found.error = 0;
     }
     if (found.error != 0) {
@@ -123,6 +131,9 @@ std::int64_t open_at(Request& request, std::uint64_t descriptor, std::uint64_t p
     auto const path = request.text(path_at);
     if (!path) {
         return path_at == protocol::no_data ? -EFAULT : -ENAMETOOLONG;
+    }
+    if (path->empty()) {
+        return -ENOENT;
     }
     auto const start = start_of(request, descriptor, *path);
     if (start.error != 0 || !start.node) {

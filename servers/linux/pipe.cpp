@@ -46,10 +46,7 @@ PipeEnd::~PipeEnd() {
     }
 }
 
-std::int64_t PipeEnd::read(Asker asker, std::span<std::byte> to, std::optional<std::uint64_t> at) {
-    if (at) {
-        return -ESPIPE;
-    }
+std::int64_t PipeEnd::read(Asker asker, std::span<std::byte> to, std::optional<std::uint64_t>) {
     if (to.empty()) {
         return 0;
     }
@@ -62,10 +59,7 @@ std::int64_t PipeEnd::read(Asker asker, std::span<std::byte> to, std::optional<s
 }
 
 std::int64_t PipeEnd::write(Asker asker, std::span<std::byte const> from,
-                            std::optional<std::uint64_t> at) {
-    if (at) {
-        return -ESPIPE;
-    }
+                            std::optional<std::uint64_t>) {
     if (pipe_->readers == 0) {
         asker.process.signal(SIGPIPE);
         return -EPIPE;

@@ -143,7 +143,7 @@ std::int64_t bind(Request& request, Socket& socket, Address const& address) {
     auto node = make_ref<Node>(NodeKind::socket, 0777u & ~request.process.mask);
     auto const bound = socket.bind(address.bytes, key_of(*node));
     if (bound == 0) {
-        put(*found.directory, found.name, node);
+        put_new(*found.directory, found.name, node);
     }
     return bound;
 }

@@ -290,10 +290,7 @@ void Socket::forget(std::size_t bytes) {
     }
 }
 
-std::int64_t Socket::read(Asker asker, std::span<std::byte> to, std::optional<std::uint64_t> at) {
-    if (at) {
-        return -ESPIPE;
-    }
+std::int64_t Socket::read(Asker asker, std::span<std::byte> to, std::optional<std::uint64_t>) {
     Packet packet;
     std::uint64_t flags = 0;
     auto const done = receive(asker, to.size(), packet, flags);
@@ -304,10 +301,7 @@ std::int64_t Socket::read(Asker asker, std::span<std::byte> to, std::optional<st
 }
 
 std::int64_t Socket::write(Asker asker, std::span<std::byte const> from,
-                           std::optional<std::uint64_t> at) {
-    if (at) {
-        return -ESPIPE;
-    }
+                           std::optional<std::uint64_t>) {
     Packet packet{{reinterpret_cast<char const*>(from.data()), from.size()}, {}, {}};
     return send(asker, std::move(packet), std::nullopt, 0);
 }

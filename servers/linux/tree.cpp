@@ -22,7 +22,7 @@ std::int64_t make_node(Request& request, std::uint64_t descriptor, std::uint64_t
         return -ENOSPC;
     }
     auto const permissions = static_cast<std::uint32_t>(mode) & ~request.process.mask;
-    put(*found.directory, found.name, make_ref<Node>(kind, permissions));
+    put_new(*found.directory, found.name, make_ref<Node>(kind, permissions));
     return 0;
 }
 
@@ -58,7 +58,7 @@ std::int64_t make_link(Request& request, std::uint64_t target_at, std::uint64_t 
     }
     auto link = make_ref<Node>(NodeKind::link, 0777u);
     link->target = *target;
-    put(*found.directory, found.name, link);
+    put_new(*found.directory, found.name, link);
     return 0;
 }
 
@@ -105,7 +105,7 @@ std::int64_t remove(Request& request, std::uint64_t descriptor, std::uint64_t pa
     if (directory && !found.node->entries.empty()) {
         return -ENOTEMPTY;
     }
-    --found.node->links;
+    found.node->unlink();
     take(*found.directory, found.name);
     return 0;
 }
@@ -125,9 +125,6 @@ std::int64_t replace(Found const& source, Found const& target) {
     if (directory && is_within(target.directory.get(), *source.node)) {
         return -EINVAL;
     }
-    if (!directory && target.has_slash) {
-        return -ENOTDIR;
-    }
     if (target.node) {
         bool const over_directory = target.node->is(NodeKind::directory);
         if (over_directory && is_within(source.directory.get(), *target.node)) {
@@ -139,7 +136,7 @@ std::int64_t replace(Found const& source, Found const& target) {
         if (over_directory && !target.node->entries.empty()) {
             return -ENOTEMPTY;
         }
-        --target.node->links;
+        target.node->unlink();
         take(*target.directory, target.name);
     }
     take(*source.directory, source.name);
@@ -153,9 +150,6 @@ std::int64_t exchange(Found const& source, Found const& target) {
         bool const directory = one->node->is(NodeKind::directory);
         if (directory && is_within(other->directory.get(), *one->node)) {
             return -EINVAL;
-        }
-        if (!directory && one->has_slash) {
-            return -ENOTDIR;
         }
     }
     take(*source.directory, source.name);
@@ -176,28 +170,37 @@ std::int64_t rename(Request& request, std::uint64_t from_descriptor, std::uint64
         return -EINVAL;
     }
     bool const exchanges = (flags & RENAME_EXCHANGE) != 0;
-    auto source = look(request, from_descriptor, from, Follow::never);
-    auto target = look(request, to_descriptor, to, Follow::never);
-    // What must be a directory, and is not, is said when all else is right.
-    bool const not_directory = source.error == -ENOTDIR && source.node && source.has_slash;
-    if (source.error != 0 && !not_directory) {
-        return source.error;
+    auto const source = look(request, from_descriptor, from, Follow::never);
+    auto const target = look(request, to_descriptor, to, Follow::never);
+    // Mistakes on the way come first, then those in the last place.
+    for (auto const* const found : {&source, &target}) {
+        if (found->error != 0 && !found->directory) {
+            return found->error;
+        }
     }
-    bool const names_other = target.error == -ENOTDIR && target.node && target.has_slash;
-    bool const is_new = target.error == -ENOENT && target.directory;
-    if (target.error != 0 && !names_other && (!is_new || exchanges)) {
-        return target.error;
-    }
+    bool const keeps = (flags & RENAME_NOREPLACE) != 0;
     if (!is_name(source) || !is_name(target)) {
-        return -EBUSY;
+        return keeps && is_name(source) ? -EEXIST : -EBUSY;
     }
     if (source.directory->proc != ProcFile::none || target.directory->proc != ProcFile::none) {
         return -EPERM;
     }
-    if (!is_new && (flags & RENAME_NOREPLACE) != 0) {
+    if (!source.node) {
+        return source.error;
+    }
+    if (target.directory->is_removed()) {
+        return -ENOENT;
+    }
+    if (target.node && keeps) {
         return -EEXIST;
     }
-    if (not_directory) {
+    if (exchanges && target.error != 0) {
+        return target.error;
+    }
+    // A slash behind what is no directory.
+    bool const directory = source.node->is(NodeKind::directory);
+    if (source.error != 0 || (target.node && target.error != 0) ||
+        (target.has_slash && !directory && !exchanges)) {
         return -ENOTDIR;
     }
     if (target.node == source.node) {

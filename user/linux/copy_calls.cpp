@@ -69,6 +69,11 @@ class End {
     bool is_regular() const { return (state_.st_mode & S_IFMT) == S_IFREG; }
     bool can_seek() const { return position() >= 0; }
     bool is_same_file(End const& other) const { return state_.st_ino == other.state_.st_ino; }
+    std::uint64_t size() const { return static_cast<std::uint64_t>(state_.st_size); }
+    // Where a transfer begins: as the program says, or where the file stands.
+    std::uint64_t offset(KeptOffset const& given) const {
+        return given.address != 0 ? given.value : static_cast<std::uint64_t>(position());
+    }
     std::int64_t position() const { return forward_as(__NR_lseek, {descriptor_, 0, SEEK_CUR}); }
 
   private:
@@ -86,17 +91,6 @@ class End {
     FileState state_;
 };
 
-// A file into itself, one piece over the other.
-bool overlap(End const& from, KeptOffset const& from_offset, End const& to,
-             KeptOffset const& to_offset, std::uint64_t bytes) {
-    auto const at = [](End const& end, KeptOffset const& offset) {
-        return offset.address != 0 ? offset.value : static_cast<std::uint64_t>(end.position());
-    };
-    auto const begin = at(from, from_offset);
-    auto const target = at(to, to_offset);
-    return from.is_same_file(to) && target < begin + bytes && begin < target + bytes;
-}
-
 }  // namespace
 
 namespace calls {
@@ -111,7 +105,8 @@ std::int64_t sendfile(Registers& r) {
     if (!from.may_read()) {
         return -EBADF;
     }
-    if (offset.address != 0 && !from.can_seek()) {
+    bool const can_seek = from.can_seek();
+    if (offset.address != 0 && !can_seek) {
         return -ESPIPE;
     }
     if (offset.is_negative()) {
@@ -120,7 +115,7 @@ std::int64_t sendfile(Registers& r) {
     if (!to.may_write()) {
         return -EBADF;
     }
-    if (from.is_directory() || to.appends()) {
+    if (!can_seek || from.is_directory() || to.appends()) {
         return -EINVAL;
     }
     auto const moved =
@@ -139,7 +134,6 @@ std::int64_t copy_file_range(Registers& r) {
     if (!from_offset.load() || !to_offset.load()) {
         return -EFAULT;
     }
-    auto const bytes = std::min(r.r8, most_bytes);
     if (r.r9 != 0) {
         return -EINVAL;
     }
@@ -152,8 +146,13 @@ std::int64_t copy_file_range(Registers& r) {
     if (!from.may_read() || !to.may_write() || to.appends()) {
         return -EBADF;
     }
-    if (from_offset.is_negative() || to_offset.is_negative() ||
-        overlap(from, from_offset, to, to_offset, bytes)) {
+    if (from_offset.is_negative() || to_offset.is_negative()) {
+        return -EINVAL;
+    }
+    auto const begin = from.offset(from_offset);
+    auto const target = to.offset(to_offset);
+    auto const bytes = std::min({r.r8, most_bytes, from.size() - std::min(begin, from.size())});
+    if (from.is_same_file(to) && target < begin + bytes && begin < target + bytes) {
         return -EINVAL;
     }
     auto const moved = copy_between(r.rdi, from_offset.value, r.rdx, to_offset.value, bytes);
