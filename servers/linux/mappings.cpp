@@ -9,6 +9,11 @@ using protocol::Operation;
 
 namespace {
 
+// What a client knows pages by: those of a file that it opened to read only are never lent to write.
+std::uint64_t handle_of(Node const& node, bool may_write) {
+    return node.number << 1 | (may_write ? protocol::writable_handle : 0);
+}
+
 std::int64_t open_mapping(Request& request) {
     auto const file = request.process.file(request.words[0]);
     if (!file) {
@@ -26,8 +31,9 @@ std::int64_t open_mapping(Request& request) {
         bool const zero = node != nullptr && node->device == Device::zero;
         return zero ? map_anonymous(request, std::uint64_t{1} << 30) : -ENODEV;
     }
-    request.process.handles[node->number] = Ref<Node>{node};
-    return static_cast<std::int64_t>(node->number);
+    auto const handle = handle_of(*node, file->may_write());
+    request.process.handles[handle] = Ref<Node>{node};
+    return static_cast<std::int64_t>(handle);
 }
 
 std::int64_t map_pages(Request& request) {
@@ -41,6 +47,11 @@ std::int64_t map_pages(Request& request) {
     abi::Permissions const permissions{request.words[2] & 7};
     if (pages == 0 || pages > abi::max_range_pages || address >= libos::user_top) {
         return -EINVAL;
+    }
+    bool const may_write = (handle->first & protocol::writable_handle) != 0;
+    auto const both = permissions | abi::permission::write;
+    if (!may_write && permissions == both) {
+        return -EACCES;
     }
     auto const lent =
         handle->second->content.lend(first, pages, request.process.space, address, permissions);
@@ -79,8 +90,9 @@ std::int64_t map_anonymous(Request& request, std::uint64_t bytes) {
     if (!node->content.resize(bytes)) {
         return -ENOMEM;
     }
-    request.process.handles[node->number] = node;
-    return static_cast<std::int64_t>(node->number);
+    auto const handle = handle_of(*node, true);
+    request.process.handles[handle] = node;
+    return static_cast<std::int64_t>(handle);
 }
 
 std::optional<std::int64_t> serve_memory(Request& request) {

@@ -180,8 +180,8 @@ libos_start:
     call libos_started
     ud2
 
-// bool libos_user_copy(to, from, bytes): what touches the program's memory. True after a fault that
-// nobody could mend.
+// std::size_t libos_user_copy(to, from, bytes): what touches the program's memory. How many bytes are
+// left after a fault that nobody could mend.
 .global libos_user_copy
 libos_user_copy:
     mov %rdx, %rcx
@@ -190,10 +190,23 @@ libos_user_copy_begin:
     rep movsb
 .global libos_user_copy_end
 libos_user_copy_end:
-    xor %eax, %eax
-    ret
 .global libos_user_copy_failed
 libos_user_copy_failed:
+    mov %rcx, %rax
+    ret
+
+// bool libos_user_touch(address): whether a byte cannot be written. It stays what it is.
+.global libos_user_touch
+libos_user_touch:
+.global libos_user_touch_begin
+libos_user_touch_begin:
+    lock orb $0, (%rdi)
+.global libos_user_touch_end
+libos_user_touch_end:
+    xor %eax, %eax
+    ret
+.global libos_user_touch_failed
+libos_user_touch_failed:
     mov $1, %eax
     ret
 

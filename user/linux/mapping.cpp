@@ -1,5 +1,7 @@
 #include "user/linux/mapping.hpp"
 
+#include "user/linux/protocol.hpp"
+#include "user/linux/uapi.hpp"
 #include "user/rt/call.hpp"
 
 #include <algorithm>
@@ -10,6 +12,11 @@ bool Mapping::could_continue(Mapping const& before) const {
     return before.end == begin && before.kind == kind && before.handle == handle &&
            before.is_stack == is_stack && before.is_program_break == is_program_break &&
            (kind == MappingKind::anonymous || before.offset_of(begin) == offset);
+}
+
+bool Mapping::allows(std::uint32_t wanted) const {
+    return kind != MappingKind::shared || (wanted & PROT_WRITE) == 0 ||
+           (handle & protocol::writable_handle) != 0;
 }
 
 std::size_t MappingList::index_from(std::uint64_t address) {
@@ -126,7 +133,7 @@ bool MappingList::protect(std::uint64_t begin, std::uint64_t end, std::uint32_t 
     reached = end;
     if (last_ < count_) {  // nearly always one mapping, and the last one looked for
         auto const& last = all()[last_];
-        if (last.begin <= begin && end <= last.end) {
+        if (last.begin <= begin && end <= last.end && last.allows(protection)) {
             return protect_within(last_, begin, end, protection);
         }
     }
@@ -137,7 +144,7 @@ bool MappingList::protect_each(std::uint64_t begin, std::uint64_t end, std::uint
                                std::uint64_t& reached) {
     for (auto at = begin; at < end;) {
         auto const index = index_from(at);
-        if (index == count_ || all()[index].begin > at) {
+        if (index == count_ || all()[index].begin > at || !all()[index].allows(protection)) {
             reached = at;
             return true;
         }

@@ -34,6 +34,8 @@ struct Mapping {
         offset = offset_of(address);
         begin = address;
     }
+    // A file that was opened to be read is not written through shared pages.
+    bool allows(std::uint32_t wanted) const;
     // Whether this one goes on where the other ends; and whether it would, if it had that protection.
     bool continues(Mapping const& before) const {
         return before.protection == protection && could_continue(before);
@@ -61,7 +63,8 @@ class MappingList {
     // Into a place that is free; neighbours that it continues become one with it. False when the list
     // is full.
     bool add(Mapping const& mapping);
-    // New protection for [begin, end), or as far as there are mappings. False: the list is full.
+    // New protection for [begin, end), or as far as there are mappings that allow it. False: the list is
+    // full.
     bool protect(std::uint64_t begin, std::uint64_t end, std::uint32_t protection,
                  std::uint64_t& reached);
 

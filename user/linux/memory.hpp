@@ -54,6 +54,10 @@ std::uint64_t scratch_page();
 // Copies that may fail: the program's pointers are allegations. False: EFAULT.
 [[nodiscard]] bool copy_in(void* to, std::uint64_t from, std::size_t bytes);
 [[nodiscard]] bool copy_out(std::uint64_t to, void const* from, std::size_t bytes);
+// As many bytes as can be written there.
+std::size_t copy_out_some(std::uint64_t to, void const* from, std::size_t bytes);
+// Whether the byte there can be written, before something is taken that would be lost if not.
+bool may_write(std::uint64_t address);
 // The length of a string without its end, copied with it; -EFAULT, or -ENAMETOOLONG when it does not
 // fit.
 std::int64_t copy_in_string(char* to, std::uint64_t from, std::size_t bytes);

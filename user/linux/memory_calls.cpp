@@ -135,7 +135,10 @@ std::int64_t mprotect(Registers& r) {
         !protect_pages(begin, reached, protection)) {
         return -ENOMEM;
     }
-    return reached == end ? 0 : -ENOMEM;
+    if (reached == end) {
+        return 0;
+    }
+    return memory.mappings.find(reached) != nullptr ? -EACCES : -ENOMEM;
 }
 
 std::int64_t mremap(Registers& r) {

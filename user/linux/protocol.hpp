@@ -33,6 +33,9 @@ enum class Operation : std::uint64_t {
     missing_call,        // number → how often a call that is not there had been made before
 };
 
+// A bit of handles: their pages may be lent writable.
+inline constexpr std::uint64_t writable_handle = 1;
+
 enum class ForkCommit : std::uint64_t {
     give_up,
     start,

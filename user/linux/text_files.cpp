@@ -35,7 +35,7 @@ void write_mapping(ChannelText& text, Mapping const& mapping) {
               flag(PROT_READ, "r"), flag(PROT_WRITE, "w"), flag(PROT_EXEC, "x"),
               mapping.kind == MappingKind::shared ? "s" : "p",
               mapping.kind == MappingKind::anonymous ? std::uint64_t{0} : mapping.offset,
-              mapping.handle);
+              mapping.handle >> 1);
     std::string_view const name = mapping.is_stack           ? "                  [stack]\n"
                                   : mapping.is_program_break ? "                  [heap]\n"
                                                              : "\n";

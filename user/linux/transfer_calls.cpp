@@ -21,17 +21,22 @@ enum class Direction : std::uint8_t { in, out };
 std::int64_t transfer_piece(Direction direction, std::uint64_t descriptor, std::uint64_t address,
                             std::uint64_t bytes, std::uint64_t offset) {
     bool const reads = direction == Direction::in;
-    if (!reads && !copy_in(data_of(this_thread()), address, bytes)) {
-        return -EFAULT;
+    auto const number =
+        static_cast<std::uint64_t>(offset == no_offset ? (reads ? __NR_read : __NR_write)
+                                                       : (reads ? __NR_pread64 : __NR_pwrite64));
+    bool const there =
+        reads ? bytes == 0 || may_write(address) : copy_in(data_of(this_thread()), address, bytes);
+    if (!there) {
+        auto const error = ask_until_done(number, descriptor, 0, offset);  // which goes before it
+        return error < 0 ? error : -EFAULT;
     }
-    auto const number = offset == no_offset ? (reads ? __NR_read : __NR_write)
-                                            : (reads ? __NR_pread64 : __NR_pwrite64);
-    auto const done = ask_until_done(static_cast<std::uint64_t>(number), descriptor, bytes, offset);
-    if (reads && done > 0 &&
-        !copy_out(address, data_of(this_thread()), static_cast<std::size_t>(done))) {
-        return -EFAULT;
+    auto const done = ask_until_done(number, descriptor, bytes, offset);
+    if (!reads || done <= 0) {
+        return done;
     }
-    return done;
+    auto const copied =
+        copy_out_some(address, data_of(this_thread()), static_cast<std::size_t>(done));
+    return copied == 0 ? -EFAULT : static_cast<std::int64_t>(copied);
 }
 
 // Pieces until all is done or one comes short. An error after some bytes is for the next call.

@@ -13,6 +13,9 @@ extern "C" {
 extern char libos_user_copy_begin[];
 extern char libos_user_copy_end[];
 extern char libos_user_copy_failed[];
+extern char libos_user_touch_begin[];
+extern char libos_user_touch_end[];
+extern char libos_user_touch_failed[];
 extern char libos_user_save_begin[];
 extern char libos_user_save_end[];
 extern char libos_user_string_begin[];
@@ -36,7 +39,8 @@ struct CarefulCode {
 };
 constexpr std::array careful{
     CarefulCode{libos_user_copy_begin, libos_user_copy_end, libos_user_copy_failed},
-    CarefulCode{libos_user_save_begin, libos_user_save_end, libos_user_copy_failed},
+    CarefulCode{libos_user_touch_begin, libos_user_touch_end, libos_user_touch_failed},
+    CarefulCode{libos_user_save_begin, libos_user_save_end, libos_user_touch_failed},
     CarefulCode{libos_user_string_begin, libos_user_string_end, libos_user_string_failed},
     CarefulCode{libos_user_exchange_begin, libos_user_exchange_end, libos_user_exchange_failed},
 };
