@@ -5,7 +5,7 @@ SHELL = /bin/bash
 export QUARRY_PRESET = $(PRESET)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run shell run-rustshim replay grade gdb iso debug release format lint bench bench-kernel bench-linux bench-malloc bench-heap probe-heaps fuzz soak soak-linux conformance clean
+.PHONY: help setup build run shell rustshim run-rustshim replay grade gdb iso debug release format lint bench bench-kernel bench-linux bench-malloc bench-heap probe-heaps fuzz soak soak-linux conformance clean
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
@@ -55,11 +55,12 @@ shell: setup build
 
 # Debian's own compiler, which only this needs.
 RUSTC = /usr/bin/rustc
-run-rustshim: setup build
+rustshim:
 	@[ -x $(RUSTC) ] || PACKAGES=rustc tools/setup.sh
 	@ninja -C $(BUILD) --quiet slab_static >/dev/null
 	@$(RUSTC) --edition 2021 -O -C target-feature=+crt-static -L $(BUILD)/heap -l static=slab \
 		-o $(BUILD)/rustshim programs/rust/shim.rs
+run-rustshim: setup build rustshim
 	@tools/run.py --program $(BUILD)/rustshim $(if $(CPUS),--processors "$(CPUS)")
 
 replay: setup build

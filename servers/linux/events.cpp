@@ -75,7 +75,13 @@ EventList::EventList() : OpenFile(O_RDWR) { all_lists().push_back(this); }
 EventList::~EventList() { std::erase(all_lists(), this); }
 
 void EventList::forget(OpenFile const& file) {
-    std::erase_if(interests_, [&](auto const& each) { return each.second.file.get() == &file; });
+    std::erase_if(interests_, [&](auto const& each) {
+        bool const gone = each.second.file.get() == &file;
+        if (gone) {
+            let_go(*each.second.file);
+        }
+        return gone;
+    });
 }
 
 void forget_events(OpenFile const& file) {
@@ -96,11 +102,13 @@ std::int64_t EventList::control(std::uint64_t operation, std::int32_t descriptor
             if (file.get() == this) {
                 return -EINVAL;
             }
-            interests_[descriptor] = {file, event, 0, false};
-            if (file->event_list() != nullptr && nest_too_deep()) {
-                interests_.erase(descriptor);
-                return -ELOOP;
+            if (auto const error = take_in(*file); error != 0) {
+                return error;
             }
+            if (found != interests_.end()) {
+                let_go(*found->second.file);  // the number was another's
+            }
+            interests_[descriptor] = {file, event, 0, false};
             break;
         case EPOLL_CTL_MOD:
             if (!known) {
@@ -112,6 +120,7 @@ std::int64_t EventList::control(std::uint64_t operation, std::int32_t descriptor
             if (!known) {
                 return -ENOENT;
             }
+            let_go(*file);
             interests_.erase(found);
             break;
         default:
@@ -177,6 +186,29 @@ short EventList::ready() const {
     return seen_;
 }
 
+std::int64_t EventList::take_in(OpenFile& file) {
+    auto* const list = file.event_list();
+    if (list == nullptr) {
+        return 0;
+    }
+    if (inner_.size() >= most_inner) {
+        return -EINVAL;
+    }
+    inner_.push_back(list);
+    if (nest_too_deep()) {
+        inner_.pop_back();
+        return -ELOOP;
+    }
+    return 0;
+}
+
+void EventList::let_go(OpenFile& file) {
+    auto const found = std::ranges::find(inner_, file.event_list());
+    if (found != inner_.end()) {
+        inner_.erase(found);
+    }
+}
+
 bool EventList::nest_too_deep() {
     constexpr std::uint32_t deepest = 4;
     for (auto* const list : all_lists()) {
@@ -186,12 +218,9 @@ bool EventList::nest_too_deep() {
     for (bool changed = true; changed;) {
         changed = false;
         for (auto* const list : all_lists()) {
-            for (auto const& [descriptor, interest] : list->interests_) {
-                auto const* const below = interest.file->event_list();
-                if (below != nullptr && list->level_ <= below->level_) {
-                    list->level_ = below->level_ + 1;
-                    changed = true;
-                }
+            for (auto const* const inner : list->inner_) {
+                changed = changed || list->level_ <= inner->level_;
+                list->level_ = std::max(list->level_, inner->level_ + 1);
             }
             if (list->level_ > deepest) {
                 return true;

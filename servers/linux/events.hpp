@@ -41,8 +41,12 @@ class EventList : public OpenFile {
 
   private:
     void collect(std::vector<epoll_event>& found, std::size_t most);
-    // Lists in lists: as deep as Linux lets them be (EP_MAX_NESTS), and in no circle.
+    // Lists in lists: as deep as Linux lets them be (EP_MAX_NESTS), in no circle, and few in each: what
+    // is asked of one may have to be asked of all.
+    static constexpr std::size_t most_inner = 32;
     static bool nest_too_deep();
+    std::int64_t take_in(OpenFile& file);
+    void let_go(OpenFile& file);
 
     struct Interest {
         Ref<OpenFile> file;
@@ -51,6 +55,7 @@ class EventList : public OpenFile {
         bool disabled = false;         // EPOLLONESHOT, told once
     };
     std::map<std::int32_t, Interest> interests_;
+    std::vector<EventList*> inner_;  // those of them that are lists
     Waiters waiters_;
     std::uint32_t level_ = 0;           // of lists below this one
     mutable std::uint64_t looked_ = 0;  // the look that came here last

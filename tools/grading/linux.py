@@ -184,6 +184,22 @@ def _project() -> None:
                 raise Failed(f"{' '.join(command)}\n{last_lines(done.stdout + done.stderr)}")
 
 
+def _rust() -> None:
+    """The Rust program says what it says on this machine, but for the pages, of which there are others."""
+    make = subprocess.run(["make", "--no-print-directory", "-C", str(qemu.ROOT), "rustshim"], check=False,
+                          capture_output=True, text=True)
+    program = qemu.build_directory() / "rustshim"
+    if make.returncode != 0:
+        raise Failed(last_lines(make.stdout + make.stderr))
+    here = subprocess.run([str(program)], check=True, capture_output=True, text=True, timeout=60).stdout
+    result = linux_root.run(["/bin/rustshim"], lambda root: root.add_program(program, "bin/rustshim"),
+                            processors=4, limit_seconds=60)
+    save_console("linux-rust", result)
+    pages = re.compile(r" +\d+ pages$", re.MULTILINE)
+    if result.exit_status() != 0 or pages.sub("", here) not in pages.sub("", result.console):
+        raise Failed(f"on Linux:\n{here}\nin Quarry ({result.how()}):\n{last_lines(result.console)}")
+
+
 def _hostile(source: pathlib.Path) -> None:
     """A program that does harm to itself. It says at its end that everything else still works."""
     with tempfile.TemporaryDirectory() as folder:
@@ -211,6 +227,8 @@ def jobs(only: str) -> list[Job]:
               for path in sorted((TESTS / "hostile").glob("*.c")) if only in f"linux_{path.stem}"]
     if only in "linux_a_cmake_project_is_built_and_tested":
         found.append(single("linux", "linux_a_cmake_project_is_built_and_tested", _project))
+    if only in "linux_a_rust_program_allocates_from_the_slab_heap":
+        found.append(single("linux", "linux_a_rust_program_allocates_from_the_slab_heap", _rust))
     if only in "linux_keys_reach_the_shell":
         found.append(single("linux", "linux_keys_reach_the_shell", _keys))
     return found
