@@ -254,10 +254,11 @@ void end_process(Process& process, std::int32_t status) {
         bool const by_signal = (status & 0x7f) != 0;
         exit_program(by_signal ? 128 + (status & 0x7f) : status >> 8 & 0xff);
     }
+    // Before their channels go: until then they run, on other processors.
+    destroy_space(process.space);
     while (!process.threads.empty()) {
         remove_thread(process.threads.back());
     }
-    destroy_space(process.space);
     for (std::size_t i = 0; i < process.descriptors().size(); ++i) {
         process.close(i);
     }

@@ -212,10 +212,12 @@ def _hostile(source: pathlib.Path) -> None:
         text = source.read_text(encoding="utf-8")
         processors = int("".join(_heads(text, "processors")) or "4")
         memory_mib = int("".join(_heads(text, "memory")) or "0") or None
+        repeatable = "no" not in _heads(text, "repeatable")
         result = linux_root.run([f"/bin/{source.stem}"], fill, processors=processors, memory_mib=memory_mib,
-                                limit_seconds=240)
+                                limit_seconds=240, repeatable=repeatable)
     save_console(f"linux-{source.stem}", result)
-    if result.exit_status() != 0 or "all held" not in result.console or "did not come back" in result.console:
+    if result.exit_status() != 0 or "all held" not in result.console or "did not come back" in result.console \
+            or "libos: exception" in result.console:
         raise Failed(f"{result.how()}\n{last_lines(result.console)}")
 
 

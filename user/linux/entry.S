@@ -121,8 +121,10 @@ libos_upcall_entry:
     call libos_first_touch
     test %al, %al
     jz any_upcall
-    mov %rsp, %gs:THREAD_UPCALL_FRAME
 // As with calls: an interrupt goes back to here.
+.global libos_touch_return
+libos_touch_return:
+    mov %rsp, %gs:THREAD_UPCALL_FRAME
 .global libos_touch_return_begin
 libos_touch_return_begin:
     cmpq $0, %gs:THREAD_ATTENTION
@@ -148,6 +150,9 @@ any_upcall:
     test %al, %al
     jz to_itself
 // As with calls: an interrupt goes back to here.
+.global libos_upcall_return
+libos_upcall_return:
+    mov %rsp, %gs:THREAD_UPCALL_FRAME
 .global libos_upcall_return_begin
 libos_upcall_return_begin:
     cmpq $0, %gs:THREAD_ATTENTION
@@ -170,7 +175,7 @@ attend_upcall:
     xor %esi, %esi
     call libos_attend
     mov %rbx, %rsp
-    jmp libos_upcall_return_begin
+    jmp libos_upcall_return
 
 // Where an environment of this space begins: RDI is its block, GS is set.
 .global libos_start

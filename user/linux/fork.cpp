@@ -300,6 +300,7 @@ std::int64_t start_thread(Registers const& registers, std::uint64_t stack,
 void end_thread(int status) {
     auto& thread = this_thread();
     release_thread_words();
+    shut_out_interrupts();  // which would look into the channel
     // The last one: the process ends with it. Otherwise the channel goes with the answer.
     auto const operation = static_cast<std::uint64_t>(protocol::Operation::thread_exit);
     (void)ipc_call(process.server, operation, static_cast<std::uint64_t>(status & 0xff) << 8, 0, 0,

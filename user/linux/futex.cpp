@@ -55,7 +55,8 @@ std::int64_t wait(std::uint64_t address, std::uint64_t operation, std::uint32_t 
             case Error::timed_out:
                 return -ETIMEDOUT;
             case Error::interrupted:
-                if (this_thread().attention != 0) {
+                take_held();
+                if (is_wanted(this_thread())) {
                     return deadline == 0 ? restart_after_signal : restart_without_handler;
                 }
                 break;

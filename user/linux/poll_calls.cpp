@@ -49,7 +49,7 @@ std::int64_t use_mask(std::uint64_t address, std::uint64_t bytes) {
 // Unless a handler is to begin under it: then what it returns to puts the old one back.
 void put_mask_back() {
     auto& thread = this_thread();
-    if (thread.has_saved_blocked && thread.attention == 0) {
+    if (thread.has_saved_blocked && !is_wanted(thread)) {
         thread.blocked = thread.saved_blocked;
         thread.has_saved_blocked = false;
         reconsider();

@@ -32,7 +32,8 @@ Waited wait_for_change(std::uint32_t seen, std::uint64_t deadline) {
     for (;;) {
         auto const waited =
             word_wait({word}, seen, static_cast<std::uint64_t>(abi::WordScope::shared), deadline);
-        if (this_thread().attention != 0) {
+        take_held();
+        if (is_wanted(this_thread())) {
             return Waited::interrupted;
         }
         if (waited || waited.error() == Error::changed) {

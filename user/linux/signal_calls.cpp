@@ -16,8 +16,9 @@ bool is_id(std::uint64_t number) { return static_cast<std::int32_t>(number) > 0;
 bool is_signal(std::uint64_t number) { return number >= 1 && number <= signals; }
 
 std::int64_t wait_for_signal() {
-    while (this_thread().attention == 0) {
+    while (!is_wanted(this_thread())) {
         (void)sleep_until(~std::uint64_t{0} >> 2);
+        take_held();
     }
     return restart_without_handler;
 }
@@ -148,7 +149,8 @@ std::int64_t rt_sigtimedwait(Registers& r) {
             auto const info = info_of(note);
             return r.rsi == 0 || copy_out(r.rsi, info) ? note.number : -EFAULT;
         }
-        if (thread.attention != 0 && has_deliverable(thread)) {
+        take_held();
+        if (is_wanted(thread) && has_deliverable(thread)) {
             return -EINTR;
         }
         auto const slept = sleep_until(deadline.at == 0 ? ~std::uint64_t{0} >> 2 : deadline.at);

@@ -161,7 +161,7 @@ void return_from_handler(Registers& registers) {
         std::memset(&vectors[header_at + 8], 0, 56);
         asm volatile("xrstor64 (%0)" : : "r"(vectors.data()), "a"(~0u), "d"(~0u) : "memory");
     }
-    thread.attention = has_deliverable(thread) ? 1 : 0;
+    look_for_deliverable(thread);
 }
 
 }  // namespace quarry::libos

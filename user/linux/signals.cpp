@@ -16,8 +16,10 @@ extern char libos_return_begin[];
 extern char libos_return_end[];
 extern char libos_resume[];
 extern char libos_resume_end[];
+extern char libos_upcall_return[];
 extern char libos_upcall_return_begin[];
 extern char libos_upcall_iret[];
+extern char libos_touch_return[];
 extern char libos_touch_return_begin[];
 extern char libos_touch_iret[];
 }
@@ -60,18 +62,6 @@ void open_mask() {
     if (__atomic_load_n(&control().pending, __ATOMIC_SEQ_CST) != 0) {
         (void)env_interrupt(own_env, 0);
     }
-}
-
-// The same in an interrupt's own upcall, whose stack would not hold one upcall in the other for as long
-// as somebody sends signals. False: more has come, and waits.
-bool open_mask_at_end() {
-    __atomic_store_n(&control().mask, 0, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&control().pending, __ATOMIC_SEQ_CST) == 0) {
-        return true;
-    }
-    __atomic_store_n(&control().mask, all_interrupts, __ATOMIC_SEQ_CST);
-    (void)interrupt_wait(protocol::doorbell, 1);
-    return false;
 }
 
 // What an interrupted call becomes: it begins again, or fails with EINTR.
@@ -121,17 +111,11 @@ bool has_deliverable(Thread const& thread) {
     return (pending_signals(thread) & ~thread.blocked) != 0;
 }
 
-bool is_to_end() {
-    auto const& thread = this_thread();
-    auto deliverable = thread.attention == 0 ? 0 : pending_signals(thread) & ~thread.blocked;
-    deliverable &= ~stopping;
-    for (; deliverable != 0; deliverable &= deliverable - 1) {
-        auto const signal = static_cast<unsigned>(std::countr_zero(deliverable)) + 1;
-        if (signal_state.actions[signal - 1].handler == default_handler && !is_ignored(signal)) {
-            return true;
-        }
+void look_for_deliverable(Thread& thread) {
+    dismiss(thread, attention::wanted);
+    if (has_deliverable(thread)) {
+        demand(thread, attention::wanted);
     }
-    return false;
 }
 
 namespace {
@@ -151,14 +135,42 @@ bool sort_signals(Thread const& thread) {
 
 }  // namespace
 
-void take_interrupt(Registers& registers) {
+void take_held() {
     auto& thread = this_thread();
-    while (!sort_signals(thread)) {
-        if (open_mask_at_end()) {
+    while ((thread.attention & attention::held) != 0) {
+        dismiss(thread, attention::held);
+        (void)interrupt_wait(protocol::doorbell, 1);  // what was posted
+        if (sort_signals(thread)) {
+            demand(thread, attention::wanted | attention::held);
+            (void)env_interrupt(own_env, protocol::doorbell);
             return;
         }
+        open_mask();
     }
-    thread.attention = 1;
+}
+
+void shut_out_interrupts() { __atomic_store_n(&control().mask, all_interrupts, __ATOMIC_SEQ_CST); }
+
+bool is_to_end() {
+    auto const& thread = this_thread();
+    take_held();
+    auto deliverable = is_wanted(thread) ? pending_signals(thread) & ~thread.blocked : 0;
+    deliverable &= ~stopping;
+    for (; deliverable != 0; deliverable &= deliverable - 1) {
+        auto const signal = static_cast<unsigned>(std::countr_zero(deliverable)) + 1;
+        if (signal_state.actions[signal - 1].handler == default_handler && !is_ignored(signal)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void take_interrupt(Registers& registers) {
+    auto& thread = this_thread();
+    auto const returning = thread.upcall_frame;
+    // The mask stays closed until nothing is left of this upcall on its stack, which would not hold one
+    // in the other for as long as somebody sends signals: whoever returns to the program opens it.
+    demand(thread, sort_signals(thread) ? attention::wanted : attention::held);
     auto& frame = registers.frame;
     if (frame.rip == reinterpret_cast<std::uint64_t>(libos_upcall_iret) ||
         frame.rip == reinterpret_cast<std::uint64_t>(libos_touch_iret)) {
@@ -183,17 +195,17 @@ void take_interrupt(Registers& registers) {
     } else if (is_between(frame.rip, libos_resume, libos_resume_end)) {
         go_back(libos_resume, call);
     } else if (is_between(frame.rip, libos_upcall_return_begin, libos_upcall_iret)) {
-        go_back(libos_upcall_return_begin, thread.upcall_frame);
+        go_back(libos_upcall_return, returning);
     } else if (is_between(frame.rip, libos_touch_return_begin, libos_touch_iret)) {
-        go_back(libos_touch_return_begin, thread.upcall_frame);
+        go_back(libos_touch_return, returning);
     }
-    // Interrupts stay masked, and one stays posted, so that the call being served does not block.
+    // One stays posted, so that the call being served does not block.
     (void)env_interrupt(own_env, protocol::doorbell);
 }
 
 void deliver(Registers& registers, bool in_call) {
     auto& thread = this_thread();
-    thread.attention = 0;
+    dismiss(thread, ~std::uint64_t{0});
     // What was posted again to end a wait.
     (void)interrupt_wait(protocol::doorbell, 1);
     collect_signals();
@@ -231,7 +243,7 @@ void deliver(Registers& registers, bool in_call) {
         if (thread.has_saved_blocked) {
             thread.has_saved_blocked = false;
             thread.blocked = thread.saved_blocked;
-            thread.attention = has_deliverable(thread) ? 1 : 0;
+            look_for_deliverable(thread);
         }
     }
 }
@@ -283,7 +295,7 @@ bool post_to_thread(std::uint64_t slot, protocol::SignalNote const& note) {
 void reconsider() {
     drop_signals(ignored_set());
     if (has_deliverable(this_thread())) {
-        this_thread().attention = 1;
+        demand(this_thread(), attention::wanted);
     }
 }
 

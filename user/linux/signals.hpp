@@ -56,6 +56,13 @@ void raise_fault(Registers& registers, FaultCause const& cause);
 
 // Whether a signal that is pending would be taken now.
 bool has_deliverable(Thread const& thread);
+// Sets `wanted` if so, and clears it if not.
+void look_for_deliverable(Thread& thread);
+
+// Lets in interrupts that came while a call ran, which is about to wait or to go on for long.
+void take_held();
+// Lets in none any more: the thread ends.
+void shut_out_interrupts();
 
 // Whether the process ends as soon as the call that is being served is over.
 bool is_to_end();

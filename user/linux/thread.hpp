@@ -25,9 +25,10 @@ struct AlternateStack {
 enum class ThreadKind : std::uint64_t { first, forked, vforked, created };
 
 struct Thread {
-    Registers call;           // of the call being served: below it grows the stack
-    Thread* self;             // entry.S knows these by their place
-    std::uint64_t attention;  // not zero: there is more to do before the program goes on
+    Registers call;  // of the call being served: below it grows the stack
+    Thread* self;    // entry.S knows these by their place
+    std::uint64_t
+        attention;  // of attention::*; not zero: there is more to do before the program goes on
     std::uint64_t id;
     std::uint64_t upcall_frame;  // of the upcall that returns to the program
     std::uint64_t call_number;   // as the program gave it, for a restart
@@ -49,6 +50,21 @@ static_assert(offsetof(Thread, self) == 184 && offsetof(Thread, attention) == 19
 static_assert(offsetof(Thread, upcall_frame) == 208);
 static_assert(offsetof(Thread, call_number) == 216 && offsetof(Thread, process) == 224);
 static_assert(sizeof(Thread) <= page_bytes);
+
+namespace attention {
+inline constexpr std::uint64_t wanted = 1;  // a signal is to be taken: what waits does so no longer
+inline constexpr std::uint64_t held = 2;    // interrupts are masked, and to be let in again
+}  // namespace attention
+// By one instruction each: interrupts set bits at any time.
+inline void demand(Thread& thread, std::uint64_t bits) {
+    __atomic_fetch_or(&thread.attention, bits, __ATOMIC_RELAXED);
+}
+inline void dismiss(Thread& thread, std::uint64_t bits) {
+    __atomic_fetch_and(&thread.attention, ~bits, __ATOMIC_RELAXED);
+}
+inline bool is_wanted(Thread const& thread) {
+    return (__atomic_load_n(&thread.attention, __ATOMIC_RELAXED) & attention::wanted) != 0;
+}
 
 constexpr std::uint64_t area_of(std::uint64_t slot) { return threads_base + slot * thread_stride; }
 

@@ -76,7 +76,8 @@ std::int64_t sleep(std::uint64_t deadline, std::uint64_t rest) {
         if (slept.error() == Error::timed_out) {
             return 0;
         }
-        if (this_thread().attention != 0) {
+        take_held();
+        if (is_wanted(this_thread())) {
             if (rest != 0 && !write_rest(rest, deadline)) {
                 return -EFAULT;
             }

@@ -132,7 +132,6 @@ bool handle_upcall(Registers& registers) {
             }
         }
     }
-    this_thread().upcall_frame = reinterpret_cast<std::uint64_t>(&registers);
     return is_programs(frame.rip);
 }
 
