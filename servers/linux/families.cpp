@@ -280,6 +280,31 @@ std::int64_t new_session(Request& request) {
     return static_cast<std::int64_t>(process.id);
 }
 
+// What prctl(2) says of a process to its relatives. A value that is asked for is in the first result.
+std::int64_t process_control(Request& request) {
+    auto& process = request.process;
+    auto const argument = request.arguments[1];
+    switch (request.arguments[0]) {
+        case PR_SET_CHILD_SUBREAPER:
+            process.adopts_orphans = argument != 0;
+            return 0;
+        case PR_GET_CHILD_SUBREAPER:
+            request.results[0] = process.adopts_orphans ? 1 : 0;
+            return 0;
+        case PR_SET_PDEATHSIG:
+            if (argument > 64) {
+                return -EINVAL;
+            }
+            process.parent_death_signal = static_cast<int>(argument);
+            return 0;
+        case PR_GET_PDEATHSIG:
+            request.results[0] = static_cast<std::uint64_t>(process.parent_death_signal);
+            return 0;
+        default:
+            return -EINVAL;
+    }
+}
+
 std::int64_t identity(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
 std::optional<std::int64_t> serve_operation(Request& request) {
@@ -337,6 +362,8 @@ std::optional<std::int64_t> serve_processes(Request& request) {
             auto const* const other = named(request, a[0]);
             return other == nullptr ? -ESRCH : identity(other->session);
         }
+        case __NR_prctl:
+            return process_control(request);
         case __NR_setpgid:
             return set_group(request, a[0], a[1]);
         case __NR_setsid:

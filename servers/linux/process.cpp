@@ -101,6 +101,20 @@ void tell_parent(Process& process) {
     }
 }
 
+// A child of a process that has ended goes to the nearest ancestor that asked for such, or to the first.
+void adopt(Process& orphan, Process const& gone) {
+    auto const* heir = find_process(gone.parent);
+    while (heir != nullptr && (!heir->adopts_orphans || heir->state == ProcessState::ended)) {
+        heir = find_process(heir->parent);
+    }
+    orphan.parent = heir == nullptr ? 1 : heir->id;
+    if (orphan.state == ProcessState::ended) {
+        tell_parent(orphan);
+    } else if (orphan.parent_death_signal != 0) {
+        orphan.signal(orphan.parent_death_signal);
+    }
+}
+
 }  // namespace
 
 ChildNews news_of(Process const& child) {
@@ -283,10 +297,7 @@ void end_process(Process& process, std::int32_t status) {
         if (other->state == ProcessState::unborn) {
             end_unborn(*other);
         } else {
-            other->parent = 1;
-            if (other->state == ProcessState::ended) {
-                tell_parent(*other);
-            }
+            adopt(*other, process);
         }
     }
     tell_parent(process);

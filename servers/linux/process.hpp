@@ -101,6 +101,8 @@ class Process : public Counted {
     Waiters release_waiters;       // until it does so no more
     std::unique_ptr<Timer> alarm;  // alarm(2), setitimer(2)
     std::map<std::uint64_t, std::unique_ptr<SignalTimer>> timers;
+    bool adopts_orphans = false;  // PR_SET_CHILD_SUBREAPER
+    int parent_death_signal = 0;  // PR_SET_PDEATHSIG
 
     // Null for a number that is no descriptor.
     Ref<OpenFile> file(std::uint64_t descriptor) const;

@@ -134,7 +134,15 @@ std::int64_t prctl(Registers& r) {
         }
         case PR_GET_NAME:
             return copy_out(r.rsi, thread.name) ? 0 : -EFAULT;
+        case PR_SET_CHILD_SUBREAPER:
         case PR_SET_PDEATHSIG:
+            return forward(r);
+        case PR_GET_CHILD_SUBREAPER:
+        case PR_GET_PDEATHSIG: {
+            auto const asked = forward(r);
+            auto const value = static_cast<std::int32_t>(channel_of(thread).results[0]);
+            return asked < 0 ? asked : copy_out(r.rsi, value) ? 0 : -EFAULT;
+        }
         case PR_SET_DUMPABLE:
         case PR_SET_NO_NEW_PRIVS:
         case PR_SET_KEEPCAPS:
