@@ -52,7 +52,7 @@ std::int64_t EventCounter::read(Asker asker, std::span<std::byte> to,
 std::int64_t EventCounter::write(Asker asker, std::span<std::byte const> from,
                                  std::optional<std::uint64_t>) {
     std::uint64_t added = 0;
-    if (from.size() < sizeof(added)) {
+    if (from.size() != sizeof(added)) {
         return -EINVAL;
     }
     std::memcpy(&added, from.data(), sizeof(added));
@@ -92,23 +92,21 @@ void forget_events(OpenFile const& file) {
 
 std::int64_t EventList::control(std::uint64_t operation, std::int32_t descriptor,
                                 Ref<OpenFile> file, epoll_event const& event) {
-    auto const found = interests_.find(descriptor);
-    bool const known = found != interests_.end() && found->second.file == file;
+    if (file.get() == this) {
+        return -EINVAL;
+    }
+    std::pair<OpenFile const*, std::int32_t> const key{file.get(), descriptor};
+    auto const found = interests_.find(key);
+    bool const known = found != interests_.end();
     switch (operation) {
         case EPOLL_CTL_ADD:
             if (known) {
                 return -EEXIST;
             }
-            if (file.get() == this) {
-                return -EINVAL;
-            }
             if (auto const error = take_in(*file); error != 0) {
                 return error;
             }
-            if (found != interests_.end()) {
-                let_go(*found->second.file);  // the number was another's
-            }
-            interests_[descriptor] = {file, event, 0, false};
+            interests_[key] = {file, event, 0, false};
             break;
         case EPOLL_CTL_MOD:
             if (!known) {
@@ -132,7 +130,7 @@ std::int64_t EventList::control(std::uint64_t operation, std::int32_t descriptor
 
 void EventList::collect(std::vector<epoll_event>& found, std::size_t limit) {
     Look const look{looked_};
-    for (auto& [descriptor, interest] : interests_) {
+    for (auto& [key, interest] : interests_) {
         if (interest.disabled) {
             continue;
         }
@@ -164,7 +162,7 @@ std::int64_t EventList::wait(Asker asker, std::vector<epoll_event>& found, std::
 void EventList::enlist(std::uint64_t environment) {
     if (Look const look{looked_}; look.is_first()) {
         waiters_.add(environment);
-        for (auto& [descriptor, interest] : interests_) {
+        for (auto& [key, interest] : interests_) {
             interest.file->enlist(environment);
         }
     }
@@ -176,9 +174,10 @@ short EventList::ready() const {
         return seen_;
     }
     seen_ = 0;
-    for (auto const& [descriptor, interest] : interests_) {
+    for (auto const& [key, interest] : interests_) {
         auto const ready = static_cast<std::uint32_t>(interest.file->ready());
-        if (!interest.disabled && (ready & interest.event.events) != 0) {
+        auto const wanted = interest.event.events | EPOLLERR | EPOLLHUP;
+        if (!interest.disabled && (ready & wanted) != 0) {
             seen_ = POLLIN;
             break;
         }

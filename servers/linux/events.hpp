@@ -54,7 +54,8 @@ class EventList : public OpenFile {
         std::uint32_t last_ready = 0;  // what an edge-triggered interest has been told
         bool disabled = false;         // EPOLLONESHOT, told once
     };
-    std::map<std::int32_t, Interest> interests_;
+    // By file and descriptor: one of which the number is another's by now counts as long as it is open.
+    std::map<std::pair<OpenFile const*, std::int32_t>, Interest> interests_;
     std::vector<EventList*> inner_;  // those of them that are lists
     Waiters waiters_;
     std::uint32_t level_ = 0;           // of lists below this one

@@ -35,10 +35,10 @@ class OpenFile : public Counted {
     explicit OpenFile(std::uint32_t status) : status_flags(status) {}
 
     virtual std::int64_t read(Asker, std::span<std::byte>, std::optional<std::uint64_t>) {
-        return -EBADF;
+        return -EINVAL;
     }
     virtual std::int64_t write(Asker, std::span<std::byte const>, std::optional<std::uint64_t>) {
-        return -EBADF;
+        return -EINVAL;
     }
     virtual std::int64_t seek(std::int64_t, std::uint64_t) { return -ESPIPE; }
     virtual std::int64_t ioctl(Asker, std::uint64_t, std::uint64_t, std::span<std::byte>) {

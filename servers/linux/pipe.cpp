@@ -60,6 +60,9 @@ std::int64_t PipeEnd::read(Asker asker, std::span<std::byte> to, std::optional<s
 
 std::int64_t PipeEnd::write(Asker asker, std::span<std::byte const> from,
                             std::optional<std::uint64_t>) {
+    if (from.empty()) {
+        return 0;
+    }
     if (pipe_->readers == 0) {
         asker.process.signal(SIGPIPE);
         return -EPIPE;

@@ -256,6 +256,7 @@ std::int64_t check_option(std::uint64_t level, std::uint64_t name) {
 // Options mean nothing, but for those that only tell; of the others the value is 0.
 std::int64_t get_option(Request& request, Socket& socket, std::uint64_t level, std::uint64_t name) {
     constexpr std::uint64_t type = 3;
+    constexpr std::uint64_t last_error = 4;
     constexpr std::uint64_t send_buffer = 7;
     constexpr std::uint64_t receive_buffer = 8;
     constexpr std::uint64_t credentials = 17;
@@ -275,6 +276,9 @@ std::int64_t get_option(Request& request, Socket& socket, std::uint64_t level, s
             break;
         case accepts:
             value = socket.is_listening ? 1 : 0;
+            break;
+        case last_error:
+            value = socket.take_error();
             break;
         case domain:
             value = protocol::family_unix;

@@ -43,6 +43,7 @@ Socket::~Socket() {
     }
     if (partner_->partner_ == this) {
         partner_->partner_ = nullptr;
+        partner_->was_reset_ = !is_datagram() && !received_.empty();
         partner_->waiters_.wake_all();
     }
 }
@@ -167,10 +168,19 @@ std::int64_t Socket::block(Asker asker, std::uint64_t flags) {
 std::int64_t Socket::send(Asker asker, Packet packet, std::optional<std::string> const& key,
                           std::uint64_t flags) {
     auto* to = partner_;
+    if (!is_stream() && was_reset_) {
+        return -take_error();
+    }
     if (is_datagram()) {
         to = key ? named(*key) : partner_;
         if (to == nullptr) {
-            return key || was_connected_ ? -ECONNREFUSED : -ENOTCONN;
+            if (!key && was_connected_) {  // from now on it is as if they had never met
+                was_connected_ = false;
+                received_.clear();
+                received_bytes_ = 0;
+                return -ECONNREFUSED;
+            }
+            return key ? -ECONNREFUSED : -ENOTCONN;
         }
         if (to->type != type) {
             return -EPROTOTYPE;
@@ -233,9 +243,13 @@ std::int64_t Socket::receive(Asker asker, std::size_t most, Packet& packet, std:
         return is_stream() || is_listening ? -EINVAL : -ENOTCONN;
     }
     auto const wanted = std::exchange(flags, 0);
+    if (was_reset_ && (received_.empty() || !is_stream())) {
+        return -take_error();
+    }
     if (received_.empty()) {
         bool const over = reads_no_more_ || (!is_datagram() && partner_ == nullptr);
-        return over ? 0 : block(asker, wanted);
+        bool const asks_only = (wanted & without_waiting) != 0 || is_nonblocking();
+        return over && !(is_datagram() && asks_only) ? 0 : block(asker, wanted);
     }
     packet.from = received_.front().from;
     flags = is_stream() ? copy_stream(most, packet) : copy_packet(most, packet);
@@ -291,6 +305,9 @@ void Socket::forget(std::size_t bytes) {
 }
 
 std::int64_t Socket::read(Asker asker, std::span<std::byte> to, std::optional<std::uint64_t>) {
+    if (to.empty()) {
+        return 0;
+    }
     Packet packet;
     std::uint64_t flags = 0;
     auto const done = receive(asker, to.size(), packet, flags);
@@ -311,7 +328,7 @@ std::int64_t Socket::ioctl(Asker, std::uint64_t command, std::uint64_t, std::spa
         return -ENOTTY;
     }
     auto const bytes = static_cast<std::int32_t>(
-        is_stream() || received_.empty() ? received_bytes_ : received_.front().bytes.size());
+        !is_datagram() || received_.empty() ? received_bytes_ : received_.front().bytes.size());
     std::memcpy(data.data(), &bytes, sizeof(bytes));
     return 0;
 }
@@ -324,7 +341,9 @@ short Socket::ready() const {
         (partner_ == nullptr ? alone || is_datagram() : writes_no_more_ || partner_->has_room(1));
     bool const over = alone || (reads_no_more_ && writes_no_more_) ||
                       (is_stream() && !was_connected_ && !is_listening);
+    bool const nothing_more = reads_no_more_ || alone;
     return static_cast<short>((can_read ? POLLIN | POLLRDNORM : 0) |
+                              (nothing_more ? POLLRDHUP : 0) | (was_reset_ ? POLLERR : 0) |
                               (can_write ? POLLOUT | POLLWRNORM : 0) | (over ? POLLHUP : 0));
 }
 

@@ -57,6 +57,8 @@ class Socket : public OpenFile {
     bool is_stream() const { return type == protocol::type_stream; }
     bool is_datagram() const { return type == protocol::type_datagram; }
     bool was_connected() const { return was_connected_; }
+    // What went wrong since it was asked last, as SO_ERROR says it; 0: nothing.
+    int take_error() { return std::exchange(was_reset_, false) ? ECONNRESET : 0; }
 
     std::uint64_t const type;
     std::string address;       // as it was bound: the family, then the path
@@ -82,6 +84,7 @@ class Socket : public OpenFile {
     bool was_connected_ = false;
     bool reads_no_more_ = false;
     bool writes_no_more_ = false;
+    bool was_reset_ = false;  // the partner went without having read all: ECONNRESET, once
     std::deque<Packet> received_;
     std::size_t received_bytes_ = 0;
     std::deque<Ref<Socket>> connecting_;
