@@ -95,7 +95,7 @@ std::int64_t EventList::control(std::uint64_t operation, std::int32_t descriptor
     if (file.get() == this) {
         return -EINVAL;
     }
-    std::pair<OpenFile const*, std::int32_t> const key{file.get(), descriptor};
+    Key const key{file.get(), descriptor};
     auto const found = interests_.find(key);
     bool const known = found != interests_.end();
     switch (operation) {
@@ -130,7 +130,12 @@ std::int64_t EventList::control(std::uint64_t operation, std::int32_t descriptor
 
 void EventList::collect(std::vector<epoll_event>& found, std::size_t limit) {
     Look const look{looked_};
-    for (auto& [key, interest] : interests_) {
+    auto at = interests_.upper_bound(reported_);
+    for (auto left = interests_.size(); left != 0 && found.size() < limit; --left, ++at) {
+        if (at == interests_.end()) {
+            at = interests_.begin();
+        }
+        auto& interest = at->second;
         if (interest.disabled) {
             continue;
         }
@@ -142,9 +147,10 @@ void EventList::collect(std::vector<epoll_event>& found, std::size_t limit) {
             interest.last_ready = ready;
             ready = fresh;
         }
-        if (ready != 0 && found.size() < limit) {
+        if (ready != 0) {
             found.push_back({ready, interest.event.data});
             interest.disabled = (interest.event.events & EPOLLONESHOT) != 0;
+            reported_ = at->first;
         }
     }
 }

@@ -55,7 +55,9 @@ class EventList : public OpenFile {
         bool disabled = false;         // EPOLLONESHOT, told once
     };
     // By file and descriptor: one of which the number is another's by now counts as long as it is open.
-    std::map<std::pair<OpenFile const*, std::int32_t>, Interest> interests_;
+    using Key = std::pair<OpenFile const*, std::int32_t>;
+    std::map<Key, Interest> interests_;
+    Key reported_{};  // the last one: the next report begins behind it, so that each has its turn
     std::vector<EventList*> inner_;  // those of them that are lists
     Waiters waiters_;
     std::uint32_t level_ = 0;           // of lists below this one

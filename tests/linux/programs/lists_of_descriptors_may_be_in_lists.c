@@ -70,5 +70,16 @@ int main(void) {
     }
     CHECK(add(layers[0][2], ends[0]) == 0 && write(ends[1], "x", 1) == 1);
     CHECK(epoll_wait(layers[1][1], &event, 1, 0) == 1 && event.data.fd == layers[0][2]);
+    // More that is ready than is asked for: each has its turn.
+    int seen = 0, others[3][2];
+    int const crowd = list();
+    for (int i = 0; i < 3; ++i) {
+        CHECK(pipe(others[i]) == 0 && add(crowd, others[i][0]) == 0 && write(others[i][1], "x", 1) == 1);
+    }
+    for (int i = 0; i < 3; ++i) {
+        CHECK(epoll_wait(crowd, &event, 1, 0) == 1);
+        for (int j = 0; j < 3; ++j) seen |= event.data.fd == others[j][0] ? 1 << j : 0;
+    }
+    CHECK(seen == 7);
     DONE;
 }
