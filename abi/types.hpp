@@ -124,6 +124,7 @@ inline constexpr SpaceOptions jos{4};       // all of it as JOS has it; implies 
 // No right at all (`none`) keeps frame, count and charge behind a mapping that nobody can touch.
 struct Permissions {
     std::uint64_t bits = 0;
+    constexpr bool has(Permissions other) const { return (bits & other.bits) == other.bits; }
     friend constexpr bool operator==(Permissions, Permissions) = default;
     friend constexpr Permissions operator|(Permissions a, Permissions b) {
         return {a.bits | b.bits};

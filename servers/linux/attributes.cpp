@@ -11,7 +11,7 @@ std::int64_t look_at(Request& request, std::uint64_t descriptor, std::uint64_t p
                      std::uint64_t flags, struct stat& to) {
     constexpr std::uint64_t known =
         AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
-    if ((flags & 0xffff'ffff & ~known) != 0 || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE) {
+    if (has_more(flags, known) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE) {
         return -EINVAL;
     }
     auto const follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? Follow::no : Follow::yes;
@@ -148,7 +148,7 @@ bool are_known(std::uint64_t flags, std::uint64_t others = 0) {
 std::int64_t may_access(Found const& found, std::uint64_t wanted) {
     constexpr std::uint64_t execute = 1;
     constexpr std::uint64_t known = 7;
-    if ((wanted & ~known) != 0) {
+    if (has_more(wanted, known)) {
         return -EINVAL;
     }
     if (found.error != 0) {

@@ -11,7 +11,7 @@ namespace {
 
 std::int64_t transfer(Request& request, bool reads, bool positioned) {
     auto const file = request.process.file(request.words[0]);
-    if (!file || (file->status_flags & O_PATH) != 0) {
+    if (!file || file->is_path()) {
         return -EBADF;
     }
     if (positioned && (file->is_pipe() || file->socket() != nullptr)) {
@@ -73,8 +73,7 @@ std::int64_t control(Request& request) {
         return -EBADF;
     }
     auto& entry = process.descriptors()[static_cast<std::uint32_t>(descriptor)];
-    bool const is_path = (file->status_flags & O_PATH) != 0;
-    if (is_path && command > F_GETFL && command != F_DUPFD_CLOEXEC) {
+    if (file->is_path() && command > F_GETFL && command != F_DUPFD_CLOEXEC) {
         return -EBADF;
     }
     switch (command) {
@@ -203,8 +202,7 @@ std::int64_t sync_range(OpenFile const& file, Arguments const& a) {
 // Requests about one open file.
 std::optional<std::int64_t> serve_file(Request& request, OpenFile& file) {
     auto const& a = request.arguments;
-    bool const is_path = (file.status_flags & O_PATH) != 0;
-    if (is_path && request.number != __NR_fstat && request.number != __NR_fchdir) {
+    if (file.is_path() && request.number != __NR_fstat && request.number != __NR_fchdir) {
         return -EBADF;
     }
     switch (request.number) {
@@ -306,7 +304,7 @@ std::optional<std::int64_t> serve_descriptors(Request& request) {
             return control(request);
         case __NR_ioctl: {
             auto const file = process.file(request.words[0]);
-            if (!file || (file->status_flags & O_PATH) != 0) {
+            if (!file || file->is_path()) {
                 return -EBADF;
             }
             if (request.words[1] == FIONBIO) {

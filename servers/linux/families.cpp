@@ -217,7 +217,7 @@ std::int64_t waitid(Request& request) {
     constexpr std::uint64_t events = WEXITED | WSTOPPED | WCONTINUED;
     constexpr std::uint64_t known = events | WNOHANG | WNOWAIT | __WNOTHREAD | __WCLONE | __WALL;
     auto const number = static_cast<std::int32_t>(id);
-    if (kind > P_PGID || (options & events) == 0 || (options & ~known) != 0 ||
+    if (kind > P_PGID || (options & events) == 0 || has_more(options, known) ||
         (kind == P_PID && number <= 0) || (kind == P_PGID && number < 0)) {
         return -EINVAL;
     }

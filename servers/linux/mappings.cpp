@@ -19,7 +19,7 @@ std::int64_t open_mapping(Request& request) {
     if (!file) {
         return -EBADF;
     }
-    if ((file->status_flags & O_PATH) != 0) {
+    if (file->is_path()) {
         return -EBADF;
     }
     bool const writes = request.words[1] != 0;
@@ -49,8 +49,7 @@ std::int64_t map_pages(Request& request) {
         return -EINVAL;
     }
     bool const may_write = (handle->first & protocol::writable_handle) != 0;
-    auto const both = permissions | abi::permission::write;
-    if (!may_write && permissions == both) {
+    if (!may_write && permissions.has(abi::permission::write)) {
         return -EACCES;
     }
     auto const lent =

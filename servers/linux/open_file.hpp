@@ -65,6 +65,7 @@ class OpenFile : public Counted {
 
     bool may_read() const { return (status_flags & O_ACCMODE) != O_WRONLY; }
     bool may_write() const { return (status_flags & O_ACCMODE) != O_RDONLY; }
+    bool is_path() const { return (status_flags & O_PATH) != 0; }
     bool is_nonblocking() const { return (status_flags & O_NONBLOCK) != 0; }
 
     std::uint32_t status_flags;

@@ -309,7 +309,7 @@ std::int64_t serve_file(Request& request) {
     if (request.number == __NR_timerfd_gettime) {
         return request.out(a[1], times_of(*timer, second)) ? 0 : -EFAULT;
     }
-    if ((a[1] & ~std::uint64_t{TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET}) != 0) {
+    if (has_more(a[1], TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) {
         return -EINVAL;
     }
     return set_time(request, *timer, timer->clock,

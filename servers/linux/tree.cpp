@@ -64,7 +64,7 @@ std::int64_t make_link(Request& request, std::uint64_t target_at, std::uint64_t 
 
 std::int64_t hard_link(Request& request, std::uint64_t from_descriptor, std::uint64_t from,
                        std::uint64_t to_descriptor, std::uint64_t to, std::uint64_t flags) {
-    if ((flags & ~std::uint64_t{AT_SYMLINK_FOLLOW | AT_EMPTY_PATH}) != 0) {
+    if (has_more(flags, AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) {
         return -EINVAL;
     }
     auto const follow = (flags & AT_SYMLINK_FOLLOW) != 0 ? Follow::yes : Follow::no;
@@ -166,7 +166,7 @@ bool is_name(Found const& found) {
 std::int64_t rename(Request& request, std::uint64_t from_descriptor, std::uint64_t from,
                     std::uint64_t to_descriptor, std::uint64_t to, std::uint64_t flags) {
     constexpr std::uint64_t known = RENAME_NOREPLACE | RENAME_EXCHANGE;
-    if ((flags & ~known) != 0 || flags == known) {
+    if (has_more(flags, known) || flags == known) {
         return -EINVAL;
     }
     bool const exchanges = (flags & RENAME_EXCHANGE) != 0;
@@ -250,9 +250,7 @@ std::optional<std::int64_t> serve_tree(Request& request) {
         case __NR_unlink:
             return remove(request, here, a[0], false);
         case __NR_unlinkat:
-            return (a[2] & ~std::uint64_t{AT_REMOVEDIR}) != 0
-                       ? -EINVAL
-                       : remove(request, a[0], a[1], a[2] != 0);
+            return has_more(a[2], AT_REMOVEDIR) ? -EINVAL : remove(request, a[0], a[1], a[2] != 0);
         case __NR_rename:
             return rename(request, here, a[0], here, a[1], 0);
         case __NR_renameat:

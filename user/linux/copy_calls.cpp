@@ -3,16 +3,13 @@
 #include "user/linux/memory.hpp"
 #include "user/linux/server.hpp"
 #include "user/linux/signals.hpp"
+#include "user/linux/transfer.hpp"
 #include "user/linux/uapi.hpp"
 
 #include <algorithm>
 
 namespace quarry::libos {
 namespace {
-
-constexpr std::uint64_t piece_bytes = protocol::channel_data_bytes;
-constexpr std::uint64_t most_bytes = 0x7fff'f000;  // MAX_RW_COUNT
-constexpr std::uint64_t no_offset = ~std::uint64_t{0};
 
 std::int64_t copy_between(std::uint64_t from, std::uint64_t from_offset, std::uint64_t to,
                           std::uint64_t to_offset, std::uint64_t bytes) {
@@ -58,13 +55,11 @@ using FileState = struct stat;
 class End {
   public:
     explicit End(std::uint64_t descriptor)
-        : descriptor_(descriptor),
-          flags_(ask_until_done(__NR_fcntl, descriptor, F_GETFL, 0)),
-          state_(flags_ < 0 ? FileState{} : look()) {}
-    bool is_open() const { return flags_ >= 0 && (flags_ & O_PATH) == 0; }
-    bool may_read() const { return is_open() && (flags_ & O_ACCMODE) != O_WRONLY; }
-    bool may_write() const { return is_open() && (flags_ & O_ACCMODE) != O_RDONLY; }
-    bool appends() const { return (flags_ & O_APPEND) != 0; }
+        : mode(descriptor),
+          descriptor_(descriptor),
+          state_(mode.is_open() ? look() : FileState{}) {}
+    OpenMode const mode;
+
     bool is_directory() const { return (state_.st_mode & S_IFMT) == S_IFDIR; }
     bool is_regular() const { return (state_.st_mode & S_IFMT) == S_IFREG; }
     bool can_seek() const { return position() >= 0; }
@@ -87,7 +82,6 @@ class End {
     }
 
     std::uint64_t descriptor_;
-    std::int64_t flags_;
     FileState state_;
 };
 
@@ -102,7 +96,7 @@ std::int64_t sendfile(Registers& r) {
     }
     End const from{r.rsi};
     End const to{r.rdi};
-    if (!from.may_read()) {
+    if (!from.mode.may_read()) {
         return -EBADF;
     }
     bool const can_seek = from.can_seek();
@@ -112,10 +106,10 @@ std::int64_t sendfile(Registers& r) {
     if (offset.is_negative()) {
         return -EINVAL;
     }
-    if (!to.may_write()) {
+    if (!to.mode.may_write()) {
         return -EBADF;
     }
-    if (!can_seek || from.is_directory() || to.appends()) {
+    if (!can_seek || from.is_directory() || to.mode.appends()) {
         return -EINVAL;
     }
     auto const moved =
@@ -126,7 +120,7 @@ std::int64_t sendfile(Registers& r) {
 std::int64_t copy_file_range(Registers& r) {
     End const from{r.rdi};
     End const to{r.rdx};
-    if (!from.is_open() || !to.is_open()) {
+    if (!from.mode.is_open() || !to.mode.is_open()) {
         return -EBADF;
     }
     KeptOffset from_offset{r.rsi};
@@ -143,7 +137,7 @@ std::int64_t copy_file_range(Registers& r) {
     if (!from.is_regular() || !to.is_regular()) {
         return -EINVAL;
     }
-    if (!from.may_read() || !to.may_write() || to.appends()) {
+    if (!from.mode.may_read() || !to.mode.may_write() || to.mode.appends()) {
         return -EBADF;
     }
     if (from_offset.is_negative() || to_offset.is_negative()) {

@@ -25,10 +25,9 @@ struct AlternateStack {
 enum class ThreadKind : std::uint64_t { first, forked, vforked, created };
 
 struct Thread {
-    Registers call;  // of the call being served: below it grows the stack
-    Thread* self;    // entry.S knows these by their place
-    std::uint64_t
-        attention;  // of attention::*; not zero: there is more to do before the program goes on
+    Registers call;           // of the call being served: below it grows the stack
+    Thread* self;             // entry.S knows these by their place
+    std::uint64_t attention;  // of attention::*; none: the program may go on
     std::uint64_t id;
     std::uint64_t upcall_frame;  // of the upcall that returns to the program
     std::uint64_t call_number;   // as the program gave it, for a restart

@@ -4,16 +4,13 @@
 #include "user/linux/server.hpp"
 #include "user/linux/signals.hpp"
 #include "user/linux/text_files.hpp"
+#include "user/linux/transfer.hpp"
 #include "user/linux/uapi.hpp"
 
 #include <algorithm>
 
 namespace quarry::libos {
 namespace {
-
-constexpr std::uint64_t piece_bytes = protocol::channel_data_bytes;
-constexpr std::uint64_t most_bytes = 0x7fff'f000;  // MAX_RW_COUNT
-constexpr std::uint64_t no_offset = ~std::uint64_t{0};
 
 enum class Direction : std::uint8_t { in, out };
 
@@ -27,8 +24,8 @@ std::int64_t transfer_piece(Direction direction, std::uint64_t descriptor, std::
     bool const there =
         reads ? bytes == 0 || may_write(address) : copy_in(data_of(this_thread()), address, bytes);
     if (!there) {
-        auto const error = ask_until_done(number, descriptor, 0, offset);  // which goes before it
-        return error < 0 ? error : -EFAULT;
+        OpenMode const mode{descriptor};
+        return (reads ? mode.may_read() : mode.may_write()) ? -EFAULT : -EBADF;
     }
     auto const done = ask_until_done(number, descriptor, bytes, offset);
     if (!reads || done <= 0) {

@@ -1,9 +1,8 @@
 // Random calls with random arguments, from children that end in any way. Afterwards the server still
 // serves, and all memory is back. Never run on Linux: it would obey.
 #define _GNU_SOURCE
-#include "../check.h"
+#include "../random.h"
 #include <signal.h>
-#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <sys/syscall.h>
@@ -11,13 +10,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-static uint64_t state;
-static uint64_t next(void) {  // splitmix64
-    uint64_t z = state += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
 static char buffer[8192];
 static uint64_t argument(void) {
     static char const* const paths[] = {"/tmp/x", "/", "/tmp", "/dev/null", "/proc/self/exe", "x/y", ""};

@@ -3,6 +3,7 @@
 #include "../check.h"
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 int main(void) {
@@ -45,6 +46,14 @@ int main(void) {
         ERROR(syscall(SYS_set_robust_list, p, 3), EINVAL);
         ERROR(syscall(SYS_futex, (long)p & ~3l, 0, 0, NULL), EFAULT);
     }
+    // What is refused leaves no trace: an empty message would be one.
+    int pair[2];
+    char byte;
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) == 0);
+    ERROR(syscall(SYS_write, pair[0], bad[0], 10), EFAULT);
+    ERROR(recv(pair[1], &byte, 1, MSG_DONTWAIT), EAGAIN);
+    ERROR(syscall(SYS_write, 99, bad[0], 10), EBADF);
+    ERROR(syscall(SYS_read, ends[1], bad[0], 10), EBADF);
     // Across the border: what is there counts up to it.
     ERROR(syscall(SYS_stat, "/", guard + 4096 - 8), EFAULT);
     memset(guard, 'x', 4096);

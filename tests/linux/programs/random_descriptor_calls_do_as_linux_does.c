@@ -1,39 +1,15 @@
 // Random calls on pipes, sockets, counters and lists of them, none of which waits: what each answers, and what
 // is ready afterwards. To see where two systems part, give it the first seed, how many, and the calls for each.
 #define _GNU_SOURCE
-#include "../check.h"
+#include "../random.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-
-static uint64_t state;
-static uint64_t next(void) {  // splitmix64
-    uint64_t z = state += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-static unsigned below(unsigned limit) { return (unsigned)(next() % limit); }
-#define ONE_OF(list) ((list)[below(sizeof(list) / sizeof(*(list)))])
-
-static int is_full;
-static uint32_t summed;
-static void say(char const* format, ...) {
-    char line[1000];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(line, sizeof(line), format, list);
-    va_end(list);
-    for (char const* at = line; *at; ++at) summed = summed * 31 + (unsigned char)*at;
-    if (is_full) fputs(line, stdout);
-}
 
 enum { PLACES = 12, FIRST = 20, MOST = 3000 };  // descriptors FIRST and up; bytes in one that are not read yet
 static int writes_to[PLACES];                    // the pipe or direction that it puts bytes into; 0: into none
@@ -51,9 +27,7 @@ static int says(char const* call, int place, long result) {
     return (int)result;
 }
 static void show_bytes(long result) {
-    uint32_t sum = 0;
-    for (long i = 0; i < result; ++i) sum = sum * 31 + (unsigned char)buffer[i];
-    if (result > 0) say("  %08x\n", sum);
+    show_bytes_of(buffer, result);
 }
 static void settle(int from, int place, int to, int reads) {
     CHECK(dup2(from, FIRST + place) == FIRST + place && close(from) == 0);
@@ -155,25 +129,21 @@ static void one_call(void) {
 }
 
 int main(int count, char** words) {
-    uint64_t const first = count > 1 ? strtoull(words[1], NULL, 10) : 1;
-    uint64_t const seeds = count > 2 ? strtoull(words[2], NULL, 10) : 3;
-    int const calls = count > 3 ? atoi(words[3]) : 1000;
-    is_full = count > 1;
+    struct span const span = parse_span(count, words, 1000);
     CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
-    for (uint64_t seed = first; seed < first + seeds; ++seed) {
+    for (uint64_t seed = span.first; seed < span.end; ++seed) {
         state = seed;
         for (int i = 0; i < PLACES; ++i) {
             int const null = eventfd(0, EFD_NONBLOCK);
             settle(null, i, 0, 0);
         }
         for (int i = 0; i < 6; ++i) make();
-        for (int i = 0; i < calls; ++i) {
-            if (i % 100 == 0 && !is_full) printf("seed %d, call %d: %08x\n", (int)seed, i, summed);
-            say("%d ", i);
+        for (int i = 0; i < span.calls; ++i) {
+            begin_call(seed, i);
             one_call();
             show_ready();
         }
-        if (!is_full) printf("seed %d: %08x\n", (int)seed, summed);
+        end_seed(seed);
     }
     DONE;
 }

@@ -1,40 +1,15 @@
 // Random calls on files and names: what each answers, and what is there afterwards. To see where two systems
 // part, give it the first seed, how many, and the calls for each.
 #define _GNU_SOURCE
-#include "../check.h"
+#include "../random.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-
-static uint64_t state;
-static uint64_t next(void) {  // splitmix64
-    uint64_t z = state += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-static unsigned below(unsigned limit) { return (unsigned)(next() % limit); }
-#define ONE_OF(list) ((list)[below(sizeof(list) / sizeof(*(list)))])
-
-// What is said is summed up, a line for a hundred calls; with arguments, said in full.
-static int is_full;
-static uint32_t summed;
-static void say(char const* format, ...) {
-    char line[1000];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(line, sizeof(line), format, list);
-    va_end(list);
-    for (char const* at = line; *at; ++at) summed = summed * 31 + (unsigned char)*at;
-    if (is_full) fputs(line, stdout);
-}
 
 static char const* path(void) {
     static char const* const paths[] = {"a", "b", "c", "d", "d/a", "d/b", "d/e", "d/e/a", "d/e/b", "l", "d/l", "e",
@@ -64,10 +39,8 @@ static void show(char const* call, long result, struct stat const* s) {
     }
 }
 static void show_bytes(char const* call, long result) {
-    uint32_t sum = 0;
-    for (long i = 0; i < result; ++i) sum = sum * 31 + (unsigned char)buffer[i];
     says(call, result);
-    if (result > 0) say("  %08x\n", sum);
+    show_bytes_of(buffer, result);
 }
 static void put(int got) {  // a new descriptor, in a random place
     int* const place = &files[below(DESCRIPTORS)];
@@ -194,20 +167,16 @@ static void use_descriptors(void) {
 }
 
 int main(int count, char** words) {
-    uint64_t const first = count > 1 ? strtoull(words[1], NULL, 10) : 1;
-    uint64_t const seeds = count > 2 ? strtoull(words[2], NULL, 10) : 3;
-    int const calls = count > 3 ? atoi(words[3]) : 2000;
-    is_full = count > 1;
+    struct span const span = parse_span(count, words, 2000);
     CHECK(pipe2(ends, O_NONBLOCK) == 0 && signal(SIGPIPE, SIG_IGN) != SIG_ERR);
-    for (state = first; state < first + seeds; ++state) {
-        uint64_t const seed = state;
+    for (uint64_t seed = span.first; seed < span.end; ++seed) {
+        state = seed;
         char folder[] = "/dev/shm/random.XXXXXX", command[64];
         CHECK(mkdtemp(folder) && chdir(folder) == 0 && mkdir("top", 0755) == 0 && chdir("top") == 0);
         for (int i = 0; i < DESCRIPTORS; ++i) files[i] = open(i % 2 ? "a" : "b", O_RDWR | O_CREAT, 0644);
         umask(022);
-        for (int i = 0; i < calls; ++i) {
-            if (i % 100 == 0 && !is_full) printf("seed %d, call %d: %08x\n", (int)seed, i, summed);
-            say("%d ", i);
+        for (int i = 0; i < span.calls; ++i) {
+            begin_call(seed, i);
             switch (below(3)) {
                 case 0: change_names(); break;
                 case 1: look_at_names(); break;
@@ -216,10 +185,9 @@ int main(int count, char** words) {
         }
         for (int i = 0; i < DESCRIPTORS; ++i) close(files[i]);
         list("."), list("d"), list("e"), list("d/e");
-        if (!is_full) printf("seed %d: %08x\n", (int)seed, summed);
+        end_seed(seed);
         snprintf(command, sizeof(command), "rm -rf %s", folder);
         CHECK(chdir("/") == 0 && system(command) == 0);
-        state = seed;
     }
     DONE;
 }

@@ -1,34 +1,10 @@
 // Random calls on a window of memory: what each answers, and what each page is afterwards. To see where two
 // systems part, give it the first seed, how many, and the calls for each.
 #define _GNU_SOURCE
-#include "../check.h"
+#include "../random.h"
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-
-static uint64_t state;
-static uint64_t next(void) {  // splitmix64
-    uint64_t z = state += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-static unsigned below(unsigned limit) { return (unsigned)(next() % limit); }
-#define ONE_OF(list) ((list)[below(sizeof(list) / sizeof(*(list)))])
-
-static int is_full;
-static uint32_t summed;
-static void say(char const* format, ...) {
-    char line[1000];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(line, sizeof(line), format, list);
-    va_end(list);
-    for (char const* at = line; *at; ++at) summed = summed * 31 + (unsigned char)*at;
-    if (is_full) fputs(line, stdout);
-}
 
 enum { PAGE = 4096, PAGES = 32, FILE_PAGES = 12 };
 static char* window;
@@ -143,14 +119,11 @@ static void one_call(void) {
 }
 
 int main(int count, char** words) {
-    uint64_t const first = count > 1 ? strtoull(words[1], NULL, 10) : 1;
-    uint64_t const seeds = count > 2 ? strtoull(words[2], NULL, 10) : 3;
-    int const calls = count > 3 ? atoi(words[3]) : 600;
-    is_full = count > 1;
+    struct span const span = parse_span(count, words, 600);
     CHECK(pipe(ends) == 0);
     window = mmap(NULL, (PAGES + 64) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(window != MAP_FAILED);
-    for (uint64_t seed = first; seed < first + seeds; ++seed) {
+    for (uint64_t seed = span.first; seed < span.end; ++seed) {
         char name[] = "/tmp/random.XXXXXX";
         state = seed;
         file = mkstemp(name);
@@ -158,15 +131,14 @@ int main(int count, char** words) {
         CHECK(file >= 0 && read_only >= 0 && unlink(name) == 0 && ftruncate(file, FILE_PAGES * PAGE) == 0);
         CHECK(mmap(window, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
               window);
-        for (int i = 0; i < calls; ++i) {
-            if (i % 100 == 0 && !is_full) printf("seed %d, call %d: %08x\n", (int)seed, i, summed);
-            say("%d ", i);
+        for (int i = 0; i < span.calls; ++i) {
+            begin_call(seed, i);
             one_call();
             show_pages();
         }
         close(file);
         close(read_only);
-        if (!is_full) printf("seed %d: %08x\n", (int)seed, summed);
+        end_seed(seed);
     }
     DONE;
 }
