@@ -3,6 +3,7 @@
 #ifndef RANDOM_H
 #define RANDOM_H
 #include "check.h"
+#include "error_name.h"
 #include <stdarg.h>
 #include <stdint.h>
 

@@ -1,8 +1,10 @@
 """Linux programs: tests/linux/programs, each compiled with several libraries, and scripts for the shells of
-Debian; run on this machine and in Quarry, which must print the same and end alike. One boot for each number
-of processors."""
+Debian; run on this machine and in Quarry, which must print the same and end alike. What depends on the
+kernel's version or settings is not asked here but recorded (tests/linux/answers). One boot for each number of
+processors."""
 
 import concurrent.futures
+import difflib
 import os
 import pathlib
 import re
@@ -16,6 +18,7 @@ import quarry_qemu as qemu
 from .common import Failed, Job, Outcome, last_lines, save_console, single
 
 TESTS = qemu.ROOT / "tests" / "linux"
+ANSWERS = TESTS / "answers"
 PROCESSORS = (1, 4)
 ENVIRONMENT = {"PATH": "/bin", "HOME": "/root", "TERM": "linux", "USER": "root"}
 
@@ -60,6 +63,21 @@ def _variants() -> list[tuple[str, pathlib.Path, list[str]]]:
     return found
 
 
+def record_of(stem: str) -> pathlib.Path:
+    """Where Linux's answers to a program's calls are."""
+    return ANSWERS / f"{stem}.txt"
+
+
+def recorded(stem: str) -> str | None:
+    """What Linux answered when it was recorded, if the program is one of those."""
+    if not stem.endswith("_as_linux_does"):
+        return None
+    record = record_of(stem)
+    if not record.exists():
+        return "(no record: tools/linux_answers.py --write)\n"
+    lines = record.read_text(encoding="ascii").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("#"))
+
 
 def _commands() -> dict[str, list[str]]:
     """What is run, by the test's name: words as they are in the guest."""
@@ -73,7 +91,7 @@ def _commands() -> dict[str, list[str]]:
     return commands
 
 
-def _expected(words: list[str], folder: pathlib.Path) -> tuple[str, int]:
+def expected_here(words: list[str], folder: pathlib.Path) -> tuple[str, int]:
     """What this machine says: the same programs, with busybox's applets only."""
     local = [word if not word.startswith(("/tests/", "/shells/", "/scripts/")) else f"{folder}{word}"
              for word in words]
@@ -82,6 +100,17 @@ def _expected(words: list[str], folder: pathlib.Path) -> tuple[str, int]:
                           stdin=subprocess.DEVNULL)
     return done.stdout.decode("utf-8", "replace"), done.returncode if done.returncode >= 0 else \
         128 - done.returncode
+
+
+def _expected(name: str, words: list[str], folder: pathlib.Path) -> tuple[str, int]:
+    record = recorded(name.split(".", 1)[0])
+    return expected_here(words, folder) if record is None else (record, 0)
+
+
+def difference(wanted: str, found: str) -> str:
+    """Where two outputs part, for people to read: the first few places."""
+    lines = difflib.unified_diff(wanted.splitlines(), found.splitlines(), "Linux", "here", n=1, lineterm="")
+    return "\n".join(list(lines)[:40])
 
 
 def _script(commands: dict[str, list[str]]) -> str:
@@ -111,8 +140,7 @@ def _judge(name: str, console: str, expected: tuple[str, int]) -> str:
     output, status = found.group(1), int(found.group(2))
     text, wanted = expected
     if status != wanted or output != text:
-        return (f"on Linux: status {wanted}\n{last_lines(text)}\n"
-                f"in Quarry: status {status}\n{last_lines(output)}")
+        return f"status on Linux {wanted}, in Quarry {status}\n{difference(text, output)}"
     return ""
 
 
@@ -131,6 +159,13 @@ def _prepare(folder: pathlib.Path, commands: dict[str, list[str]]) -> None:
         list(pool.map(lambda job: _build(*job), builds))
 
 
+def prepare_recorded(folder: pathlib.Path) -> list[str]:
+    """Builds the programs whose answers are recorded; their names."""
+    commands = {name: words for name, words in _commands().items() if "_as_linux_does." in name}
+    _prepare(folder, commands)
+    return list(commands)
+
+
 def _suite(names: list[str]) -> list[Outcome]:
     commands = {name: words for name, words in _commands().items() if name in names}
     outcomes = []
@@ -140,7 +175,7 @@ def _suite(names: list[str]) -> list[Outcome]:
             _prepare(folder, commands)
         except (Failed, OSError, subprocess.SubprocessError) as problem:
             return [Outcome("linux", "linux_programs_are_built", False, str(problem))]
-        expected = {name: _expected(words, folder) for name, words in commands.items()}
+        expected = {name: _expected(name, words, folder) for name, words in commands.items()}
         for processors in PROCESSORS:
             begin = time.monotonic()
             result = linux_root.run(["/bin/sh", "/all.sh"], _fill(folder, _script(commands)),

@@ -20,7 +20,7 @@ static char buffer[MOST];
 
 static int says(char const* call, int place, long result) {
     if (result < 0) {
-        say("%s %d: %s\n", call, place, strerror(errno));
+        say("%s %d: %s\n", call, place, error_name());
     } else {
         say("%s %d: %ld\n", call, place, result);
     }

@@ -26,7 +26,7 @@ static char buffer[20000];
 
 static void says(char const* call, long result) {
     if (result < 0) {
-        say("%s: %s\n", call, strerror(errno));
+        say("%s: %s\n", call, error_name());
     } else {
         say("%s: %ld\n", call, result);
     }

@@ -12,7 +12,7 @@ static int ends[2], file, read_only;
 
 static void says(char const* call, long result) {
     if (result == -1) {
-        say("%s: %s\n", call, strerror(errno));
+        say("%s: %s\n", call, error_name());
     } else {
         say("%s: %ld\n", call, result);
     }
