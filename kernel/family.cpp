@@ -228,8 +228,11 @@ Result<abi::SpaceId> Kernel::next_child(Space const& caller, abi::SpaceId after)
 
 // One step; false while anything is left, or a processor has not let go of the space yet.
 bool Kernel::torn_down(Space& space) {
-    if ((space.active.load() & ~processor_bit()) != 0) {
-        return false;
+    if (auto const others = space.active.load() & ~processor_bit(); others != 0) {
+        shoot_down(others, space.active, {});
+        if ((space.active.load() & others) != 0) {
+            return false;
+        }
     }
     return tear_down_step(space.mapped(), tear_down_budget);
 }

@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 #include "kernel/page_perms.hpp"
 #include "kernel/page_tables.hpp"
+#include "kernel/processor_set.hpp"
 
 #include <cstdint>
 
@@ -18,8 +19,9 @@ struct Mapped {
     Memory& memory;
     PageTables tables;
     AccountIndex account;
-    bool here;             // this processor
-    std::uint64_t others;  // other processors, as a set
+    bool here;             // this processor may hold its translations
+    ProcessorSet& active;  // who has it, of whom
+    std::uint64_t others;  // are not this processor
     bool self_mapped;      // its tables can be read through the TLB too
 };
 

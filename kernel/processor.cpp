@@ -6,6 +6,7 @@ constinit std::array<Processor*, max_processors> processors{};
 constinit std::atomic<unsigned> processor_count = 0;
 
 std::uint64_t processor_bit() { return this_processor().bit; }
+bool is_active_here(Space const& space) { return this_processor().active_space == &space; }
 
 #ifdef QUARRY_CHECK_LOCKS
 

@@ -62,7 +62,7 @@ class Retired {
             machine::invalidate_all();
         }
         if (stale_ && space_.others != 0) {
-            shoot_down(space_.others, space_.tables.root(),
+            shoot_down(space_.others, space_.active,
                        everything_ ? PageSpan{span_.first, max_single_invalidations + 1} : span_);
         }
         for (std::size_t i = 0; i < mapping_count_; ++i) {

@@ -10,11 +10,16 @@
 namespace quarry {
 namespace {
 
+void leave_space(Processor& self, Space*& space) {
+    if (auto* const left = std::exchange(space, nullptr); left != nullptr) {
+        left->active.leave(self.bit);
+    }
+}
+
 void use_no_space(Processor& self) {
     machine::activate_kernel_space();
-    if (auto* const before = std::exchange(self.active_space, nullptr); before != nullptr) {
-        before->active.leave(self.bit);
-    }
+    leave_space(self, self.active_space);
+    leave_space(self, self.other_space);
 }
 
 // Who may go straight to one that has just blocked.
@@ -38,20 +43,25 @@ Environment* RunQueue::environment_in_slot(Slot slot) {
 }
 
 // A page call that runs now may not see that this processor begins to use the space, so its end is
-// waited for: what it unmaps cannot be in this TLB yet.
+// waited for: what it unmaps cannot be in this TLB yet. Who is in the set since an earlier time is asked.
 void Kernel::use_space(Processor& self, Space& space) {
     if (self.active_space == &space) {
         return;
     }
-    space.active.enter(self.bit);
-    while (space.lock->is_taken()) [[unlikely]] {
-        machine::spin_pause();
+    // Again if it was asked to forget something meanwhile, and so left.
+    while (!space.active.has(self.bit)) {
+        space.active.enter(self.bit);
+        while (space.lock->is_taken()) [[unlikely]] {
+            machine::spin_pause();
+        }
     }
-    auto* const before = std::exchange(self.active_space, &space);
+    if (self.other_space == &space) {
+        self.other_space = nullptr;
+    }
+    auto* before = std::exchange(self.active_space, &space);
     machine::activate(space.root());
-    if (before != nullptr) {
-        before->active.leave(self.bit);
-    }
+    leave_space(self, before);
+    leave_space(self, self.other_space);
 }
 
 void Kernel::kick(unsigned processor) { machine::interrupt_processor(*processors[processor]); }

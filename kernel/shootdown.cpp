@@ -21,10 +21,10 @@ void forget(PageSpan span) {
 
 }  // namespace
 
-void shoot_down(std::uint64_t others, PhysPage root, PageSpan span) {
+void shoot_down(std::uint64_t others, ProcessorSet& active, PageSpan span) {
     auto& self = this_processor();
     auto& request = self.mailbox.request;
-    request.root = root;
+    request.active = &active;
     request.span = span;
     request.unanswered.store(static_cast<std::uint32_t>(std::popcount(others)),
                              std::memory_order_relaxed);
@@ -46,8 +46,13 @@ void serve_mailbox() {
     for (auto askers = self.mailbox.asked_by.exchange(0); askers != 0; askers &= askers - 1) {
         auto& request =
             processors[static_cast<unsigned>(std::countr_zero(askers))]->mailbox.request;
-        if (self.active_space != nullptr && request.root == self.active_space->root()) {
+        if (self.active_space != nullptr && request.active == &self.active_space->active) {
             forget(request.span);
+        } else {
+            if (self.other_space != nullptr && request.active == &self.other_space->active) {
+                self.other_space = nullptr;
+            }
+            request.active->leave(self.bit);
         }
         request.unanswered.fetch_sub(1, std::memory_order_release);
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernel/page_span.hpp"
+#include "kernel/processor_set.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -14,7 +15,7 @@ struct Mailbox {
     std::atomic<std::uint64_t> asked_by = 0;  // processors whose `request` waits for this one
 
     struct Request {
-        PhysPage root;
+        ProcessorSet* active = nullptr;  // of the space
         PageSpan span;
         std::atomic<std::uint32_t> unanswered = 0;
     };
@@ -24,9 +25,10 @@ struct Mailbox {
 // Spans longer than this are forgotten by dropping all translations.
 inline constexpr std::size_t max_single_invalidations = 32;
 
-// Makes the processors of the set `others` forget the span of the space with this root; returns
-// when they have. Serves the caller's own mailbox meanwhile, so two can ask each other.
-void shoot_down(std::uint64_t others, PhysPage root, PageSpan span);
+// Makes the processors `others` of those that have a space `active` forget the span; returns when they
+// have. Those that do not use it now leave the set. Serves the caller's own mailbox meanwhile, so two
+// can ask each other.
+void shoot_down(std::uint64_t others, ProcessorSet& active, PageSpan span);
 
 // Answers what others ask of this processor. Called by the interrupt and by every spin.
 void serve_mailbox();

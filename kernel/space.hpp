@@ -77,18 +77,21 @@ class Space {
     bool owns_account = false;                  // an account was made for it
     std::atomic<bool> ended = false;            // no environment will run in it again
     std::atomic<unsigned> running = 0;          // environments that have not ended
-    // Processors that may hold its translations. See activate() in scheduler.cpp.
+    // Processors that may hold its translations, or come back to it without asking: those are asked to
+    // forget what changes. See use_space() in scheduler.cpp, and ipc_shortcuts.cpp.
     alignas(64) ProcessorSet active;
 
     Windows windows;
 
     // Under the space's lock.
     Mapped mapped() {
-        auto const here = processor_bit();
-        auto const active_on = active.load();
-        return {memory_,           tables(),
-                account_,          (active_on & here) != 0,
-                active_on & ~here, form_.has_self_map()};
+        return {memory_,
+                tables(),
+                account_,
+                is_active_here(*this),
+                active,
+                active.load() & ~processor_bit(),
+                form_.has_self_map()};
     }
     PageTables tables() { return PageTables{memory_, root_, leaf_caches_}; }
     PhysPage root() const { return root_; }

@@ -6,20 +6,28 @@
 namespace quarry {
 namespace {
 
-// Kernel::use_space in two steps, of which the second cannot fail. False: a page call is under way
-// there, and nothing was done.
+// Kernel::use_space without waiting, in two steps of which the second cannot fail. False: a page call is
+// under way there, and nothing was done. Partners go to and fro, so the processor stays in the set of
+// the space it leaves, until it goes to a third one or is asked to forget something.
 bool enter_space(Processor& self, Space& to) {
+    if (&to == self.other_space) [[likely]] {
+        return true;
+    }
     to.active.enter(self.bit);
     if (to.lock->is_taken()) [[unlikely]] {
         to.active.leave(self.bit);
         return false;
     }
+    if (self.other_space != nullptr) {
+        self.other_space->active.leave(self.bit);
+    }
+    self.other_space = &to;
     return true;
 }
-void leave_space(Processor& self, Space& from, Space& to) {
+void go_to_other_space(Processor& self, Space& from, Space& to) {
+    self.other_space = &from;
     self.active_space = &to;
     machine::activate_other(to.root());
-    from.active.leave_as_member(self.bit);
 }
 
 // The caller waits, as one that others may go straight to.
@@ -75,15 +83,12 @@ template <Vectors Kept, typename Commit>
         return {};
     }
     if (!commit(self, caller, to)) [[unlikely]] {
-        if (changes_space) {
-            there.active.leave(self.bit);
-        }
         own_lock.unlock();
         slot.lock.unlock();
         return {};
     }
     if (changes_space) {
-        leave_space(self, here, there);
+        go_to_other_space(self, here, there);
     }
     machine::switch_bases(caller.saved, to.saved);
     if constexpr (Kept == Vectors::some) {
