@@ -76,13 +76,60 @@ class Environment {
 
     // Messages
     // Who may go straight to it, past the scheduler (kernel/calls/ipc_shortcuts.cpp): only while it
-    // waits with nothing to restore or to see to but what that way does. Set when it has let go of
-    // its processor, cleared with whatever ends the wait.
+    // waits with nothing to see to but what that way does. Set when it has let go of its processor,
+    // cleared with whatever ends the wait.
     static constexpr std::uint64_t nobody = 0;
-    static constexpr std::uint64_t anyone = 1;       // it receives
+    static constexpr std::uint64_t anyone = 1;       // it receives, and was called before
     static constexpr std::uint64_t its_yielder = 2;  // it has yielded, and waits in a run queue
-    Relaxed<std::uint64_t> ready_for = nobody;       // one of these, or the id of whom it called
-    bool was_called = false;                         // somebody waits for its reply, or did once
+    static constexpr std::uint64_t with_vectors = 1 << 15;  // besides: it has vector registers
+    static_assert(abi::env_view_slots <= with_vectors);     // so no id has that bit
+    Relaxed<std::uint64_t> ready_for = nobody;  // one of these, or the id of whom it called
+    bool was_called = false;                    // somebody waits for its reply, or did once
+
+    // One that waits so is kept as it will be when it goes on: runnable, in no wait, on the processor
+    // that it ran on last. Whoever finds it makes it say what is (IdTable::find).
+    void settle() {
+        if (!awaits_partner()) [[likely]] {
+            return;
+        }
+        bool const receives = (ready_for & ~with_vectors) == anyone;
+        state.keep_as(abi::EnvState::blocked);
+        wait = receives ? Wait::to_receive : Wait::for_reply;
+        wait_for = receives ? 0 : ready_for & ~with_vectors;
+        interruptible = false;
+        has_options = false;
+        deadline = 0;
+        on = nowhere;
+        ready_for = nobody;
+    }
+    bool awaits_partner() const {
+        auto const who = ready_for & ~with_vectors;
+        return who != nobody && who != its_yielder;
+    }
+    // What diagnostics show, who find nothing and change nothing.
+    abi::EnvState present_state() const {
+        return awaits_partner() ? abi::EnvState::blocked : abi::EnvState{state};
+    }
+
+    // Why a call of this environment, when it runs, must not go straight to another one. Events add to
+    // it; what has passed is forgotten when it goes the general way.
+    struct Detour {
+        static constexpr std::uint64_t pending = 1;  // interrupt bits
+        static constexpr std::uint64_t stopped = 2;  // or ended
+        static constexpr std::uint64_t senders = 4;  // if it wants to receive
+        static constexpr std::uint64_t vectors = 8;  // to be saved
+        static constexpr std::uint64_t all = pending | stopped | senders | vectors;
+    };
+    std::atomic<std::uint64_t> detours = 0;
+    void forget_detours() {
+        detours.store((pending.load(std::memory_order_relaxed) != 0 ? Detour::pending : 0) |
+                          (senders.empty() ? 0 : Detour::senders) |
+                          (saved.vector_area == nullptr ? 0 : Detour::vectors),
+                      std::memory_order_relaxed);
+    }
+    bool has_detour(std::uint64_t which) const {
+        return (detours.load(std::memory_order_relaxed) & which) != 0;
+    }
     Letter letter;
     IntrusiveList<Environment, &Environment::queue> senders;      // want to send to this one
     IntrusiveList<Environment, &Environment::queue> end_waiters;  // wait for its end
@@ -102,12 +149,11 @@ class Environment {
     Space& space() const { return space_; }
     PhysPage own_frame() const { return own_frame_; }
     bool ended() const { return state == abi::EnvState::ended; }
-    // Whether going on is nothing more than the registers that a call keeps.
-    bool is_light() const { return goes_straight() && saved.vector_area == nullptr; }
-    // The same but for vector registers.
+    // Whether going on is nothing more than registers.
     bool goes_straight() const {
         return pending.load(std::memory_order_relaxed) == 0 && !traces_result;
     }
+    std::uint64_t vectors_flag() const { return saved.vector_area == nullptr ? 0 : with_vectors; }
 
     Environment* next_in_space = nullptr;  // all of the space's, ended too; under the family lock
 

@@ -75,6 +75,9 @@ class IdTable {
         if (object == nullptr || entry.id.load(std::memory_order_acquire) != id) {
             return {};
         }
+        if constexpr (requires { object->settle(); }) {
+            object->settle();
+        }
         return {object, std::move(lock), false};
     }
 

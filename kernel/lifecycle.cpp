@@ -48,6 +48,7 @@ Result<void> Kernel::stop(Environment& environment) {
     }
     (void)remove_from_queue(environment);
     environment.state = abi::EnvState::stopped;
+    environment.detours.fetch_or(Environment::Detour::stopped);
     environment.starts_again = false;
     environment.ready_for = Environment::nobody;
     if (environment.on != Environment::nowhere && environment.on != this_processor().index) {

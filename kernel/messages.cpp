@@ -73,6 +73,7 @@ Result<void> Kernel::send(Environment& caller, Environment& to) {
     if (!accepts(to, caller)) {
         TRY(block(caller, Wait::to_send, to.id.value, options.deadline, interruptible));
         to.senders.push_back(caller);
+        to.detours.fetch_or(Environment::Detour::senders);
         return deferred;
     }
     if (caller.state != abi::EnvState::runnable) {

@@ -22,14 +22,20 @@ void use_no_space(Processor& self) {
     leave_space(self, self.other_space);
 }
 
-// Who may go straight to one that has just blocked.
-std::uint64_t short_way_to(Environment const& environment) {
-    bool const only_waits = environment.goes_straight() && !environment.has_options;
-    if (only_waits && environment.wait == Wait::to_receive) {
-        return Environment::anyone;
+// Lets a partner go straight to one that has just blocked, if it only waits for one.
+void await_partner(Environment& environment) {
+    if (!environment.goes_straight() || environment.has_options) {
+        return;
     }
-    return only_waits && environment.wait == Wait::for_reply ? environment.wait_for
-                                                             : Environment::nobody;
+    if (environment.wait == Wait::for_reply) {
+        environment.ready_for = environment.wait_for | environment.vectors_flag();
+    } else if (environment.wait == Wait::to_receive && environment.was_called) {
+        environment.ready_for = Environment::anyone | environment.vectors_flag();
+    } else {
+        return;
+    }
+    environment.wait = Wait::none;
+    environment.state.keep_as(abi::EnvState::runnable);
 }
 
 }  // namespace
@@ -105,11 +111,12 @@ void Kernel::put_off(Processor& self) {
     machine::leave(environment);
     self.current = nullptr;
     environment.on = Environment::nowhere;
+    environment.forget_detours();
     if (environment.state == abi::EnvState::runnable) {
         environment.state.run_no_more();
         enqueue(environment);
     } else if (environment.state == abi::EnvState::blocked) {
-        environment.ready_for = short_way_to(environment);
+        await_partner(environment);
     } else if (environment.ended()) {
         finish_end(environment, std::move(lock));
     } else if (environment.state == abi::EnvState::stopped) {

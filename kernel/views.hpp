@@ -47,11 +47,9 @@ class ShownState {
         show(view->status, abi::ViewStatus::running);
     }
     void run_no_more() { *this = state_; }
-    // Both at once: it was blocked and runs from here on.
-    void resume_on(unsigned processor) {
-        state_ = abi::EnvState::runnable;
-        run_on(processor);
-    }
+    // Of one that is shown as waiting while it is kept as runnable: see Environment::settle().
+    void wait() { show(view_->status, abi::ViewStatus::not_runnable); }
+    void keep_as(abi::EnvState state) { state_ = state; }
 
   private:
     static constexpr abi::ViewStatus status_of(abi::EnvState state) {

@@ -23,12 +23,12 @@ Result<void> Kernel::block(Environment& caller, Wait wait, std::uint64_t what,
     if (interruptible && (caller.pending.load() & wanted) != 0) {
         return Error::interrupted;
     }
+    caller.deadline = deadline;
     if (deadline != 0) {
         if (deadline <= machine::clock_nanoseconds()) {
             return Error::timed_out;
         }
         auto& self = this_processor();
-        caller.deadline = deadline;
         if (self.deadlines.push(caller, self.index)) {
             set_timer();
         }
@@ -202,6 +202,7 @@ Result<void> Kernel::post(Environment& environment, std::uint64_t bits) {
         }
     }
     environment.pending.fetch_or(bits);
+    environment.detours.fetch_or(Environment::Detour::pending);
     environment.ready_for = Environment::nobody;
     if (environment.control != nullptr) {
         __atomic_fetch_or(&environment.control->pending, bits, __ATOMIC_RELAXED);

@@ -78,6 +78,7 @@ void give_vector_state(Environment& environment) {
     __builtin_memcpy(&area[mxcsr_offset], &mxcsr_initial, sizeof(mxcsr_initial));
     __builtin_memcpy(&area[0], &x87_control_initial, sizeof(x87_control_initial));
     environment.saved.vector_area = area.data();
+    environment.detours.fetch_or(Environment::Detour::vectors);
     restore_vector_state(environment);
 }
 

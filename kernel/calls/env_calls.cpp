@@ -138,8 +138,8 @@ Result<void> handle(Tag<abi::YieldTo>, Caller& caller, PeerRef env) {
     if (target.state == abi::EnvState::runnable && Kernel::remove_from_queue(target)) {
         self.handoff = target.id.value;
     }
-    if (caller.environment.is_light()) {
-        caller.environment.ready_for = Environment::its_yielder;
+    if (caller.environment.goes_straight()) {
+        caller.environment.ready_for = Environment::its_yielder | caller.environment.vectors_flag();
     }
     return {};
 }

@@ -76,10 +76,11 @@ Result<Next> spaces(Context& context, Words const&) {
 
 Result<Next> envs(Context& context, Words const&) {
     context.kernel.environments.each([&](Environment& environment) {
-        bool const runs = environment.on != Environment::nowhere;
+        bool const runs = !environment.awaits_partner() && environment.on != Environment::nowhere;
         print("  {:x} [{:08x}]  {} of {}, rip 0x{:x}", environment.id.value,
               std::uint64_t{static_cast<std::uint32_t>(abi::jos_id_of(environment.id))},
-              name_of(environment.state), environment.space().name(), environment.saved.rip);
+              name_of(environment.present_state()), environment.space().name(),
+              environment.saved.rip);
         if (runs) {
             print(", on processor {}", unsigned{environment.on});
         }
