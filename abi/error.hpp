@@ -8,7 +8,7 @@
 
 namespace quarry::abi {
 
-enum class Error : std::uint8_t {
+enum class Error : std::uint64_t {
     none = 0,
     bad_call = 1,         // no native call has this number
     bad_argument = 2,     // a bit or value outside the documented ones

@@ -32,11 +32,15 @@ constexpr std::uint64_t area = 0x2000'0000'0000;
 constexpr std::uint64_t other_area = 0x2100'0000'0000;
 constexpr std::size_t batch = 256;
 
+[[noreturn]] void give_up(Error error) {
+    print("bench: {}\n", error);
+    exit_program(1);
+}
+
 template <typename T>
 T expect(Result<T> result) {
     if (!result) {
-        print("bench: {}\n", result.error());
-        exit_program(1);
+        give_up(result.error());
     }
     if constexpr (!std::same_as<T, void>) {
         return std::move(*result);
@@ -106,48 +110,55 @@ void pages() {
     expect(page_unmap(own_space, {other_area + batch * abi::page_bytes, 1}));
 }
 
-constexpr std::uint64_t yield_from_now_on = 1;
-constexpr std::uint64_t use_vectors = 2;
+enum class Task : std::uint64_t { answer, answer_with_vectors, yield };
 
-// Answers until told to yield for ever.
-void be_partner() {
-    auto message = expect(ipc_receive({}));
+// Does for ever what the first message says.
+[[noreturn]] void be_partner() {
+    auto const first = expect(ipc_receive({}));
+    auto partner = first.sender;
+    if (Task{first.words[0]} == Task::yield) {
+        for (;;) {
+            (void)yield_to(partner);
+        }
+    }
+    if (Task{first.words[0]} == Task::answer_with_vectors) {
+        asm volatile("pxor %%xmm0, %%xmm0" : : : "xmm0");
+    }
     for (;;) {
-        if (message.words[0] == yield_from_now_on) {
-            auto const to = message.sender;
-            (void)ipc_send(to, 0, 0, 0, 0, {});
-            for (;;) {
-                (void)yield_to(to);
-            }
+        auto const message = ipc_reply_receive(partner, 1, 2, 3, 4, {});
+        if (!message) {
+            give_up(message.error());
         }
-        if (message.words[0] == use_vectors) {
-            asm volatile("pxor %%xmm0, %%xmm0" : : : "xmm0");
-        }
-        message = expect(ipc_reply_receive(message.sender, 1, 2, 3, 4, {}));
+        partner = message->sender;
     }
 }
 
-void messages() {
+// A partner that has begun its task.
+Child make_partner(Task task, abi::EnvId& partner) {
     auto child = expect(spawn("bench_kernel", "partner"));
-    static abi::EnvId partner;
     partner = child.env();
-    (void)ipc_call(partner, 0, 0, 0, 0, {});
-    measure<15>([] { (void)ipc_call(partner, 5, 6, 7, 8, {}); });
-    child.destroy();
+    auto const word = static_cast<std::uint64_t>(task);
+    if (task == Task::yield) {
+        (void)ipc_send(partner, word, 0, 0, 0, {});
+        (void)yield_to(partner);
+    } else {
+        (void)ipc_call(partner, word, 0, 0, 0, {});
+    }
+    return child;
+}
 
-    auto yielder = expect(spawn("bench_kernel", "partner"));
-    partner = yielder.env();
-    (void)ipc_call(partner, 0, 0, 0, 0, {});
-    (void)ipc_send(partner, yield_from_now_on, 0, 0, 0, {});
-    (void)ipc_receive({});
-    (void)yield_to(partner);
+void messages() {
+    static abi::EnvId partner;
+    auto answerer = make_partner(Task::answer, partner);
+    measure<15>([] { (void)ipc_call(partner, 5, 6, 7, 8, {}); });
+    answerer.destroy();
+
+    auto yielder = make_partner(Task::yield, partner);
     measure<17>([] { (void)yield_to(partner); });
     yielder.destroy();
 
-    auto other = expect(spawn("bench_kernel", "partner"));
-    partner = other.env();
     asm volatile("pxor %%xmm0, %%xmm0" : : : "xmm0");
-    (void)ipc_call(partner, use_vectors, 0, 0, 0, {});
+    auto const other = make_partner(Task::answer_with_vectors, partner);
     measure<16>([] { (void)ipc_call(partner, 5, 6, 7, 8, {}); });
 }
 

@@ -166,6 +166,7 @@ void set_tracing(bool on) {
         machine::patch(&quarry_call_table[i], tables[on ? 2 : 0][i]);
         machine::patch(&quarry_full_table[i], tables[on ? 3 : 1][i]);
     }
+    machine::use_direct_entries(!on);
 }
 
 }  // namespace quarry

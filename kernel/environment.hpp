@@ -52,11 +52,16 @@ class Environment {
     std::uint64_t jos_upcall = 0;
 
     abi::EnvId id;
-    SpinLock* lock = nullptr;  // in the id table; guards what follows
+    SpinLock* lock = nullptr;       // in its slot of the id table; guards what follows
+    std::uint64_t slot_offset = 0;  // of its slot and its view in their arrays, in bytes
+
+    // What the short way from one environment to another looks at and changes: see Messages below.
+    Relaxed<std::uint64_t> ready_for = nobody;
+    std::atomic<std::uint64_t> detours = 0;
+    RunsOn on;  // processor that runs it, or still holds its registers
+    static constexpr unsigned nowhere = RunsOn::nowhere;
 
     ShownState state{abi::EnvState::stopped};
-    static constexpr unsigned nowhere = ~0u;
-    Published<unsigned> on = nowhere;  // processor that runs it, or still holds its registers
     Published<unsigned> queued_on = nowhere;  // whose run queue it is in; guarded by that queue
     bool starts_again = false;                // stopped; runnable once its processor let go of it
     abi::EnvStatus end{};                     // how it ended
@@ -83,8 +88,8 @@ class Environment {
     static constexpr std::uint64_t its_yielder = 2;  // it has yielded, and waits in a run queue
     static constexpr std::uint64_t with_vectors = 1 << 15;  // besides: it has vector registers
     static_assert(abi::env_view_slots <= with_vectors);     // so no id has that bit
-    Relaxed<std::uint64_t> ready_for = nobody;  // one of these, or the id of whom it called
-    bool was_called = false;                    // somebody waits for its reply, or did once
+    // `ready_for` is one of these, or the id of whom it called.
+    bool was_called = false;  // somebody waits for its reply, or did once
 
     // One that waits so is kept as it will be when it goes on: runnable, in no wait, on the processor
     // that it ran on last. Whoever finds it makes it say what is (IdTable::find).
@@ -111,7 +116,7 @@ class Environment {
         return awaits_partner() ? abi::EnvState::blocked : abi::EnvState{state};
     }
 
-    // Why a call of this environment, when it runs, must not go straight to another one. Events add to
+    // `detours`: why a call of this environment, when it runs, must not go straight to another one. Events add to
     // it; what has passed is forgotten when it goes the general way.
     struct Detour {
         static constexpr std::uint64_t pending = 1;  // interrupt bits
@@ -120,7 +125,6 @@ class Environment {
         static constexpr std::uint64_t vectors = 8;  // to be saved
         static constexpr std::uint64_t all = pending | stopped | senders | vectors;
     };
-    std::atomic<std::uint64_t> detours = 0;
     void forget_detours() {
         detours.store((pending.load(std::memory_order_relaxed) != 0 ? Detour::pending : 0) |
                           (senders.empty() ? 0 : Detour::senders) |
@@ -158,6 +162,7 @@ class Environment {
     Environment* next_in_space = nullptr;  // all of the space's, ended too; under the family lock
 
   private:
+    friend struct machine::EntryLayout;
     Space& space_;
     PhysPage own_frame_;
 };

@@ -325,6 +325,7 @@ Result<Environment*> Kernel::create_environment(Space& space, UserAddr entry, Us
     }
     environment->id = {*id};
     environment->lock = &environments.lock_of(*id);
+    environment->slot_offset = environments.slot_offset(*id);
     environment->next_in_space = space.first_environment;
     space.first_environment = environment;
     space.running.fetch_add(1);

@@ -13,6 +13,9 @@
 #include <cstdint>
 
 namespace quarry {
+namespace machine {
+struct EntryLayout;
+}
 
 inline constexpr std::uint64_t id_slot_bits = 16;
 constexpr std::uint64_t slot_of_id(std::uint64_t id) { return id & ((1u << id_slot_bits) - 1); }
@@ -101,6 +104,11 @@ class IdTable {
     // Any id has a slot to look into; the slot holds the whole id, so that no other one passes.
     Slot& entry_of(std::uint64_t id) { return slots_[id % Capacity]; }
 
+    // Of an id's slot in the table, in bytes.
+    static constexpr std::uint64_t slot_offset(std::uint64_t id) {
+        return id % Capacity * sizeof(Slot);
+    }
+
     // What a slot holds, for who knows that it lasts.
     T* in_slot(std::size_t slot) const {
         return slots_[slot].object.load(std::memory_order_relaxed);
@@ -144,6 +152,7 @@ class IdTable {
     }
 
   private:
+    friend struct machine::EntryLayout;
     static constexpr std::uint32_t none = ~std::uint32_t{0};
 
     std::array<Slot, Capacity> slots_{};

@@ -48,9 +48,9 @@ class Kernel {
     Kernel(Kernel const&) = delete;
     Kernel& operator=(Kernel const&) = delete;
 
+    EnvironmentTable environments;  // first: entry code finds it
     Memory memory;
     SpaceTable spaces;
-    EnvironmentTable environments;
     Console console;
     WordWaiters word_waiters;
     bool breakpoints_enter_monitor = false;  // of native programs without an upcall

@@ -22,10 +22,11 @@ inline constexpr std::size_t max_processors = 64;
 struct alignas(64) Processor {
     machine::ProcessorState machine;  // first: entry code finds it
     Environment* current = nullptr;
+    abi::ViewStatus running = abi::ViewStatus::running;  // with `index`, RunsOn::word_of(index)
     unsigned index = 0;
+    std::uint64_t bit = 1;          // itself as a set
     bool yield = false;             // the current one lets others go first
     bool stopped = false;           // in tests: nothing will run any more
-    std::uint64_t bit = 1;          // itself as a set
     std::uint64_t handoff = 0;      // who runs next, by id; 0: whoever is first in the queue
     Space* active_space = nullptr;  // whose translations the processor may hold
     Space* other_space = nullptr;   // to which it comes back without asking (ipc_shortcuts.cpp)

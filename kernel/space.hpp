@@ -18,6 +18,9 @@
 namespace quarry {
 
 class Environment;
+namespace machine {
+struct EntryLayout;
+}
 
 // What kind of space it is, fixed when it is made: its options, parsed.
 class SpaceForm {
@@ -114,7 +117,9 @@ class Space {
 
   private:
     Memory& memory_;
+    friend struct machine::EntryLayout;
     PhysPage root_;
+    std::uint64_t root_address_ = root_.start().raw();
     PhysPage own_frame_;
     AccountIndex account_;
     SpaceForm form_;

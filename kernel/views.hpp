@@ -22,6 +22,34 @@ void show(T& field, T value) {
     std::atomic_ref<T>{field}.store(value, std::memory_order_relaxed);
 }
 
+// Where an environment runs, if anywhere: in the form of its view, so that one word says it there and
+// here. What is written before it is seen by who reads it.
+class RunsOn {
+  public:
+    static constexpr unsigned nowhere = ~0u;
+    // The status and the processor of a view.
+    static constexpr std::uint64_t word_of(unsigned processor) {
+        return std::uint64_t{processor} << 32 |
+               static_cast<std::uint32_t>(abi::ViewStatus::running);
+    }
+    RunsOn() = default;
+    RunsOn(RunsOn const&) = delete;
+    RunsOn& operator=(RunsOn const&) = delete;
+    // NOLINTNEXTLINE(google-explicit-constructor): stands for the processor itself
+    operator unsigned() const {
+        return static_cast<unsigned>(word_.load(std::memory_order_acquire) >> 32);
+    }
+    unsigned operator=(unsigned processor) {  // NOLINT(misc-unconventional-assign-operator)
+        word_.store(word_of(processor), std::memory_order_release);
+        return processor;
+    }
+
+  private:
+    std::atomic<std::uint64_t> word_ = word_of(nowhere);
+};
+static_assert(offsetof(abi::EnvView, status) % 8 == 0 &&
+              offsetof(abi::EnvView, processor) == offsetof(abi::EnvView, status) + 4);
+
 // An environment's state: changed under its lock, read without it as a hint, shown to programs.
 class ShownState {
   public:

@@ -49,33 +49,50 @@
 
 .section .text.entry, "ax"
 
-// SYSCALL (SDM volume 2B): rcx = return address, r11 = flags, IF AC DF TF NT cleared by SFMASK.
-// What the return needs waits on the kernel stack.
+// SYSCALL (SDM volume 2B): rcx = return address, r11 = flags, IF AC DF TF NT cleared by SFMASK. Nothing
+// else has changed when a call is found: the stack is the program's, and is not used.
 .global syscall_entry
 syscall_entry:
     swapgs
+    add $-0x80000000, %rax
+    cmp $NATIVE_SLOTS, %rax
+    jae not_in_table
+    jmp *quarry_entry_table(,%rax,8)
+
+// Any call: to C++ and back. What the return needs waits on the kernel stack.
+.macro plain_entry index
+plain_entry_\index:
     mov %rsp, %gs:PROCESSOR_USER_RSP
     mov %gs:PROCESSOR_STACK, %rsp
     push %rcx
     push %r11
-    add $-0x80000000, %rax
-    cmp $NATIVE_SLOTS, %rax
-    jae not_in_table
+    .if (CALLS_OF_FEW_WORDS >> \index & 1) == 0
     mov %r10, %rcx
-    call *quarry_call_table(,%rax,8)
-syscall_return:
+    .endif
+    call *quarry_call_table + \index * 8
     pop %r11
     pop %rcx                // canonical, as abi::user_end sees to (abi/layout.hpp)
-    // no register leaves with a kernel value
+    mov %gs:PROCESSOR_USER_RSP, %rsp
+    return_to_program
+.endm
+// No register leaves with a kernel value.
+.macro return_to_program
     xor %edx, %edx
     xor %edi, %edi
     xor %esi, %esi
     xor %r8d, %r8d
     xor %r9d, %r9d
     xor %r10d, %r10d
-    mov %gs:PROCESSOR_USER_RSP, %rsp
     swapgs
     sysretq
+.endm
+.altmacro
+.set i, 0
+.rept NATIVE_SLOTS
+    plain_entry %i
+    .set i, i + 1
+.endr
+.noaltmacro
 
 // Where the caller goes on, for a call that keeps only RSP, and RBP so that backtraces hold. R11: the
 // environment, R10 is used.
@@ -141,12 +158,102 @@ quarry_decline:
     xor %r15d, %r15d
     jmp *quarry_full_table(,%rax,8)
 
+// The shortest way from a caller to its partner: what kernel/calls/ipc_shortcuts.cpp does, where neither
+// has vector registers and the spaces are the ones the processor goes to and fro between. A call that
+// this is not for goes the plain way, with its words as they were.
+//
+// RBX: the caller. R12: its partner. RAX and R14: where their slots, and views, begin.
+#define SLOTS _ZN6quarry10the_kernelE + KERNEL_ENVIRONMENTS
+#define VIEWS _ZN6quarry14env_view_arrayE
+.macro direct_entry index, ready_for, waits_for
+direct_entry_\index:
+    mov %gs:PROCESSOR_CURRENT, %rbx
+    mov %edi, %eax
+    and $SLOT_MASK, %eax
+    shl $SLOT_SHIFT, %eax
+    lock btsw $0, SLOTS + SLOT_LOCK(%rax)
+    jc 9f
+    cmp %rdi, SLOTS + SLOT_ID(%rax)
+    jne 8f
+    mov SLOTS + SLOT_OBJECT(%rax), %r12
+    .ifc \ready_for, its_callee
+    mov ENVIRONMENT_ID(%rbx), %rdi
+    cmp %rdi, ENVIRONMENT_READY_FOR(%r12)
+    .else
+    cmpq \ready_for, ENVIRONMENT_READY_FOR(%r12)
+    .endif
+    jne 6f
+    mov ENVIRONMENT_SLOT_OFFSET(%rbx), %r14
+    lock btsw $0, SLOTS + SLOT_LOCK(%r14)
+    jc 6f
+    mov ENVIRONMENT_DETOURS(%rbx), %r13
+    or %r9, %r13            // options
+    jne 7f
+    mov ENVIRONMENT_SPACE(%r12), %r15
+    cmp %gs:PROCESSOR_OTHER_SPACE, %r15
+    jne 5f
+    mov %gs:PROCESSOR_ACTIVE_SPACE, %r13
+    mov %r13, %gs:PROCESSOR_OTHER_SPACE
+    mov %r15, %gs:PROCESSOR_ACTIVE_SPACE
+    mov SPACE_ROOT_ADDRESS(%r15), %r13
+    mov %r13, %cr3
+1:  movq \waits_for, ENVIRONMENT_READY_FOR(%rbx)
+    movl $VIEW_NOT_RUNNABLE, VIEWS + VIEW_STATUS(%r14)
+    mov %rcx, SAVED_RIP(%rbx)
+    mov %r11, SAVED_RFLAGS(%rbx)
+    mov %rbp, SAVED_RBP(%rbx)
+    mov %rsp, SAVED_RSP(%rbx)
+    rdfsbase %r13
+    mov %r13, SAVED_FS_BASE(%rbx)
+    mov SAVED_FS_BASE(%r12), %r13
+    wrfsbase %r13
+    movq $0, ENVIRONMENT_READY_FOR(%r12)
+    mov %gs:PROCESSOR_RUNNING, %r13
+    mov %r13, ENVIRONMENT_ON(%r12)
+    mov %r13, VIEWS + VIEW_STATUS(%rax)
+    mov %r12, %gs:PROCESSOR_CURRENT
+    lea SAVED_END(%r12), %r13
+    mov %r13, %gs:PROCESSOR_RSP0
+    .ifnc \ready_for, its_callee
+    mov ENVIRONMENT_ID(%rbx), %rdi
+    .endif
+    swapgs                  // the bases of GS change places only now
+    rdgsbase %r13
+    mov %r13, SAVED_GS_BASE(%rbx)
+    mov SAVED_GS_BASE(%r12), %r13
+    wrgsbase %r13
+    movw $0, SLOTS + SLOT_LOCK(%r14)
+    movw $0, SLOTS + SLOT_LOCK(%rax)
+    mov SAVED_RIP(%r12), %rcx
+    mov SAVED_RFLAGS(%r12), %r11
+    mov SAVED_RSP(%r12), %rsp
+    mov SAVED_RBP(%r12), %rbp
+    xor %eax, %eax
+    xor %ebx, %ebx
+    xor %r12d, %r12d
+    xor %r13d, %r13d
+    xor %r14d, %r14d
+    xor %r15d, %r15d
+    sysretq
+5:  cmp %gs:PROCESSOR_ACTIVE_SPACE, %r15
+    je 1b
+7:  movw $0, SLOTS + SLOT_LOCK(%r14)
+6:  mov SLOTS + SLOT_ID(%rax), %rdi
+8:  movw $0, SLOTS + SLOT_LOCK(%rax)
+9:  jmp plain_entry_\index
+.endm
+    direct_entry IPC_CALL, $ENVIRONMENT_READY_FOR_ANYONE, %rdi
+    direct_entry IPC_REPLY_RECEIVE, its_callee, $ENVIRONMENT_READY_FOR_ANYONE
+
 not_in_table:
     cmp $0x1000, %rax
     jb bad_call
     // A foreign call. It goes to the program's own entry with every register as it was: by iretq,
     // since sysretq takes rcx and r11.
     sub $-0x80000000, %rax
+    mov %rsp, %gs:PROCESSOR_USER_RSP
+    mov %gs:PROCESSOR_STACK, %rsp
+    push %rcx
     mov %gs:PROCESSOR_CURRENT, %rcx
     mov UPCALL_FOREIGN_ENTRY(%rcx), %rcx
     test %rcx, %rcx
@@ -156,15 +263,17 @@ not_in_table:
     push %r11
     push $USER_CODE_SELECTOR
     push %rcx
-    mov 48(%rsp), %rcx
+    mov 40(%rsp), %rcx
     swapgs
     iretq
 bad_call:
     mov $BAD_CALL, %rax
-    jmp syscall_return
+    return_to_program
 no_foreign_entry:
     mov $ENOSYS, %rax
-    jmp syscall_return
+    pop %rcx
+    mov %gs:PROCESSOR_USER_RSP, %rsp
+    return_to_program
 
 // resume(SavedState*): goes to user mode with these registers. Never returns.
 .global quarry_resume
@@ -378,6 +487,28 @@ trap 255
 
 .section .rodata
 .balign 8
+// Where each native call goes, by its index: the table in use, one with the direct ways and one without.
+.macro entry_address kind, index
+    .quad \kind\()_entry_\index
+.endm
+.macro entry_addresses has_direct
+    .set i, 0
+    .rept NATIVE_SLOTS
+    .if \has_direct && (i == IPC_CALL || i == IPC_REPLY_RECEIVE)
+    entry_address direct, %i
+    .else
+    entry_address plain, %i
+    .endif
+    .set i, i + 1
+    .endr
+.endm
+.global quarry_entry_table, quarry_direct_entries, quarry_plain_entries
+quarry_entry_table:
+    entry_addresses 1
+quarry_direct_entries:
+    entry_addresses 1
+quarry_plain_entries:
+    entry_addresses 0
 .global quarry_trap_stubs
 quarry_trap_stubs:
 .macro stub_address n

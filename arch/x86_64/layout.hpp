@@ -18,11 +18,15 @@
 #define USER_CODE_SELECTOR 0x2b
 #define TSS_SELECTOR 0x30
 
-// Offsets into Processor (processor.hpp) and SavedState, asserted there.
+// Offsets into Processor, SavedState, Environment, Space and their tables, asserted in processor.cpp.
 #define PROCESSOR_USER_RSP 0
 #define PROCESSOR_STACK 8
 #define PROCESSOR_SELF 16
+#define PROCESSOR_RSP0 100
 #define PROCESSOR_CURRENT 200
+#define PROCESSOR_RUNNING 208
+#define PROCESSOR_ACTIVE_SPACE 240
+#define PROCESSOR_OTHER_SPACE 248
 // Of Environment, whose first member is SavedState.
 #define SAVED_RBP 64
 #define SAVED_VECTOR 120
@@ -30,7 +34,30 @@
 #define SAVED_RFLAGS 152
 #define SAVED_RSP 160
 #define SAVED_END 176
+#define SAVED_FS_BASE 176
+#define SAVED_GS_BASE 184
 #define UPCALL_ENTRY 208
 #define UPCALL_STACK 216
 #define UPCALL_STACK_BYTES 224
 #define UPCALL_FOREIGN_ENTRY 232
+#define ENVIRONMENT_ID 248
+#define ENVIRONMENT_SLOT_OFFSET 264
+#define ENVIRONMENT_READY_FOR 272
+#define ENVIRONMENT_DETOURS 280
+#define ENVIRONMENT_ON 288
+#define ENVIRONMENT_SPACE 680
+#define ENVIRONMENT_READY_FOR_ANYONE 1
+#define SPACE_ROOT_ADDRESS 936
+#define KERNEL_ENVIRONMENTS 0
+#define SLOT_LOCK 0
+#define SLOT_OBJECT 8
+#define SLOT_ID 16
+#define SLOT_SHIFT 6 /* of its size, which is a view's too */
+#define SLOT_MASK 0xfff
+#define VIEW_STATUS 16
+#define VIEW_NOT_RUNNABLE 4
+
+// Calls that entry code makes itself, and those whose words need no move.
+#define IPC_CALL 33
+#define IPC_REPLY_RECEIVE 36
+#define CALLS_OF_FEW_WORDS 865422344111

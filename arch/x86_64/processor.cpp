@@ -1,7 +1,6 @@
 #include "arch/x86_64/processor.hpp"
 
 #include "arch/x86_64/instructions.hpp"
-#include "kernel/environment.hpp"
 
 extern "C" void syscall_entry();
 
@@ -16,21 +15,6 @@ constexpr std::uint64_t kernel_code = 0x00af9a000000ffff;
 constexpr std::uint64_t kernel_data = 0x00cf92000000ffff;
 constexpr std::uint64_t user_data = 0x00cff2000000ffff;
 constexpr std::uint64_t user_code_execute_only = 0x00aff8000000ffff;
-
-// What entry code assumes.
-static_assert(offsetof(machine::SavedState, vector) == SAVED_VECTOR);
-static_assert(offsetof(machine::SavedState, rip) == SAVED_RIP);
-static_assert(offsetof(machine::SavedState, rflags) == SAVED_RFLAGS);
-static_assert(offsetof(machine::SavedState, rsp) == SAVED_RSP);
-static_assert(offsetof(machine::SavedState, fs_base) == SAVED_END);
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Winvalid-offsetof"  // a class, but one without bases
-static_assert(offsetof(Processor, current) == PROCESSOR_CURRENT);
-static_assert(offsetof(Environment, saved) == 0 && offsetof(Environment, upcall) == UPCALL_ENTRY);
-#pragma clang diagnostic pop
-static_assert(offsetof(abi::Upcall, stack) == UPCALL_STACK - UPCALL_ENTRY);
-static_assert(offsetof(abi::Upcall, stack_bytes) == UPCALL_STACK_BYTES - UPCALL_ENTRY);
-static_assert(offsetof(abi::Upcall, foreign_entry) == UPCALL_FOREIGN_ENTRY - UPCALL_ENTRY);
 
 constexpr std::uint64_t flags_cleared_by_syscall = 0x200 | 0x40000 | 0x400 | 0x100 | 0x4000;
 

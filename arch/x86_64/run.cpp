@@ -3,11 +3,16 @@
 #include "arch/x86_64/panic.hpp"
 #include "arch/x86_64/processor.hpp"
 #include "arch/x86_64/vector_state.hpp"
+#include "kernel/dispatch.hpp"
 #include "kernel/kernel.hpp"
 
 extern "C" {
 [[noreturn]] void quarry_resume(quarry::machine::SavedState* saved);
 bool quarry_user_copy(void* to, void const* from, std::size_t bytes);
+using EntryTable = std::array<std::uint64_t, quarry::abi::call_table_slots>;
+extern EntryTable const quarry_entry_table;
+extern EntryTable const quarry_direct_entries;
+extern EntryTable const quarry_plain_entries;
 }
 
 namespace quarry::machine {
@@ -35,6 +40,12 @@ void enter(Environment& environment) {
 void switch_vectors(Environment& from, Environment& to) {
     x86::save_vector_state(from);
     x86::restore_vector_state(to);
+}
+
+void use_direct_entries(bool on) {
+    for (std::size_t i = 0; i < quarry_entry_table.size(); ++i) {
+        patch(&quarry_entry_table[i], (on ? quarry_direct_entries : quarry_plain_entries)[i]);
+    }
 }
 
 void resume(Environment& environment) { quarry_resume(&environment.saved); }

@@ -102,6 +102,7 @@ void enter(Environment& environment);
 inline void resume(Environment& environment) { enter(environment); }
 inline void switch_bases(SavedState&, SavedState const&) {}
 inline void switch_vectors(Environment&, Environment&) {}
+inline void use_direct_entries(bool) {}
 inline void set_entry_frame(Processor&, Environment&) {}
 inline void leave(Environment&) {}
 inline void release_vector_area(Environment&) {}
