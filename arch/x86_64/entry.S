@@ -147,7 +147,7 @@ quarry_switch_to:
     sysretq
 
 // The call whose index is in R12 goes the general way. What the shortcut left in registers that
-// C++ keeps would reach the program.
+// C++ keeps would reach the program, and what was saved at an earlier call.
 .global quarry_decline
 quarry_decline:
     mov %r12, %rax
@@ -156,15 +156,23 @@ quarry_decline:
     xor %r13d, %r13d
     xor %r14d, %r14d
     xor %r15d, %r15d
+    mov %gs:PROCESSOR_CURRENT, %r11
+    mov %rbx, 104(%r11)
+    mov %r12, 24(%r11)
+    mov %r13, 16(%r11)
+    mov %r14, 8(%r11)
+    mov %r15, 0(%r11)
     jmp *quarry_full_table(,%rax,8)
 
-// The shortest way from a caller to its partner: what kernel/calls/ipc_shortcuts.cpp does, where neither
-// has vector registers and the spaces are the ones the processor goes to and fro between. A call that
-// this is not for goes the plain way, with its words as they were.
+// The shortest way from a caller to its partner: what kernel/calls/ipc_shortcuts.cpp does, where both or
+// neither have vector registers and the spaces are the ones the processor goes to and fro between. A
+// call that this is not for goes the plain way, with its words as they were.
 //
 // RBX: the caller. R12: its partner. RAX and R14: where their slots, and views, begin.
 #define SLOTS _ZN6quarry10the_kernelE + KERNEL_ENVIRONMENTS
 #define VIEWS _ZN6quarry14env_view_arrayE
+
+// `ready_for`: what the partner must be; `waits_for`: what the caller then is.
 .macro direct_entry index, ready_for, waits_for
 direct_entry_\index:
     mov %gs:PROCESSOR_CURRENT, %rbx
@@ -182,22 +190,79 @@ direct_entry_\index:
     .else
     cmpq \ready_for, ENVIRONMENT_READY_FOR(%r12)
     .endif
-    jne 6f
-    mov ENVIRONMENT_SLOT_OFFSET(%rbx), %r14
-    lock btsw $0, SLOTS + SLOT_LOCK(%r14)
-    jc 6f
+    jne 2f
+    lock_caller 6f
     mov ENVIRONMENT_DETOURS(%rbx), %r13
     or %r9, %r13            // options
     jne 7f
+    enter_space_of_partner
+    movq \waits_for, ENVIRONMENT_READY_FOR(%rbx)
+    go_to_partner \ready_for
+    or_is_in_it_already 7f
+
+    // The same with vector registers, saved and loaded as at every switch.
+2:  mov ENVIRONMENT_READY_FOR(%r12), %r13
+    btr $ENVIRONMENT_WITH_VECTORS_BIT, %r13
+    jnc 6f
+    .ifc \ready_for, its_callee
+    cmp %rdi, %r13
+    .else
+    cmp \ready_for, %r13
+    .endif
+    jne 6f
+    lock_caller 6f
+    mov ENVIRONMENT_DETOURS(%rbx), %r13
+    xor $ENVIRONMENT_DETOUR_VECTORS, %r13
+    or %r9, %r13
+    jne 7f
+    enter_space_of_partner
+    movq \waits_for, ENVIRONMENT_READY_FOR(%rbx)
+    btsq $ENVIRONMENT_WITH_VECTORS_BIT, ENVIRONMENT_READY_FOR(%rbx)
+    mov %rax, %r9
+    mov %rdx, %r15
+    mov $-1, %eax
+    mov $-1, %edx
+    mov SAVED_VECTOR_AREA(%rbx), %r13
+    xsave64 (%r13)
+    mov SAVED_VECTOR_AREA(%r12), %r13
+    xrstor64 (%r13)
+    mov %r15, %rdx
+    mov %r9, %rax
+    xor %r9d, %r9d
+    go_to_partner \ready_for
+    or_is_in_it_already 7f
+
+7:  movw $0, SLOTS + SLOT_LOCK(%r14)
+6:  mov SLOTS + SLOT_ID(%rax), %rdi
+8:  movw $0, SLOTS + SLOT_LOCK(%rax)
+9:  jmp plain_entry_\index
+.endm
+
+.macro lock_caller otherwise
+    mov ENVIRONMENT_SLOT_OFFSET(%rbx), %r14
+    lock btsw $0, SLOTS + SLOT_LOCK(%r14)
+    jc \otherwise
+.endm
+
+.macro enter_space_of_partner
     mov ENVIRONMENT_SPACE(%r12), %r15
     cmp %gs:PROCESSOR_OTHER_SPACE, %r15
-    jne 5f
+    jne 4f
     mov %gs:PROCESSOR_ACTIVE_SPACE, %r13
     mov %r13, %gs:PROCESSOR_OTHER_SPACE
     mov %r15, %gs:PROCESSOR_ACTIVE_SPACE
     mov SPACE_ROOT_ADDRESS(%r15), %r13
     mov %r13, %cr3
-1:  movq \waits_for, ENVIRONMENT_READY_FOR(%rbx)
+5:
+.endm
+.macro or_is_in_it_already otherwise
+4:  cmp %gs:PROCESSOR_ACTIVE_SPACE, %r15
+    je 5b
+    jmp \otherwise
+.endm
+
+// From here on nothing can fail.
+.macro go_to_partner ready_for
     movl $VIEW_NOT_RUNNABLE, VIEWS + VIEW_STATUS(%r14)
     mov %rcx, SAVED_RIP(%rbx)
     mov %r11, SAVED_RFLAGS(%rbx)
@@ -235,13 +300,8 @@ direct_entry_\index:
     xor %r14d, %r14d
     xor %r15d, %r15d
     sysretq
-5:  cmp %gs:PROCESSOR_ACTIVE_SPACE, %r15
-    je 1b
-7:  movw $0, SLOTS + SLOT_LOCK(%r14)
-6:  mov SLOTS + SLOT_ID(%rax), %rdi
-8:  movw $0, SLOTS + SLOT_LOCK(%rax)
-9:  jmp plain_entry_\index
 .endm
+
     direct_entry IPC_CALL, $ENVIRONMENT_READY_FOR_ANYONE, %rdi
     direct_entry IPC_REPLY_RECEIVE, its_callee, $ENVIRONMENT_READY_FOR_ANYONE
 

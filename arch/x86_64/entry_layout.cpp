@@ -35,6 +35,9 @@ static_assert(offsetof(Environment, slot_offset) == ENVIRONMENT_SLOT_OFFSET);
 static_assert(offsetof(Environment, ready_for) == ENVIRONMENT_READY_FOR);
 static_assert(offsetof(Environment, detours) == ENVIRONMENT_DETOURS);
 static_assert(offsetof(Environment, on) == ENVIRONMENT_ON);
+static_assert(offsetof(SavedState, vector_area) == SAVED_VECTOR_AREA);
+static_assert(Environment::with_vectors == 1 << ENVIRONMENT_WITH_VECTORS_BIT);
+static_assert(Environment::Detour::vectors == ENVIRONMENT_DETOUR_VECTORS);
 static_assert(Environment::anyone == ENVIRONMENT_READY_FOR_ANYONE && Environment::nobody == 0);
 
 using Slot = EnvironmentTable::Slot;
