@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 #include "kernel/frame_meta.hpp"
 #include "kernel/lock.hpp"
+#include "machine/machine.hpp"
 
 #include <array>
 #include <bit>
@@ -56,7 +57,8 @@ class FrameAllocator {
     // The same of frames that page-table entries name, in fewer steps.
     class Metas {
       public:
-        explicit Metas(FrameMeta* first) : base_(__builtin_bit_cast(std::uint64_t, first)) {}
+        explicit Metas(FrameMeta* first)
+            : base_(machine::metadata_address(__builtin_bit_cast(std::uint64_t, first))) {}
         FrameMeta& of_entry(std::uint64_t entry) const {
             constexpr auto shift = page_shift - std::countr_zero(sizeof(FrameMeta));
             static_assert(max_frames * sizeof(FrameMeta) <= std::uint64_t{1} << 32);

@@ -52,6 +52,7 @@ class FrameCounts {
     static constexpr unsigned other_shift = 16;
     static constexpr unsigned top_shift = 40;
     static constexpr std::uint64_t one_owner = std::uint64_t{1} << top_shift;
+    static constexpr std::uint32_t one_owner_above = one_owner >> 32;  // in the word's upper half
     static constexpr std::uint64_t one_other = std::uint64_t{1} << other_shift;
     // The owner's count is refused beyond this; every other mapping is paid for with a page, so
     // that their number stays below the machine's frames (at most 2^24, see max_frames).

@@ -24,8 +24,8 @@ Slot PageTables::find(UserPage page, unsigned stop) const {
 LeafCache const* PageTables::fill(LeafRole role, UserPage page) const {
     auto& cache = role == LeafRole::target ? std::get<0>(*caches_) : std::get<1>(*caches_);
     auto const& other = role == LeafRole::target ? std::get<1>(*caches_) : std::get<0>(*caches_);
-    auto const region = page.number() / machine::entries_per_table;
-    if (other.region == region) {
+    auto const address = page.start().raw();
+    if (other.has(address)) {
         cache = other;
         return &cache;
     }
@@ -33,7 +33,8 @@ LeafCache const* PageTables::fill(LeafRole role, UserPage page) const {
     if (slot.level != 0) {
         return nullptr;
     }
-    cache = {region, machine::table(slot.table).data(), &memory_->meta(slot.table).live};
+    cache = {address & ~(huge_bytes - 1), machine::table(slot.table).data(),
+             &memory_->meta(slot.table).live};
     return &cache;
 }
 

@@ -9,6 +9,7 @@
 #include "machine/pte.hpp"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,9 +32,16 @@ struct Slot {
 // A level 0 table that was used last, so that most calls need not walk. Guarded by the space's lock,
 // like the tables.
 struct LeafCache {
-    std::uint64_t region = ~std::uint64_t{0};
+    static constexpr std::uint64_t none = std::uint64_t{1} << 63;  // more than 2 MiB from any page
+    std::uint64_t base = none;  // where what the table maps begins
     Pte* entries = nullptr;
     std::uint16_t* live = nullptr;
+
+    // Of the page that begins at this address; entries_per_table or more if the table has none such.
+    std::uint64_t index_of(std::uint64_t address) const {
+        return std::rotr(address - base, page_shift);
+    }
+    bool has(std::uint64_t address) const { return index_of(address) < machine::entries_per_table; }
 };
 // One for what pages are taken from, one for all else: so a call has both at hand.
 enum class LeafRole : std::uint8_t { target, source };
@@ -45,16 +53,13 @@ class PageTables {
         : memory_(&memory), root_(root), caches_(&caches) {}
     PhysPage root() const { return root_; }
 
-    // The level 0 table that was used last, and whether it is that of a page.
+    // The level 0 table that was used last.
     LeafCache const& recent_leaf(LeafRole role) const {
         return role == LeafRole::target ? std::get<0>(*caches_) : std::get<1>(*caches_);
     }
-    bool is_recent(LeafRole role, UserPage page) const {
-        return recent_leaf(role).region == page.number() / machine::entries_per_table;
-    }
     // The level 0 table of a page; null if there is none.
     LeafCache const* leaf(LeafRole role, UserPage page) const {
-        return is_recent(role, page) ? &recent_leaf(role) : fill(role, page);
+        return recent_leaf(role).has(page.start().raw()) ? &recent_leaf(role) : fill(role, page);
     }
     // A table was taken out.
     void forget_runs() const { *caches_ = {}; }

@@ -1,6 +1,8 @@
 // A set of processors that each member enters and leaves by itself.
 #pragma once
 
+#include "machine/atomic.hpp"
+
 #include <atomic>
 #include <cstdint>
 
@@ -17,11 +19,23 @@ class ProcessorSet {
   public:
     std::uint64_t load() const { return word_.load(); }
     bool has(std::uint64_t bit) const { return (load() & bit) != 0; }
-    void enter(std::uint64_t bit) { word_.fetch_or(bit); }
-    void leave(std::uint64_t bit) { word_.fetch_and(~bit); }
+    // Whether the one that asks, a member, is alone.
+    bool is_single() const { return machine::is_one(count_); }
+    void enter(std::uint64_t bit) {
+        count_.fetch_add(1);
+        if ((word_.fetch_or(bit) & bit) != 0) {
+            count_.fetch_sub(1);
+        }
+    }
+    void leave(std::uint64_t bit) {
+        if ((word_.fetch_and(~bit) & bit) != 0) {
+            count_.fetch_sub(1);
+        }
+    }
 
   private:
     std::atomic<std::uint64_t> word_ = 0;
+    std::atomic<std::uint32_t> count_ = 0;  // counted before one enters, until after it has left
 };
 
 }  // namespace quarry

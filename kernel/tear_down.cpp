@@ -67,7 +67,7 @@ class TearDown {
         std::uint64_t cost = 0;
         std::size_t at = 0;
         for (std::size_t left = count; left != 0; ++at) {
-            auto& entry = machine::entry_of(entries.data(), at);
+            auto& entry = machine::entry_at(entries.data(), at);
             Pte const old = entry;
             if (old.is_empty()) {
                 at = machine::first_used(entries, at) - 1;

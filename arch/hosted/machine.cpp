@@ -41,9 +41,8 @@ std::optional<PhysPage> ProcessorState::translate(UserPage page, bool write) {
         // A cached upper entry is used without looking whether the tables still say so.
         std::uint64_t raw = 0;
         if (auto const upper = tables.find(region); upper != tables.end()) {
-            raw =
-                Pte::walk(entry_of(table(PhysPage::numbered(upper->second)).data(), page.number()))
-                    .raw();
+            auto const entries = table(PhysPage::numbered(upper->second));
+            raw = Pte::walk(entries[page.number() % entries_per_table]).raw();
         } else {
             auto at = active;
             for (unsigned level = top_level;; --level) {
@@ -185,6 +184,7 @@ bool wait_for_interrupt() {
 }
 void power_off(abi::EnvStatus how) { host().powered_off = how; }
 void power_off_idle() { host().idle_forever = true; }
+Space* own_active_space() { return this_processor()->active_space; }
 void enter(Environment& environment) { state().entered = &environment; }
 
 }  // namespace quarry::machine

@@ -5,6 +5,8 @@
 #define DIRECT_MAP_BASE 0xffff800000000000
 // One 2 MiB region mapped page by page: device registers, kernel stacks and their guard pages.
 #define FIXED_BASE 0xffffffffc0000000
+// The frames' metadata, at most 512 MiB; here too, so that instructions hold its address.
+#define METADATA_BASE 0xffffffffa0000000
 
 // Where other processors begin: a page below 1 MiB; the next one holds their first tables.
 #define TRAMPOLINE 0x8000
@@ -50,7 +52,7 @@
 #define ENVIRONMENT_READY_FOR_ANYONE 1
 #define ENVIRONMENT_WITH_VECTORS_BIT 15
 #define ENVIRONMENT_DETOUR_VECTORS 8
-#define SPACE_ROOT_ADDRESS 936
+#define SPACE_ROOT_ADDRESS 944
 #define KERNEL_ENVIRONMENTS 0
 #define SLOT_LOCK 0
 #define SLOT_OBJECT 8

@@ -40,6 +40,7 @@ alignas(page_bytes) constinit Table direct_pdpt;
 alignas(page_bytes) constinit Table views_directory;
 alignas(page_bytes) constinit Table env_view_table;
 alignas(page_bytes) constinit Table page_view_table;
+alignas(page_bytes) constinit Table metadata_table;
 alignas(page_bytes) constinit Table probe_table_entries;
 alignas(page_bytes) constinit std::array<std::byte, page_bytes> probe_page{};
 
@@ -168,6 +169,23 @@ void map_page_views(PhysPage metadata, std::uint64_t count) {
     }
 }
 
+// The same for the kernel, in its own half.
+std::span<std::byte> map_metadata(PhysPage metadata, std::uint64_t count) {
+    constexpr auto first = (METADATA_BASE - KERNEL_BASE) / huge_bytes;
+    constexpr auto flags = Pte::present | Pte::writable | Pte::no_execute;
+    auto const whole = count / huge_pages;
+    for (std::size_t i = 0; i < whole; ++i) {
+        image_directory[first + i] = entry(metadata.plus(i * huge_pages), flags | Pte::page_size);
+    }
+    if (whole == 0) {
+        for (std::size_t i = 0; i < count; ++i) {
+            metadata_table[i] = entry(metadata.plus(i), flags);
+        }
+        image_directory[first] = entry(image_frame(&metadata_table), Pte::present | Pte::writable);
+    }
+    return {__builtin_bit_cast(std::byte*, std::uint64_t{METADATA_BASE}), count * page_bytes};
+}
+
 // The stretch of memory below 1 GiB that early tables are cut from, from the end down.
 struct EarlyMemory {
     std::uint64_t top = 0;
@@ -291,8 +309,7 @@ void hand_over_memory(BootInfo const& info, FrameAllocator& frames) {
         add(first, end);
     }
     map_page_views(metadata, metadata_pages);
-    frames.initialise(std::span(regions).first(count),
-                      machine::physical_bytes(metadata.start(), metadata_pages * page_bytes),
+    frames.initialise(std::span(regions).first(count), map_metadata(metadata, metadata_pages),
                       end_frame);
 }
 

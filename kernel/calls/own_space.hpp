@@ -15,10 +15,9 @@ namespace quarry {
 // The caller's space, locked, if nobody else has the lock or uses the space.
 class OwnSpace {
   public:
-    explicit OwnSpace(Processor& self) NO_THREAD_SAFETY_ANALYSIS : space_(*self.active_space),
-                                                                   lock_(*space_.lock),
-                                                                   is_locked_(lock_.try_lock()),
-                                                                   self_(self) {}
+    OwnSpace() NO_THREAD_SAFETY_ANALYSIS : space_(*machine::own_active_space()),
+                                           lock_(*space_.lock),
+                                           is_locked_(lock_.try_lock()) {}
     ~OwnSpace() NO_THREAD_SAFETY_ANALYSIS {
         if (is_locked_) {
             lock_.unlock();
@@ -30,7 +29,7 @@ class OwnSpace {
         if (!is_locked_) [[unlikely]] {
             return false;
         }
-        return space_.active.load() == self_.bit;
+        return space_.active.is_single();
     }
     Space& space() const { return space_; }
     AccountIndex account() const { return space_.account(); }
@@ -42,28 +41,19 @@ class OwnSpace {
         }
         return space_.tables().leaf(role, UserPage::numbered(address >> page_shift));
     }
-    // Whether the table of an aligned address is at hand. Then it is below the user top, which ends a
-    // table.
-    bool is_recent(LeafRole role, std::uint64_t address) const {
-        return space_.tables().is_recent(role, UserPage::numbered(address >> page_shift));
-    }
+    // The table that is at hand. What it has is below the user top, which ends a table.
     LeafCache const& recent(LeafRole role) const { return space_.tables().recent_leaf(role); }
 
   private:
     Space& space_;
     SpinLock& lock_;
     bool const is_locked_;
-    Processor& self_;
 };
 static_assert(abi::jos_user_top % huge_bytes == 0 && abi::native_user_top % huge_bytes == 0 &&
               abi::self_map_user_top % huge_bytes == 0);
 
 inline bool are_pages(std::uint64_t address, std::uint64_t other = 0) {
     return (address | other) % page_bytes == 0;
-}
-
-inline Pte& entry_in(LeafCache const& table, std::uint64_t address) {
-    return machine::entry_of(table.entries, address >> page_shift);
 }
 
 // What the five lowest bits of a mode mean, worked out beforehand. Of a mode that is not right a

@@ -159,7 +159,7 @@ bool protect_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, s
     if (id != 0 || asked.bits == 0) {
         return false;
     }
-    OwnSpace const space(this_processor());
+    OwnSpace const space;
     if (!space.alone()) {
         return false;
     }
@@ -189,7 +189,7 @@ bool alloc_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, std
         return false;
     }
     auto& self = this_processor();
-    OwnSpace const space(self);
+    OwnSpace const space;
     if (!space.alone()) {
         return false;
     }
@@ -223,7 +223,7 @@ bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std
     if (from_id != 0 || asked.bits == 0) {
         return false;
     }
-    OwnSpace const space(this_processor());
+    OwnSpace const space;
     if (!space.alone()) {
         return false;
     }
@@ -274,7 +274,7 @@ bool move_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, st
         return false;
     }
     auto const bits = ModeBits::of(mask);
-    OwnSpace const space(this_processor());
+    OwnSpace const space;
     if ((bits & Pte::present) == 0 || !space.alone()) {
         return false;
     }
@@ -321,7 +321,7 @@ namespace {
 }  // namespace
 
 bool unmap_run(std::uint64_t address, std::uint64_t pages) {
-    OwnSpace const space(this_processor());
+    OwnSpace const space;
     if (!space.alone()) {
         return false;
     }

@@ -10,28 +10,31 @@ namespace {
 
 enum class Outcome : std::uint8_t { done, not_at_hand, declined, charged_in_vain };
 
-// Whether a call for one page can be done here. One condition after the other, as everywhere here:
-// clang would else gather them in registers that it then saves.
-[[gnu::always_inline]] inline bool is_at_hand(OwnSpace const& space, Word address, Word mode) {
-    if (!are_pages(address)) [[unlikely]] {
-        return false;
-    }
-    if (mode >= ModeBits::modes) [[unlikely]] {
-        return false;
-    }
-    return space.is_recent(LeafRole::target, address);
+// Its address, and no longer what that was made from.
+Pte& in_one_register(Pte& entry) {
+    auto* address = &entry;
+    asm("" : "+r"(address));
+    return *address;
 }
 
+// An entry is read as a plain word where nothing depends on when: nobody else uses the space.
+//
+// One condition after the other, as everywhere here: clang would else gather them in registers that it
+// then saves.
 [[gnu::always_inline]] inline Outcome protect_one(Word address, Word mode) {
-    OwnSpace const space(this_processor());
+    OwnSpace const space;
     if (!space.alone()) [[unlikely]] {
         return Outcome::declined;
     }
-    if (!is_at_hand(space, address, mode)) [[unlikely]] {
+    auto const& table = space.recent(LeafRole::target);
+    auto const index = table.index_of(address);
+    if (index >= machine::entries_per_table) [[unlikely]] {
         return Outcome::not_at_hand;
     }
-    auto const& table = space.recent(LeafRole::target);
-    auto& entry = entry_in(table, address);
+    if (mode >= ModeBits::modes) [[unlikely]] {
+        return Outcome::not_at_hand;
+    }
+    auto& entry = machine::entry_at(table.entries, index);
     auto const old = Pte::load(entry).raw();
     auto const needed = ModeBits::needed_to_protect(mode);
     if ((old & needed) != needed) [[unlikely]] {
@@ -43,25 +46,28 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined, charged_in_vain
 }
 
 [[gnu::always_inline]] inline Outcome map_one(Word from, Word to, Word mode) {
-    OwnSpace const space(this_processor());
+    OwnSpace const space;
     if (!space.alone()) [[unlikely]] {
         return Outcome::declined;
     }
-    if (!are_pages(from)) [[unlikely]] {
-        return Outcome::not_at_hand;
-    }
-    if (!is_at_hand(space, to, mode)) [[unlikely]] {
-        return Outcome::not_at_hand;
-    }
-    if (!space.is_recent(LeafRole::source, from)) [[unlikely]] {
+    if (mode >= ModeBits::modes) [[unlikely]] {
         return Outcome::not_at_hand;
     }
     auto const& target = space.recent(LeafRole::target);
-    auto& entry = entry_in(target, to);
-    if (!Pte::load(entry).is_empty()) [[unlikely]] {
+    auto const target_index = target.index_of(to);
+    if (target_index >= machine::entries_per_table) [[unlikely]] {
+        return Outcome::not_at_hand;
+    }
+    auto& entry = in_one_register(machine::entry_at(target.entries, target_index));
+    if (entry.raw() != 0) [[unlikely]] {
         return Outcome::declined;
     }
-    auto const old = Pte::load(entry_in(space.recent(LeafRole::source), from)).raw();
+    auto const& source = space.recent(LeafRole::source);
+    auto const source_index = source.index_of(from);
+    if (source_index >= machine::entries_per_table) [[unlikely]] {
+        return Outcome::not_at_hand;
+    }
+    auto const old = Pte::load(machine::entry_at(source.entries, source_index)).raw();
     auto const needed = ModeBits::needed(mode);
     if ((old & needed) != needed) [[unlikely]] {
         return Outcome::declined;
@@ -70,8 +76,7 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined, charged_in_vain
     if (!meta.is_named(space.account())) [[unlikely]] {
         return Outcome::not_at_hand;
     }
-    auto const before = meta.counts.fetch_add(FrameCounts::one_owner);
-    if (static_cast<std::int64_t>(before + FrameCounts::one_owner) < 0) [[unlikely]] {
+    if (machine::add_to_upper_half<FrameCounts::one_owner_above>(meta.counts)) [[unlikely]] {
         meta.counts.fetch_sub(FrameCounts::one_owner);  // more mappings than can be counted
         return Outcome::declined;
     }
@@ -83,20 +88,24 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined, charged_in_vain
 [[gnu::always_inline]] inline Outcome alloc_one(Word address, Word mode) {
     mode &= ~(abi::page_option::if_absent.bits << 32);
     auto& self = this_processor();
-    OwnSpace const space(self);
+    OwnSpace const space;
     if (!space.alone()) [[unlikely]] {
         return Outcome::declined;
     }
-    if (!is_at_hand(space, address, mode)) [[unlikely]] {
+    auto const& table = space.recent(LeafRole::target);
+    auto const index = table.index_of(address);
+    if (index >= machine::entries_per_table) [[unlikely]] {
         return Outcome::not_at_hand;
     }
-    auto const& table = space.recent(LeafRole::target);
+    if (mode >= ModeBits::modes) [[unlikely]] {
+        return Outcome::not_at_hand;
+    }
     auto const bits = ModeBits::of(mode);
-    auto& entry = entry_in(table, address);
+    auto& entry = machine::entry_at(table.entries, index);
     if (bits == 0) [[unlikely]] {
         return Outcome::declined;
     }
-    if (!Pte::load(entry).is_empty()) [[unlikely]] {
+    if (entry.raw() != 0) [[unlikely]] {
         return Outcome::declined;
     }
     auto const account = space.account();
@@ -151,7 +160,7 @@ enum class Outcome : std::uint8_t { done, not_at_hand, declined, charged_in_vain
 
 // What they hand on is written with constants where it is known: fewer registers to keep.
 Word page_protect_shortcut(Word id, Word address, Word pages, Word mode, Word e, Word f) {
-    if (pages != 1 || id != 0) [[unlikely]] {
+    if (((pages - 1) | id) != 0) [[unlikely]] {
         [[clang::musttail]] return page_protect_runs(id, address, pages, mode, e, f);
     }
     auto const outcome = protect_one(address, mode);
@@ -166,7 +175,7 @@ Word page_protect_shortcut(Word id, Word address, Word pages, Word mode, Word e,
 }
 
 Word page_map_shortcut(Word from_id, Word from, Word pages, Word to_id, Word to, Word mode) {
-    if (pages != 1 || (from_id | to_id) != 0) [[unlikely]] {
+    if (((pages - 1) | from_id | to_id) != 0) [[unlikely]] {
         [[clang::musttail]] return page_map_runs(from_id, from, pages, to_id, to, mode);
     }
     auto const outcome = map_one(from, to, mode);
@@ -180,7 +189,7 @@ Word page_map_shortcut(Word from_id, Word from, Word pages, Word to_id, Word to,
 }
 
 Word page_alloc_shortcut(Word id, Word address, Word pages, Word mode, Word e, Word f) {
-    if (pages != 1 || id != 0) [[unlikely]] {
+    if (((pages - 1) | id) != 0) [[unlikely]] {
         [[clang::musttail]] return page_alloc_runs(id, address, pages, mode, e, f);
     }
     auto const outcome = alloc_one(address, mode);

@@ -15,9 +15,18 @@ inline Added fetch_add(std::atomic<std::uint64_t>& word, std::uint64_t value) {
     return {before, static_cast<std::int64_t>(before + value) < 0};
 }
 
+// Adds to the upper half, of which the lower one never has a carry. Says whether there is now a negative
+// number.
+template <std::uint32_t Value>
+bool add_to_upper_half(std::atomic<std::uint64_t>& word) {
+    return fetch_add(word, std::uint64_t{Value} << 32).is_negative;
+}
+
 // Whether the low half-word is this.
 inline bool low_half_is(std::atomic<std::uint64_t> const& word, std::uint16_t value) {
     return static_cast<std::uint16_t>(word.load(std::memory_order_relaxed)) == value;
 }
+
+inline bool is_one(std::atomic<std::uint32_t> const& word) { return word.load() == 1; }
 
 }  // namespace quarry::machine

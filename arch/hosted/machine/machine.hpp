@@ -21,6 +21,7 @@
 
 namespace quarry {
 class Environment;
+class Space;
 struct Processor;
 }  // namespace quarry
 
@@ -61,9 +62,7 @@ inline std::size_t first_used(std::span<Pte> entries, std::size_t index) {
 }
 inline std::span<Pte> entries_of(Pte* table) { return {table, entries_per_table}; }
 // The entry for a page in its table of level 0.
-inline Pte& entry_of(Pte* table, std::uint64_t page_number) {
-    return table[page_number % entries_per_table];
-}
+inline Pte& entry_at(Pte* table, std::uint64_t index) { return table[index]; }
 #pragma clang unsafe_buffer_usage end
 void zero_frames(PhysPage first, std::size_t frames);
 
@@ -103,6 +102,8 @@ inline void resume(Environment& environment) { enter(environment); }
 inline void switch_bases(SavedState&, SavedState const&) {}
 inline void switch_vectors(Environment&, Environment&) {}
 inline void use_direct_entries(bool) {}
+Space* own_active_space();
+constexpr std::uint64_t metadata_address(std::uint64_t address) { return address; }
 inline void set_entry_frame(Processor&, Environment&) {}
 inline void leave(Environment&) {}
 inline void release_vector_area(Environment&) {}

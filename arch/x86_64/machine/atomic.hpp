@@ -21,6 +21,18 @@ struct Added {
     return {value, is_negative};
 }
 
+// Adds to the upper half, of which the lower one never has a carry. Says whether there is now a negative
+// number.
+template <std::uint32_t Value>
+[[gnu::always_inline]] inline bool add_to_upper_half(std::atomic<std::uint64_t>& word) {
+    bool is_negative = false;
+    asm volatile("lock addl %2, 4%1"
+                 : "=@ccs"(is_negative), "+o"(reinterpret_cast<std::uint64_t&>(word))
+                 : "i"(Value)
+                 : "memory");
+    return is_negative;
+}
+
 // Whether the low half-word is this, without a register for it.
 [[gnu::always_inline]] inline bool low_half_is(std::atomic<std::uint64_t> const& word,
                                                std::uint16_t value) {
@@ -28,6 +40,13 @@ struct Added {
     asm("cmpw %2, %1"
         : "=@cce"(is_equal)
         : "m"(reinterpret_cast<std::uint16_t const&>(word)), "r"(value));
+    return is_equal;
+}
+
+// Whether the word is one, without a register for it.
+[[gnu::always_inline]] inline bool is_one(std::atomic<std::uint32_t> const& word) {
+    bool is_equal = false;
+    asm("cmpl $1, %1" : "=@cce"(is_equal) : "m"(reinterpret_cast<std::uint32_t const&>(word)));
     return is_equal;
 }
 

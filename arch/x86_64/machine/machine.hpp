@@ -19,6 +19,7 @@
 
 namespace quarry {
 class Environment;
+class Space;
 struct Processor;
 }  // namespace quarry
 
@@ -45,10 +46,7 @@ inline std::span<std::byte> frame_bytes(PhysPage frame) {
 }
 inline std::span<Pte> table(PhysPage frame) { return {object_at<Pte>(frame), entries_per_table}; }
 inline std::span<Pte> entries_of(Pte* table) { return {table, entries_per_table}; }
-// The entry for a page in its table of level 0.
-inline Pte& entry_of(Pte* table, std::uint64_t page_number) {
-    return table[page_number % entries_per_table];
-}
+inline Pte& entry_at(Pte* table, std::uint64_t index) { return table[index]; }
 // The index of the first entry from `index` on that is not empty; there is one. One string
 // instruction, because most of a table is empty.
 inline std::size_t first_used(std::span<Pte> entries, std::size_t index) {
@@ -87,6 +85,14 @@ inline Processor* this_processor() {
     asm("mov %%gs:%c1, %0" : "=r"(self) : "i"(PROCESSOR_SELF));
     return self;
 }
+// this_processor()->active_space, at once.
+inline Space* own_active_space() {
+    Space* space = nullptr;
+    asm volatile("mov %%gs:%c1, %0" : "=r"(space) : "i"(PROCESSOR_ACTIVE_SPACE));
+    return space;
+}
+// Where the frames' metadata is.
+constexpr std::uint64_t metadata_address(std::uint64_t) { return METADATA_BASE; }
 // Makes another processor look at its mailbox and at what it runs.
 void interrupt_processor(Processor& processor);
 // Interrupts this processor at that time (clock_nanoseconds); ~0: never.
