@@ -23,16 +23,14 @@ class ChargeInHand {
     // Takes from or adds to what is in hand; false if it is another account's, or not enough, or
     // too much to keep.
     bool take(AccountIndex account, std::uint64_t pages) {
-        auto word = word_.load(std::memory_order_relaxed);
-        auto const needed = pages << shift;
-        if (static_cast<AccountIndex>(word) != account) [[unlikely]] {
+        if (!machine::low_half_is(word_, account)) [[unlikely]] {
             return false;
         }
-        std::uint64_t left = 0;
-        if (__builtin_sub_overflow(word, needed, &left)) [[unlikely]] {
+        if (machine::subtract_borrows(word_, pages << shift)) [[unlikely]] {
+            word_.fetch_add(pages << shift);  // others wait for that
             return false;
         }
-        return word_.compare_exchange_strong(word, left, std::memory_order_relaxed);
+        return true;
     }
     bool give(AccountIndex account, std::uint64_t pages) {
         auto word = word_.load(std::memory_order_relaxed);
@@ -45,7 +43,7 @@ class ChargeInHand {
         return static_cast<AccountIndex>(word_.load(std::memory_order_relaxed));
     }
     std::uint64_t pages_of(AccountIndex account) const {
-        auto const word = word_.load(std::memory_order_relaxed);
+        auto const word = settled();
         return static_cast<AccountIndex>(word) == account ? word >> shift : 0;
     }
     struct Content {
@@ -58,32 +56,37 @@ class ChargeInHand {
         return {static_cast<AccountIndex>(word), word >> shift};
     }
     // Takes all out if it is this account's; any processor may ask.
-    std::uint64_t reclaim(AccountIndex account) {
-        auto word = word_.load(std::memory_order_relaxed);
-        while (static_cast<AccountIndex>(word) == account && word >> shift != 0) {
-            if (word_.compare_exchange_weak(word, account)) {
-                return word >> shift;
-            }
-        }
-        return 0;
-    }
+    std::uint64_t reclaim(AccountIndex account) { return take_out(account, account); }
 
     // The same, and nothing of it comes into hand from here on, unless exchange() puts it there.
-    std::uint64_t let_go(AccountIndex account) {
-        auto word = word_.load(std::memory_order_relaxed);
-        while (static_cast<AccountIndex>(word) == account) {
-            if (word_.compare_exchange_weak(word, 0)) {
-                return word >> shift;
-            }
-        }
-        return 0;
-    }
+    std::uint64_t let_go(AccountIndex account) { return take_out(account, 0); }
 
     static constexpr std::uint64_t chunk = 1024;  // pages taken ahead at most
     static constexpr std::uint64_t most = 8192;
 
   private:
     static constexpr unsigned shift = 16;
+
+    // Between a take() that found too little and its undoing the word is negative.
+    std::uint64_t settled() const {
+        for (;;) {
+            auto const word = word_.load(std::memory_order_relaxed);
+            if (static_cast<std::int64_t>(word) >= 0) [[likely]] {
+                return word;
+            }
+            machine::spin_pause();
+        }
+    }
+    // Puts `rest` in place of this account's word.
+    std::uint64_t take_out(AccountIndex account, std::uint64_t rest) {
+        for (auto word = settled(); static_cast<AccountIndex>(word) == account; word = settled()) {
+            if (word_.compare_exchange_strong(word, rest)) {
+                return word >> shift;
+            }
+        }
+        return 0;
+    }
+
     std::atomic<std::uint64_t> word_ = 0;
 };
 

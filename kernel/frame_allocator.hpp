@@ -66,6 +66,9 @@ class FrameAllocator {
                                 ~static_cast<std::uint32_t>(sizeof(FrameMeta) - 1);
             return *__builtin_bit_cast(FrameMeta*, base_ + offset);
         }
+        FrameMeta& of(PhysPage frame) const {
+            return *__builtin_bit_cast(FrameMeta*, base_ + frame.number() * sizeof(FrameMeta));
+        }
         PhysPage frame_of(FrameMeta const& meta) const {
             return PhysPage::numbered((__builtin_bit_cast(std::uint64_t, &meta) - base_) /
                                       sizeof(FrameMeta));

@@ -41,7 +41,7 @@ class FrameCache {
         }
         auto const number = *(slots_.data() + count_);
         if (number != 0) [[likely]] {
-            --count_;
+            machine::decrement_in_place(count_);
         }
         lock_.unlock();
         return number;

@@ -67,10 +67,10 @@ inline constexpr std::uint64_t max_frames = 1u << 24;
 
 struct alignas(16) FrameMeta {
     std::atomic<std::uint64_t> counts;
-    std::uint32_t link;  // next in whichever list holds the frame
-    std::uint16_t live;  // of tables: entries in use
     FrameKind kind;
     std::uint8_t unused;
+    std::uint16_t live;  // of tables: entries in use
+    std::uint32_t link;  // next in whichever list holds the frame
 
     // Whether the account is in the owner's place, where the last owner's name may stay: for frames
     // that the account maps.
@@ -79,11 +79,10 @@ struct alignas(16) FrameMeta {
     void reset(FrameKind now, FrameCounts initial) {
         counts.store(initial.word(), std::memory_order_relaxed);
         // The rest is one word, and one store.
-        auto const rest = std::uint64_t{static_cast<std::uint8_t>(now)} << 48;
-        __builtin_memcpy(&link, &rest, sizeof(rest));
+        auto const rest = std::uint64_t{static_cast<std::uint8_t>(now)};
+        __builtin_memcpy(&kind, &rest, sizeof(rest));
     }
 };
-static_assert(sizeof(FrameMeta) == 16 && offsetof(FrameMeta, link) == 8 &&
-              offsetof(FrameMeta, kind) == 14);
+static_assert(sizeof(FrameMeta) == 16 && offsetof(FrameMeta, kind) == 8);
 
 }  // namespace quarry

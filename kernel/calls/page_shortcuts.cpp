@@ -10,13 +10,6 @@ namespace {
 
 enum class Outcome : std::uint8_t { done, not_at_hand, declined, charged_in_vain };
 
-// Its address, and no longer what that was made from.
-Pte& in_one_register(Pte& entry) {
-    auto* address = &entry;
-    asm("" : "+r"(address));
-    return *address;
-}
-
 // An entry is read as a plain word where nothing depends on when: nobody else uses the space.
 //
 // One condition after the other, as everywhere here: clang would else gather them in registers that it
@@ -58,7 +51,7 @@ Pte& in_one_register(Pte& entry) {
     if (target_index >= machine::entries_per_table) [[unlikely]] {
         return Outcome::not_at_hand;
     }
-    auto& entry = in_one_register(machine::entry_at(target.entries, target_index));
+    auto& entry = machine::in_one_register(machine::entry_at(target.entries, target_index));
     if (entry.raw() != 0) [[unlikely]] {
         return Outcome::declined;
     }
@@ -101,7 +94,7 @@ Pte& in_one_register(Pte& entry) {
         return Outcome::not_at_hand;
     }
     auto const bits = ModeBits::of(mode);
-    auto& entry = machine::entry_at(table.entries, index);
+    auto& entry = machine::in_one_register(machine::entry_at(table.entries, index));
     if (bits == 0) [[unlikely]] {
         return Outcome::declined;
     }
@@ -116,10 +109,9 @@ Pte& in_one_register(Pte& entry) {
     if (number == 0) [[unlikely]] {
         return Outcome::charged_in_vain;
     }
-    auto& memory = the_kernel.memory;
     auto const frame = PhysPage::numbered(number);
     machine::zero_frames(frame, 1);
-    memory.meta(frame).reset(FrameKind::user, FrameCounts::owned(account));
+    the_kernel.memory.frames.metas().of(frame).reset(FrameKind::user, FrameCounts::owned(account));
     Pte::store(entry, Pte::from_raw(frame.start().raw() | bits));
     add_live(table, 1);
     return Outcome::done;

@@ -37,15 +37,9 @@ quarry_light_upcall_entry:
     push %r10
     push %r11
     lea 72(%rsp), %rdi
-    cld
-    mov quarry_light_handler(%rip), %rax
-    mov %rsp, %rcx
-    and $-16, %rsp
-    push %rcx
-    push %rcx
-    call *%rax
-    pop %rcx
-    mov %rcx, %rsp
+    push %rax           // the frame was aligned to 16 bytes: so is the stack again
+    call *quarry_light_handler(%rip)
+    pop %r11
     pop %r11
     pop %r10
     pop %r9

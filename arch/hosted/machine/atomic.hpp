@@ -23,9 +23,16 @@ bool add_to_upper_half(std::atomic<std::uint64_t>& word) {
 }
 
 // Whether the low half-word is this.
-inline bool low_half_is(std::atomic<std::uint64_t> const& word, std::uint16_t value) {
-    return static_cast<std::uint16_t>(word.load(std::memory_order_relaxed)) == value;
+inline bool low_half_is(std::atomic<std::uint64_t> const& word, std::uint64_t value) {
+    return (word.load(std::memory_order_relaxed) & 0xffff) == value;
 }
+
+// Subtracts; whether there was less.
+inline bool subtract_borrows(std::atomic<std::uint64_t>& word, std::uint64_t value) {
+    return word.fetch_sub(value) < value;
+}
+
+inline void decrement_in_place(std::uint32_t& word) { --word; }
 
 inline bool is_one(std::atomic<std::uint32_t> const& word) { return word.load() == 1; }
 

@@ -63,6 +63,7 @@ inline std::size_t first_used(std::span<Pte> entries, std::size_t index) {
 inline std::span<Pte> entries_of(Pte* table) { return {table, entries_per_table}; }
 // The entry for a page in its table of level 0.
 inline Pte& entry_at(Pte* table, std::uint64_t index) { return table[index]; }
+inline Pte& in_one_register(Pte& entry) { return entry; }
 #pragma clang unsafe_buffer_usage end
 void zero_frames(PhysPage first, std::size_t frames);
 

@@ -35,12 +35,28 @@ template <std::uint32_t Value>
 
 // Whether the low half-word is this, without a register for it.
 [[gnu::always_inline]] inline bool low_half_is(std::atomic<std::uint64_t> const& word,
-                                               std::uint16_t value) {
+                                               std::uint64_t value) {
     bool is_equal = false;
-    asm("cmpw %2, %1"
+    asm("cmpw %w2, %1"
         : "=@cce"(is_equal)
         : "m"(reinterpret_cast<std::uint16_t const&>(word)), "r"(value));
     return is_equal;
+}
+
+// Subtracts; whether there was less.
+[[gnu::always_inline]] inline bool subtract_borrows(std::atomic<std::uint64_t>& word,
+                                                    std::uint64_t value) {
+    bool borrows = false;
+    asm volatile("lock subq %2, %1"
+                 : "=@ccc"(borrows), "+m"(reinterpret_cast<std::uint64_t&>(word))
+                 : "er"(value)
+                 : "memory");
+    return borrows;
+}
+
+// Decrements it where it is; not atomic.
+[[gnu::always_inline]] inline void decrement_in_place(std::uint32_t& word) {
+    asm("decl %0" : "+m"(word) : : "cc");
 }
 
 // Whether the word is one, without a register for it.

@@ -47,6 +47,12 @@ inline std::span<std::byte> frame_bytes(PhysPage frame) {
 inline std::span<Pte> table(PhysPage frame) { return {object_at<Pte>(frame), entries_per_table}; }
 inline std::span<Pte> entries_of(Pte* table) { return {table, entries_per_table}; }
 inline Pte& entry_at(Pte* table, std::uint64_t index) { return table[index]; }
+// The same entry, whose address is kept from here on, not what it was made from.
+inline Pte& in_one_register(Pte& entry) {
+    auto* address = &entry;
+    asm("" : "+r"(address));
+    return *address;
+}
 // The index of the first entry from `index` on that is not empty; there is one. One string
 // instruction, because most of a table is empty.
 inline std::size_t first_used(std::span<Pte> entries, std::size_t index) {
