@@ -68,7 +68,7 @@ class FrameCache {
     void mark_free(std::span<std::uint8_t> marks) const EXCLUDES(lock_);
 
   private:
-    static constexpr std::size_t capacity = 400;  // programs get and return pages by the 256
+    static constexpr std::size_t capacity = 352;  // programs get and return pages by the 256
     static constexpr std::size_t batch = 64;
 
     Result<void> refill(FrameAllocator& frames) REQUIRES(lock_);

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import subprocess
 import tempfile
 import time
 
@@ -39,12 +40,12 @@ def judge(name: str, console: str) -> str:
     return ""
 
 
-def boot_suite(names: list[str], processors: int = 1) -> qemu.Result:
+def boot_suite(names: list[str], processors: int = 1, kernel: pathlib.Path | None = None) -> qemu.Result:
     """One boot that runs these tests."""
     with tempfile.TemporaryDirectory() as folder:
         archive = pathlib.Path(folder) / "archive"
         qemu.make_archive(archive, ["suite", *names], {})
-        return qemu.run(["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append",
+        return qemu.run(["-kernel", str(kernel or qemu.kernel()), "-initrd", str(archive), "-append",
                          " ".join(["suite", *names])], memory_mib=SUITE_MEMORY_MIB,
                         extra=["-smp", str(processors)])
 
@@ -62,6 +63,21 @@ def _suite(names: list[str], processors: int) -> list[Outcome]:
     return outcomes
 
 
+def _with_checks(names: list[str]) -> None:
+    """The same on a debug kernel, which asserts the order of locks, and whatever else only that one does."""
+    folder = qemu.ROOT / "build" / "debug"
+    kernel = "kernel/arch_x86_64/quarry.elf"
+    for command in (["cmake", "--preset", "debug"], ["ninja", "-C", str(folder), kernel]):
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=qemu.ROOT)
+        if done.returncode != 0:
+            raise Failed(last_lines(done.stdout + done.stderr))
+    result = boot_suite(names, 4, folder / kernel)
+    save_console("suite-debug", result)
+    problems = {name: judge(name, result.console) for name in names}
+    if failed := [f"{name}: {problem}" for name, problem in problems.items() if problem]:
+        raise Failed("\n".join(failed))
+
+
 def _repeats(names: list[str]) -> None:
     first, second = boot_suite(names), boot_suite(names)
     if first.console != second.console:
@@ -73,6 +89,8 @@ def jobs(only: str) -> list[Job]:
     every = sorted(path.stem for path in SOURCES.glob("*.cpp"))
     names = [name for name in every if only in name]
     found = [Job(lambda count=count: _suite(names, count)) for count in PROCESSORS if names]
+    if only in "debug_kernel_finds_nothing_wrong":
+        found.append(single("guest", "debug_kernel_finds_nothing_wrong", lambda: _with_checks(every)))
     if only in "runs_repeat_exactly":
         chosen = ["clock_goes_forward", "one_new_step_by_step", "null_write_ends_the_program"]
         found.append(single("guest", "runs_repeat_exactly", lambda: _repeats(chosen)))
