@@ -228,6 +228,10 @@ Result<abi::SpaceId> Kernel::next_child(Space const& caller, abi::SpaceId after)
 
 // One step; false while anything is left, or a processor has not let go of the space yet.
 bool Kernel::torn_down(Space& space) {
+    if (auto& self = this_processor(); self.other_space == &space) {
+        self.other_space = nullptr;
+        space.active.leave(self.bit);
+    }
     if (auto const others = space.active.load() & ~processor_bit(); others != 0) {
         shoot_down(others, space.active, {});
         if ((space.active.load() & others) != 0) {

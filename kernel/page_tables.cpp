@@ -21,6 +21,13 @@ Slot PageTables::find(UserPage page, unsigned stop) const {
     }
 }
 
+// Not empty, and neither present nor anybody's to change.
+constinit std::array<Pte, machine::entries_per_table> LeafCache::unusable = [] {
+    std::array<Pte, machine::entries_per_table> entries;
+    entries.fill(Pte::from_raw(Pte::address_mask));
+    return entries;
+}();
+
 LeafCache const* PageTables::fill(LeafRole role, UserPage page) const {
     auto& cache = role == LeafRole::target ? std::get<0>(*caches_) : std::get<1>(*caches_);
     auto const& other = role == LeafRole::target ? std::get<1>(*caches_) : std::get<0>(*caches_);

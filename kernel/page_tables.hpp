@@ -32,9 +32,12 @@ struct Slot {
 // A level 0 table that was used last, so that most calls need not walk. Guarded by the space's lock,
 // like the tables.
 struct LeafCache {
-    static constexpr std::uint64_t none = std::uint64_t{1} << 63;  // more than 2 MiB from any page
-    std::uint64_t base = none;  // where what the table maps begins
-    Pte* entries = nullptr;
+    // No table: it has no page, but a program may name any address. What is there cannot be used.
+    static constexpr std::uint64_t nowhere = std::uint64_t{1} << 63;
+    static constinit std::array<Pte, machine::entries_per_table> unusable;
+
+    std::uint64_t base = nowhere;  // where what the table maps begins
+    Pte* entries = unusable.data();
     std::uint16_t* live = nullptr;
 
     // Of the page that begins at this address; entries_per_table or more if the table has none such.

@@ -73,6 +73,47 @@ TEST(IdTable, AnIdIsNeverGivenTwice) {
     EXPECT_EQ(table.insert(object).error(), Error::out_of_slots);
 }
 
+TEST(PageCalls, AnAddressBeyondAllIsRefusedWhenNoTableIsAtHand) {
+    TestMachine machine(64);
+    machine.boot(64);
+    auto const refused = word_of(Error::bad_address);
+    for (auto const half : {std::uint64_t{1} << 63, std::uint64_t{0} - huge_bytes}) {
+        for (auto const beyond : {half, half + 511 * page_bytes}) {
+            EXPECT_EQ(machine.call<abi::PageAlloc>(0, beyond, 1, write), refused);
+            EXPECT_EQ(machine.call<abi::PageProtect>(0, beyond, 1, write), refused);
+            EXPECT_EQ(machine.call<abi::PageMap>(0, beyond, 1, 0, beyond, write), refused);
+            EXPECT_EQ(machine.call<abi::PageUnmap>(0, beyond, 1), refused);
+        }
+    }
+    EXPECT_EQ(machine.check(), "");
+}
+
+TEST(Messages, APartnersSpaceIsForgottenWhenItIsGone) {
+    TestMachine machine;
+    auto& caller = machine.boot();
+    auto const space = *the_kernel.create_space(caller.space(), 0, SpaceForm{}, "partner");
+    auto* const partner = *the_kernel.create_environment(
+        *the_kernel.spaces.find(space.value).object, UserAddr{0x400000}, UserAddr{0x7000}, 0);
+    the_kernel.start(*partner);
+    (void)machine.call<abi::IpcCall>(partner->id.value, 0, 0, 0, 0, 0);
+    ASSERT_EQ(machine.current(), partner);
+    (void)machine.call<abi::IpcReceive>(0);
+    (void)machine.call<abi::IpcReplyReceive>(caller.id.value, 0, 0, 0, 0, 0);
+    ASSERT_EQ(machine.current(), &caller);
+    (void)machine.call<abi::IpcCall>(partner->id.value, 0, 0, 0, 0, 0);
+    ASSERT_EQ(machine.current(), partner) << "who waited is gone to directly";
+    (void)machine.call<abi::IpcReplyReceive>(caller.id.value, 0, 0, 0, 0, 0);
+    ASSERT_EQ(machine.current(), &caller);
+    ASSERT_EQ(this_processor().other_space, &partner->space()) << "it stays at hand";
+    auto done = word_of(Error::again);
+    while (done == word_of(Error::again)) {
+        done = machine.call<abi::SpaceDestroy>(space.value);
+    }
+    EXPECT_EQ(done, 0u);
+    EXPECT_EQ(this_processor().other_space, nullptr);
+    EXPECT_EQ(machine.check(), "");
+}
+
 TEST(PageCalls, AFailedCallLeavesNothingBehind) {
     TestMachine machine(64);
     machine.boot(64);
