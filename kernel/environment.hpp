@@ -116,14 +116,13 @@ class Environment {
         return awaits_partner() ? abi::EnvState::blocked : abi::EnvState{state};
     }
 
-    // `detours`: why a call of this environment, when it runs, must not go straight to another one. Events add to
-    // it; what has passed is forgotten when it goes the general way.
+    // `detours`: why a call of this environment, when it runs, must not go straight to another one.
+    // Events add to it; what has passed is forgotten when it goes the general way.
     struct Detour {
         static constexpr std::uint64_t pending = 1;  // interrupt bits
         static constexpr std::uint64_t stopped = 2;  // or ended
         static constexpr std::uint64_t senders = 4;  // if it wants to receive
         static constexpr std::uint64_t vectors = 8;  // to be saved
-        static constexpr std::uint64_t all = pending | stopped | senders | vectors;
     };
     void forget_detours() {
         detours.store((pending.load(std::memory_order_relaxed) != 0 ? Detour::pending : 0) |

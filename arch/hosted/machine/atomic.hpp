@@ -15,8 +15,7 @@ inline Added fetch_add(std::atomic<std::uint64_t>& word, std::uint64_t value) {
     return {before, static_cast<std::int64_t>(before + value) < 0};
 }
 
-// Adds to the upper half, of which the lower one never has a carry. Says whether there is now a negative
-// number.
+// Adds to the upper half; whether the whole is now a negative number.
 template <std::uint32_t Value>
 bool add_to_upper_half(std::atomic<std::uint64_t>& word) {
     return fetch_add(word, std::uint64_t{Value} << 32).is_negative;

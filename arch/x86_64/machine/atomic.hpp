@@ -21,8 +21,7 @@ struct Added {
     return {value, is_negative};
 }
 
-// Adds to the upper half, of which the lower one never has a carry. Says whether there is now a negative
-// number.
+// Adds to the upper half; whether the whole is now a negative number.
 template <std::uint32_t Value>
 [[gnu::always_inline]] inline bool add_to_upper_half(std::atomic<std::uint64_t>& word) {
     bool is_negative = false;
