@@ -40,17 +40,19 @@ class TimerQueue {
         if (environment == nullptr || environment->deadline > now) {
             return 0;
         }
+        auto const id = environment->id.value;
         take_out(*environment);
-        return environment->id.value;
+        return id;
     }
     static constexpr std::uint64_t never = ~std::uint64_t{0};
     std::uint64_t first() const { return first_.load(std::memory_order_relaxed); }
 
   private:
+    // Who sees that it is in no queue may put it into another, or give it back: so that comes last.
     void take_out(Environment& environment) REQUIRES(lock_) {
-        environment.timer_on = Environment::nowhere;
         queue_.remove(environment);
         first_.store(queue_.empty() ? never : queue_.first()->deadline, std::memory_order_relaxed);
+        environment.timer_on = Environment::nowhere;
     }
 
     SpinLock lock_{Rank::timer};

@@ -280,6 +280,27 @@ class Soak {
     std::atomic<unsigned> done_ = 0;
 };
 
+TEST(TimerQueue, WhoWasTakenOutMayHaveAnotherDeadlineAtOnce) {
+    ProcessorsMachine machine(2, frames);
+    auto* const space = *the_kernel.create_root_space(frames, SpaceForm{}, "root");
+    auto& environment =
+        **the_kernel.create_environment(*space, UserAddr{0x400000}, UserAddr{0x7000}, 0);
+    environment.deadline = 5;
+    (void)processors[0]->deadlines.push(environment, 0);
+    std::thread other([&] {
+        machine.become(1);
+        while (environment.timer_on != Environment::nowhere) {
+            std::this_thread::yield();
+        }
+        environment.deadline = 7;
+        (void)processors[1]->deadlines.push(environment, 1);
+    });
+    EXPECT_EQ(processors[0]->deadlines.pop_due(6), environment.id.value);
+    other.join();
+    EXPECT_EQ(processors[0]->deadlines.first(), TimerQueue::never);
+    EXPECT_EQ(processors[1]->deadlines.first(), 7u);
+}
+
 TEST(Processors, RandomCallsOnSeveralLeaveTheInvariantsWhole) {
     auto const* const text = std::getenv("QUARRY_SOAK_CALLS");
     auto const calls = text != nullptr ? std::stoull(text) : 200'000;
