@@ -20,8 +20,8 @@ struct Mapped {
     PageTables tables;
     AccountIndex account;
     bool here;             // this processor may hold its translations
-    ProcessorSet& active;  // who has it, of whom
-    std::uint64_t others;  // are not this processor
+    ProcessorSet& active;  // all that may, or come back to it without asking
+    std::uint64_t others;  // of those, all but this one
     bool self_mapped;      // its tables can be read through the TLB too
 };
 

@@ -2,7 +2,8 @@
 //
 // While an environment runs, TSS.RSP0 points to the end of its
 // SavedState.ss, so an exception or interrupt pushes straight into the environment's saved
-// registers. Then the kernel stack is taken; it holds nothing between entries.
+// registers. Then the kernel stack is taken; it holds nothing between entries. Calls that never take it are in
+// direct_entry.S.
 
 #include "arch/x86_64/layout.hpp"
 
@@ -61,6 +62,7 @@ syscall_entry:
 
 // Any call: to C++ and back. What the return needs waits on the kernel stack.
 .macro plain_entry index
+.global plain_entry_\index
 plain_entry_\index:
     mov %rsp, %gs:PROCESSOR_USER_RSP
     mov %gs:PROCESSOR_STACK, %rsp
@@ -107,15 +109,20 @@ plain_entry_\index:
     mov %r10, SAVED_RSP(%r11)
 .endm
 
-// The call may switch to another environment: what the caller keeps goes into its SavedState.
-.global quarry_save_and_call
-quarry_save_and_call:
-    save_return_place
+// Those that C++ keeps, into the environment in R11.
+.macro save_kept_registers
     mov %rbx, 104(%r11)
     mov %r12, 24(%r11)
     mov %r13, 16(%r11)
     mov %r14, 8(%r11)
     mov %r15, 0(%r11)
+.endm
+
+// The call may switch to another environment: what the caller keeps goes into its SavedState.
+.global quarry_save_and_call
+quarry_save_and_call:
+    save_return_place
+    save_kept_registers
     jmp *quarry_full_table(,%rax,8)
 
 // Calls that may go straight to another environment (kernel/calls/ipc_shortcuts.cpp). The arguments
@@ -157,153 +164,8 @@ quarry_decline:
     xor %r14d, %r14d
     xor %r15d, %r15d
     mov %gs:PROCESSOR_CURRENT, %r11
-    mov %rbx, 104(%r11)
-    mov %r12, 24(%r11)
-    mov %r13, 16(%r11)
-    mov %r14, 8(%r11)
-    mov %r15, 0(%r11)
+    save_kept_registers
     jmp *quarry_full_table(,%rax,8)
-
-// The shortest way from a caller to its partner: what kernel/calls/ipc_shortcuts.cpp does, where both or
-// neither have vector registers and the spaces are the ones the processor goes to and fro between. A
-// call that this is not for goes the plain way, with its words as they were.
-//
-// RBX: the caller. R12: its partner. RAX and R14: where their slots, and views, begin.
-#define SLOTS _ZN6quarry10the_kernelE + KERNEL_ENVIRONMENTS
-#define VIEWS _ZN6quarry14env_view_arrayE
-
-// `ready_for`: what the partner must be; `waits_for`: what the caller then is.
-.macro direct_entry index, ready_for, waits_for
-direct_entry_\index:
-    mov %gs:PROCESSOR_CURRENT, %rbx
-    mov %edi, %eax
-    and $SLOT_MASK, %eax
-    shl $SLOT_SHIFT, %eax
-    lock btsw $0, SLOTS + SLOT_LOCK(%rax)
-    jc 9f
-    cmp %rdi, SLOTS + SLOT_ID(%rax)
-    jne 8f
-    mov SLOTS + SLOT_OBJECT(%rax), %r12
-    .ifc \ready_for, its_callee
-    mov ENVIRONMENT_ID(%rbx), %rdi
-    cmp %rdi, ENVIRONMENT_READY_FOR(%r12)
-    .else
-    cmpq \ready_for, ENVIRONMENT_READY_FOR(%r12)
-    .endif
-    jne 2f
-    lock_caller 6f
-    mov ENVIRONMENT_DETOURS(%rbx), %r13
-    or %r9, %r13            // options
-    jne 7f
-    enter_space_of_partner
-    movq \waits_for, ENVIRONMENT_READY_FOR(%rbx)
-    go_to_partner \ready_for
-    or_is_in_it_already 7f
-
-    // The same with vector registers, saved and loaded as at every switch.
-2:  mov ENVIRONMENT_READY_FOR(%r12), %r13
-    btr $ENVIRONMENT_WITH_VECTORS_BIT, %r13
-    jnc 6f
-    .ifc \ready_for, its_callee
-    cmp %rdi, %r13
-    .else
-    cmp \ready_for, %r13
-    .endif
-    jne 6f
-    lock_caller 6f
-    mov ENVIRONMENT_DETOURS(%rbx), %r13
-    xor $ENVIRONMENT_DETOUR_VECTORS, %r13
-    or %r9, %r13
-    jne 7f
-    enter_space_of_partner
-    movq \waits_for, ENVIRONMENT_READY_FOR(%rbx)
-    btsq $ENVIRONMENT_WITH_VECTORS_BIT, ENVIRONMENT_READY_FOR(%rbx)
-    mov %rax, %r9
-    mov %rdx, %r15
-    mov $-1, %eax
-    mov $-1, %edx
-    mov SAVED_VECTOR_AREA(%rbx), %r13
-    xsave64 (%r13)
-    mov SAVED_VECTOR_AREA(%r12), %r13
-    xrstor64 (%r13)
-    mov %r15, %rdx
-    mov %r9, %rax
-    xor %r9d, %r9d
-    go_to_partner \ready_for
-    or_is_in_it_already 7f
-
-7:  movw $0, SLOTS + SLOT_LOCK(%r14)
-6:  mov SLOTS + SLOT_ID(%rax), %rdi
-8:  movw $0, SLOTS + SLOT_LOCK(%rax)
-9:  jmp plain_entry_\index
-.endm
-
-.macro lock_caller otherwise
-    mov ENVIRONMENT_SLOT_OFFSET(%rbx), %r14
-    lock btsw $0, SLOTS + SLOT_LOCK(%r14)
-    jc \otherwise
-.endm
-
-.macro enter_space_of_partner
-    mov ENVIRONMENT_SPACE(%r12), %r15
-    cmp %gs:PROCESSOR_OTHER_SPACE, %r15
-    jne 4f
-    mov %gs:PROCESSOR_ACTIVE_SPACE, %r13
-    mov %r13, %gs:PROCESSOR_OTHER_SPACE
-    mov %r15, %gs:PROCESSOR_ACTIVE_SPACE
-    mov SPACE_ROOT_ADDRESS(%r15), %r13
-    mov %r13, %cr3
-5:
-.endm
-.macro or_is_in_it_already otherwise
-4:  cmp %gs:PROCESSOR_ACTIVE_SPACE, %r15
-    je 5b
-    jmp \otherwise
-.endm
-
-// From here on nothing can fail.
-.macro go_to_partner ready_for
-    movl $VIEW_NOT_RUNNABLE, VIEWS + VIEW_STATUS(%r14)
-    mov %rcx, SAVED_RIP(%rbx)
-    mov %r11, SAVED_RFLAGS(%rbx)
-    mov %rbp, SAVED_RBP(%rbx)
-    mov %rsp, SAVED_RSP(%rbx)
-    rdfsbase %r13
-    mov %r13, SAVED_FS_BASE(%rbx)
-    mov SAVED_FS_BASE(%r12), %r13
-    wrfsbase %r13
-    movq $0, ENVIRONMENT_READY_FOR(%r12)
-    mov %gs:PROCESSOR_RUNNING, %r13
-    mov %r13, ENVIRONMENT_ON(%r12)
-    mov %r13, VIEWS + VIEW_STATUS(%rax)
-    mov %r12, %gs:PROCESSOR_CURRENT
-    lea SAVED_END(%r12), %r13
-    mov %r13, %gs:PROCESSOR_RSP0
-    .ifnc \ready_for, its_callee
-    mov ENVIRONMENT_ID(%rbx), %rdi
-    .endif
-    swapgs                  // the bases of GS change places only now
-    rdgsbase %r13
-    mov %r13, SAVED_GS_BASE(%rbx)
-    mov SAVED_GS_BASE(%r12), %r13
-    wrgsbase %r13
-    movw $0, SLOTS + SLOT_LOCK(%r14)
-    movw $0, SLOTS + SLOT_LOCK(%rax)
-    mov SAVED_RIP(%r12), %rcx
-    mov SAVED_RFLAGS(%r12), %r11
-    mov SAVED_RSP(%r12), %rsp
-    mov SAVED_RBP(%r12), %rbp
-    xor %eax, %eax
-    xor %ebx, %ebx
-    xor %r12d, %r12d
-    xor %r13d, %r13d
-    xor %r14d, %r14d
-    xor %r15d, %r15d
-    sysretq
-.endm
-
-    direct_entry IPC_CALL, $ENVIRONMENT_READY_FOR_ANYONE, %rdi
-    direct_entry IPC_REPLY_RECEIVE, its_callee, $ENVIRONMENT_READY_FOR_ANYONE
 
 not_in_table:
     cmp $0x1000, %rax

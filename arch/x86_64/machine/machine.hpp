@@ -139,7 +139,7 @@ inline void switch_bases(SavedState& from, SavedState const& to) {
 }
 // The same for vector registers: saved and loaded at every switch, never later.
 void switch_vectors(Environment& from, Environment& to);
-// Whether entry code makes some calls itself (entry.S), or all come to the kernel's table.
+// Whether entry code makes some calls itself (direct_entry.S), or all come to the kernel's table.
 void use_direct_entries(bool on);
 // Where entry code saves the registers of what runs now. A Processor begins with what entry code
 // needs, an Environment with its registers.
