@@ -2,7 +2,8 @@
 //
 // A marker is `nopl disp32(%rax,%rax,1)` with disp32 = 0x4b500000 | id << 1 | end. For each id the
 // plugin prints how often the pair was met, and the least, median and greatest number of
-// instructions between (a string instruction counted once, and raw: every iteration counted).
+// instructions between (a string instruction counted once, and raw: every iteration counted). With
+// profile=ID also how often each address between that pair was executed.
 //
 // Debian's QEMU has plugins but ships no header; what is used of QEMU's plugin interface, version 1
 // (QEMU documentation, "TCG Plugins"), is declared here.
@@ -52,6 +53,32 @@ struct samples {
     uint64_t once[sample_limit], raw[sample_limit];
 };
 static struct samples markers[marker_count];
+
+// Where the instructions between one pair of markers are, if asked for: one counter an address.
+enum { place_count = 1 << 16 };
+struct place {
+    uint64_t pc, executed;
+};
+static struct place places[place_count];
+static long profiled = -1;
+
+static struct place* place_of(uint64_t pc) {
+    size_t at = (pc * 0x9e3779b97f4a7c15) >> 48;
+    while (places[at].pc != pc && places[at].pc != 0) {
+        at = (at + 1) % place_count;
+    }
+    places[at].pc = pc;
+    return &places[at];
+}
+
+static void on_place(unsigned cpu, void* data) {
+    (void)cpu;
+    struct place* const place = data;
+    // As everywhere, a string instruction counts once.
+    if (markers[profiled].open && (place->pc != last_string_pc || executed > last_string_at + 1)) {
+        ++place->executed;
+    }
+}
 
 static void on_string(unsigned cpu, void* pc) {
     (void)cpu;
@@ -103,6 +130,10 @@ static void on_translate(plugin_id id, struct qemu_plugin_tb* block) {
         uint8_t const* const bytes = qemu_plugin_insn_data(insn);
         size_t const size = qemu_plugin_insn_size(insn);
         qemu_plugin_register_vcpu_insn_exec_inline(insn, 0, &executed, 1);
+        if (profiled >= 0) {
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, on_place, 0,
+                                                   place_of(qemu_plugin_insn_vaddr(insn)));
+        }
         if (is_string(bytes, size)) {
             qemu_plugin_register_vcpu_insn_exec_cb(insn, on_string, 0,
                                                    (void*)qemu_plugin_insn_vaddr(insn));
@@ -141,6 +172,12 @@ static void on_exit_of_qemu(plugin_id id, void* data) {
                 (unsigned long long)s->once[s->count - 1],
                 (unsigned long long)s->raw[s->count / 2]);
     }
+    for (int i = 0; profiled >= 0 && i < place_count; ++i) {
+        if (places[i].executed != 0) {
+            fprintf(out, "place %llx %llu\n", (unsigned long long)places[i].pc,
+                    (unsigned long long)places[i].executed);
+        }
+    }
     fflush(out);
 }
 
@@ -151,6 +188,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, voi
     for (int i = 0; i < argc; ++i) {
         if (strncmp(argv[i], "out=", 4) == 0) {
             out = fopen(argv[i] + 4, "w");
+        } else if (strncmp(argv[i], "profile=", 8) == 0) {
+            profiled = strtol(argv[i] + 8, NULL, 10) % marker_count;
         }
     }
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);

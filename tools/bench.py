@@ -3,6 +3,8 @@
 instruction: one processor, -icount. With --record the table goes to bench/results.md."""
 
 import argparse
+import bisect
+import collections
 import pathlib
 import subprocess
 import sys
@@ -54,26 +56,60 @@ def build_plugin(folder: str) -> str:
     return plugin
 
 
-def count(machine: str, program: str = "bench_native", words: str = "",
-          processors: int = 1) -> tuple[tuple[int, int], dict[int, list[int]]]:
-    """One run: boot (N, raw), and for each marker [samples, least, median, greatest, raw median]."""
+def run_counted(machine: str, program: str, words: str = "", processors: int = 1,
+                options: str = "") -> list[list[str]]:
+    """One run: what the plugin printed, in words."""
     with tempfile.TemporaryDirectory() as folder:
         archive, out = pathlib.Path(folder) / "archive", pathlib.Path(folder) / "counts"
         qemu.make_archive(archive, [program], {})
         plugin = build_plugin(folder)
         result = qemu.run(["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append",
                            f"{program} {words}".strip()], machine=machine,
-                          extra=["-plugin", f"{plugin},out={out}", "-smp", str(processors)])
+                          extra=["-plugin", f"{plugin},out={out}{options}", "-smp", str(processors)])
         if result.exit_status() != 0:
             sys.exit(f"bench: {result.how()}\n{result.console}")
-        boot, markers = (0, 0), {}
-        for line in out.read_text(encoding="ascii").splitlines():
-            words = line.split()
-            if words[0] == "boot":
-                boot = (int(words[1]), int(words[2]))
-            else:
-                markers[int(words[1])] = [int(word) for word in words[2:]]
-        return boot, markers
+        return [line.split() for line in out.read_text(encoding="ascii").splitlines()]
+
+
+def count(machine: str, program: str = "bench_native", words: str = "",
+          processors: int = 1) -> tuple[tuple[int, int], dict[int, list[int]]]:
+    """One run: boot (N, raw), and for each marker [samples, least, median, greatest, raw median]."""
+    boot, markers = (0, 0), {}
+    for what, *numbers in run_counted(machine, program, words, processors):
+        if what == "boot":
+            boot = (int(numbers[0]), int(numbers[1]))
+        elif what == "marker":
+            markers[int(numbers[0])] = [int(number) for number in numbers[1:]]
+    return boot, markers
+
+
+def functions(program: str) -> list[tuple[int, str]]:
+    """(address, demangled name) of the functions of kernel and program, ascending."""
+    found = []
+    for elf in (qemu.kernel(), qemu.build_directory() / "bench" / f"program_{program}"):
+        listing = subprocess.run(["llvm-nm-19", "--demangle", "--defined-only", str(elf)],
+                                 check=True, capture_output=True, text=True).stdout
+        for line in listing.splitlines():
+            address, kind, name = line.split(" ", 2)
+            if kind in "tTwW":
+                found.append((int(address, 16), name.replace("(anonymous namespace)::", "")))
+    return sorted(found)
+
+
+def profile(marker: int) -> str:
+    """Where the instructions of a row are, a line a function."""
+    program = "bench_kernel" if marker in KERNEL_ROWS else "bench_native"
+    symbols = functions(program)
+    addresses = [address for address, _ in symbols]
+    samples, places = 0, collections.Counter[str]()
+    for what, *numbers in run_counted("pc", program, options=f",profile={marker}"):
+        if what == "place":
+            at = bisect.bisect_right(addresses, int(numbers[0], 16)) - 1
+            places[symbols[at][1]] += int(numbers[1])
+        elif what == "marker" and int(numbers[0]) == marker:
+            samples = int(numbers[1])
+    return "\n".join(f"{executed / samples:12,.1f}  {name}" for name, executed in places.most_common()
+                     if executed >= samples / 10)
 
 
 def table() -> str:
@@ -131,7 +167,12 @@ def main() -> int:
     parser.add_argument("--kernel", action="store_true", help="only the kernel's mechanisms")
     parser.add_argument("--scaling", action="store_true", help="only work on 1 to 8 processors")
     parser.add_argument("--record", action="store_true", help="write bench/results.md")
+    parser.add_argument("--profile", type=int, metavar="ROW", choices=sorted({*ROWS, *KERNEL_ROWS}),
+                        help="where the instructions of a row are, by its number in this file")
     arguments = parser.parse_args()
+    if arguments.profile:
+        print(profile(arguments.profile))
+        return 0
     if arguments.kernel:
         print(f"{kernel_table()}\n\n{scaling_table()}")
         return 0
