@@ -205,6 +205,24 @@ struct PageSplit
            "the "
            "same rights."> {};
 
+struct PageShare
+    : Call<"page_share", 0x16,
+           Parameters<Parameter<"from_space", PagesSpaceId>, Parameter<"from", PageRange>,
+                      Parameter<"to_space", PagesSpaceId>, Parameter<"to", PageAddress>,
+                      Parameter<"mode", ShareMode>>,
+           void,
+           Errors<Error::not_found, Error::not_allowed, Error::ended, Error::bad_address,
+                  Error::bad_range, Error::bad_permission, Error::bad_argument,
+                  Error::already_mapped, Error::huge_page, Error::out_of_frames,
+                  Error::out_of_account>,
+           "Maps what is mapped in a range at another place too, where nothing may be mapped yet, "
+           "each page with its "
+           "own rights and tag. Pages that have rights or `may` bits outside `keep` lose them at "
+           "both "
+           "places and get the tag "
+           "`mark` there, unless their own tag has a bit of `spare`. Pages that are not mapped, or "
+           "lent, are passed over."> {};
+
 struct Yield : Call<"yield", 0x18, Parameters<>, void, Errors<>,
                     "Lets the other runnable environments go first."> {};
 
@@ -346,9 +364,10 @@ struct Table {
 using AllCalls =
     Table<ConsoleWrite, ConsoleRead, EnvSelf, SpaceSelf, SpaceCreate, SpaceDestroy, EnvCreate,
           EnvSetFrame, EnvStart, EnvStop, EnvDestroy, EnvGetStatus, Exit, PageAlloc, PageMap,
-          PageMove, PageProtect, PageUnmap, PageSplit, Yield, Clock, AccountGetStatus, EnvWait,
-          EnvSetUpcall, EnvNotify, EnvInterrupt, InterruptWait, Sleep, YieldTo, WordWait, WordWake,
-          IpcCall, IpcSend, IpcReceive, IpcReplyReceive, WindowGrant, WindowRevoke, SpaceNextChild>;
+          PageMove, PageProtect, PageUnmap, PageSplit, PageShare, Yield, Clock, AccountGetStatus,
+          EnvWait, EnvSetUpcall, EnvNotify, EnvInterrupt, InterruptWait, Sleep, YieldTo, WordWait,
+          WordWake, IpcCall, IpcSend, IpcReceive, IpcReplyReceive, WindowGrant, WindowRevoke,
+          SpaceNextChild>;
 
 inline constexpr std::uint64_t call_table_slots = 0x40;
 
@@ -365,7 +384,8 @@ static_assert([] {
 
 // The numbers are frozen; docs/calls.md, compared by a test, freezes the rest.
 static_assert(ConsoleWrite::number == 0x8000'0000 && Exit::number == 0x8000'000c);
-static_assert(PageAlloc::number == 0x8000'0010 && PageSplit::number == 0x8000'0015);
+static_assert(PageAlloc::number == 0x8000'0010 && PageSplit::number == 0x8000'0015 &&
+              PageShare::number == 0x8000'0016);
 static_assert(AccountGetStatus::number == 0x8000'001a);
 
 }  // namespace quarry::abi

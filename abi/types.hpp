@@ -175,6 +175,19 @@ using MapMode = PageMode<page_option::if_absent.bits | page_option::lend.bits>;
 using MoveMode = PageMode<page_option::if_absent.bits>;
 using ProtectMode = PageMode<page_option::if_sole.bits>;
 
+// What page_share does to pages on the way: those with rights outside `keep` lose them and get the
+// tag `mark`, unless they have a tag in common with `spare`.
+struct ShareMode {
+    std::uint64_t bits = 0;
+    static constexpr unsigned spare_shift =
+        3;  // from where a page's tag is, which is where `mark` is
+    constexpr ShareMode() = default;
+    constexpr ShareMode(Permissions keep, Permissions mark, Permissions spare)
+        : bits(keep.bits | mark.bits | spare.bits << spare_shift) {}
+    static constexpr std::uint64_t known_bits = permission::known_bits | permission::tag_mask
+                                                                             << spare_shift;
+};
+
 // An environment's general registers, as env_set_frame takes them. CS and SS are forced; of
 // `rflags` only the arithmetic flags and DF count.
 struct Frame {

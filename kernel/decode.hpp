@@ -302,6 +302,7 @@ class Decoder {
     Result<PageMode> parse(abi::PageMode<Allowed>*) {
         return PageMode::parse(word(), Allowed);
     }
+    Result<ShareRule> parse(abi::ShareMode*) { return ShareRule::parse(word()); }
     Result<UserSource> parse(abi::InBuffer*) {
         auto const address = word();
         return UserSource{TRY(UserBytes::parse(address, word(), own_top()))};

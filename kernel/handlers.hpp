@@ -35,6 +35,8 @@ Result<void> handle(Tag<abi::PageMove>, Caller&, PagesRef from, PageSpan source,
                     UserPage at, PageMode mode);
 Result<void> handle(Tag<abi::PageProtect>, Caller&, PagesRef space, PageSpan span, PageMode mode);
 Result<void> handle(Tag<abi::PageUnmap>, Caller&, PagesRef space, PageSpan span);
+Result<void> handle(Tag<abi::PageShare>, Caller&, PagesRef from, PageSpan source, PagesRef to,
+                    UserPage at, ShareRule rule);
 Result<void> handle(Tag<abi::PageSplit>, Caller&, PagesRef space, UserPage at);
 Result<void> handle(Tag<abi::Yield>, Caller&);
 Result<std::uint64_t> handle(Tag<abi::Clock>, Caller&);

@@ -2,6 +2,8 @@
 
 #include "kernel/retired.hpp"
 
+#include <algorithm>
+
 namespace quarry {
 namespace {
 
@@ -109,6 +111,20 @@ Result<void> each_mapping(PageTables tables, PageSpan span, Form form, Visitor v
             return Error::lent;
         }
         TRY(visitor(i, slot));
+    }
+    return {};
+}
+
+// Visits each mapping of a span that is not lent, and passes over the rest.
+template <typename Visitor>
+Result<void> each_own(PageTables tables, PageSpan span, Form form, Visitor visitor) {
+    Cursor cursor{tables};
+    std::size_t const step = form == Form::one_huge ? huge_pages : 1;
+    for (std::size_t i = 0; i < span.count; i += step) {
+        auto const slot = cursor.at(span.page(i));
+        if (slot.is_mapping() && !slot.read().is_lent()) {
+            TRY(visitor(i, slot));
+        }
     }
     return {};
 }
@@ -280,6 +296,55 @@ Result<void> page_unmap(Mapped space, PageSpan span) {
     clear(space, span, retired);
     prune_span(space, span, retired);
     return {};
+}
+
+Result<void> page_share(Mapped from, PageSpan source, Mapped to, UserPage at, ShareRule rule) {
+    PageSpan const target{at, source.count};
+    if (from.tables.root() == to.tables.root() && source.overlaps(target)) {
+        return Error::bad_range;
+    }
+    auto const form = TRY(form_of(from.tables, source));
+    auto const size = form == Form::one_huge ? FrameSize::huge : FrameSize::page;
+    if (size == FrameSize::huge && !target.is_one_huge()) {
+        return Error::huge_page;
+    }
+    TRY(check_target(to.tables, target, IfAbsent::yes));
+
+    auto& memory = to.memory;
+    std::uint64_t cost = 0;
+    auto first = source.count;
+    std::size_t end = 0;
+    TRY(each_own(from.tables, source, form, [&](std::size_t i, Slot slot) -> Result<void> {
+        auto const frame = slot.read().user_frame();
+        if (!Mappings::has_room(memory, frame)) {
+            return Error::out_of_account;
+        }
+        cost += Mappings::cost(memory, frame, to.account);
+        first = std::min(first, i);
+        end = i + pages_in(size);
+        return {};
+    }));
+    if (end == 0) {
+        return {};
+    }
+    auto const level = level_of(size);
+    auto const tables = to.tables.missing({target.page(first), end - first}, level);
+    auto charge = TRY(Charge::make(memory.accounts, to.account, cost + tables));
+    auto reserve = TRY(TableReserve::allocate(memory, tables));
+
+    charge.keep();
+    Retired parted{from, source};
+    return each_own(from.tables, source, form, [&](std::size_t i, Slot slot) -> Result<void> {
+        auto const old = slot.read();
+        auto const now = old.with_perms(rule.of(old.perms()));
+        Mappings::add(memory, old.user_frame(), to.account);
+        auto const place = to.tables.make(memory, target.page(i), level, reserve);
+        PageTables::exchange(memory, place, now);
+        if (now.raw() != old.raw()) {
+            parted.changed(source.page(i), PageTables::exchange(memory, slot, now));
+        }
+        return {};
+    });
 }
 
 Result<void> page_split(Mapped space, UserPage at) {

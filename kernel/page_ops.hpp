@@ -1,4 +1,5 @@
-// What can be done to the pages of a space: alloc, map, move, protect, unmap, split. Each checks,
+// What can be done to the pages of a space: alloc, map, move, protect, unmap, share,
+// split. Each checks,
 // then gathers what it needs, then commits; an error before the commit leaves everything as it was,
 // and the commit cannot fail. Frames and tables are given back only after every TLB has forgotten
 // them. The common cases have short ways of their own (kernel/calls/page_shortcuts.cpp).
@@ -8,6 +9,7 @@
 #include "kernel/page_perms.hpp"
 #include "kernel/page_tables.hpp"
 #include "kernel/processor_set.hpp"
+#include "kernel/share_rule.hpp"
 
 #include <cstdint>
 
@@ -37,6 +39,7 @@ Result<void> page_move(Mapped from, PageSpan source, Mapped to, UserPage at, Pag
                        IfAbsent);
 Result<void> page_protect(Mapped space, PageSpan span, PagePerms perms, IfSole);
 Result<void> page_unmap(Mapped space, PageSpan span);
+Result<void> page_share(Mapped from, PageSpan source, Mapped to, UserPage at, ShareRule rule);
 Result<void> page_split(Mapped space, UserPage at);
 
 // Takes up to `budget` entries out of the tables of a space that is ending and frees those that

@@ -70,6 +70,11 @@ class PagePerms {
         return PagePerms{kept | tag()};
     }
 
+    // These with a tag's bits beside their own.
+    constexpr PagePerms tagged(std::uint64_t tag) const {
+        return PagePerms{bits_ | (tag & abi::permission::tag_mask)};
+    }
+
     friend constexpr bool operator==(PagePerms, PagePerms) = default;
 
   private:

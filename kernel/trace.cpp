@@ -15,6 +15,15 @@ void print_rights(std::uint64_t mode) {
           options.has(abi::page_option::huge) ? " huge" : "");
 }
 
+void print_share_mode(std::uint64_t mode) {
+    auto const tag = [](std::uint64_t word) {
+        return (word & abi::permission::tag_mask) >> abi::permission::tag_shift;
+    };
+    write("keep ");
+    print_rights(mode & ~(~std::uint64_t{0} << abi::permission::tag_shift));
+    write(" mark {} spare {}", tag(mode), tag(mode >> abi::ShareMode::spare_shift));
+}
+
 void print_result(std::uint64_t word) {
     constexpr std::uint64_t first_error = ~std::uint64_t{0} - 254;
     if (word >= first_error) {

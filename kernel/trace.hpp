@@ -21,6 +21,7 @@ void write(FormatString<std::type_identity_t<Args>...> format, Args const&... ar
 }
 
 void print_rights(std::uint64_t mode);
+void print_share_mode(std::uint64_t mode);
 void print_result(std::uint64_t word);
 
 // One argument, by its declared type, from its registers on.
@@ -33,6 +34,8 @@ void print_argument(std::string_view name, std::span<std::uint64_t const> words)
         write("{:x}[{}]", words[0], words[1]);
     } else if constexpr (requires { Wire::allowed_options; }) {
         print_rights(words[0]);
+    } else if constexpr (std::same_as<Wire, abi::ShareMode>) {
+        print_share_mode(words[0]);
     } else if constexpr (std::same_as<Wire, abi::SpaceId> ||
                          std::same_as<Wire, abi::PagesSpaceId> || std::same_as<Wire, abi::EnvId>) {
         if (words[0] == 0) {

@@ -39,6 +39,9 @@ constexpr char const* type_name<Out<AccountStatus>> = "address of an AccountStat
 template <std::uint64_t Allowed>
 constexpr char const* type_name<PageMode<Allowed>> = "permissions and options";
 template <>
+constexpr char const* type_name<ShareMode> =
+    "`keep` as permissions, `mark` as their tag, `spare` three bits above it";
+template <>
 constexpr char const* type_name<void> = "nothing";
 
 constexpr char const* registers[] = {"rdi", "rsi", "rdx", "r10", "r8", "r9"};

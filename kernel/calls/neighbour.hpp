@@ -1,8 +1,10 @@
 // The other space of a short way through the page calls.
 #pragma once
 
-#include "kernel/calls/own_space.hpp"
+#include "kernel/calls/entry_run.hpp"
 #include "kernel/decode.hpp"
+
+#include <algorithm>
 
 namespace quarry {
 
@@ -33,6 +35,16 @@ class Neighbour {
         }
     }
     LeafCache const* table() const { return table_; }
+
+    // Takes out what came into the span, which was empty, on every processor that uses the space. Its
+    // table goes too if it is empty then.
+    void undo() {
+        add_live(*table_,
+                 std::ranges::count_if(run_of(table_, span_.first.start().raw(), span_.count),
+                                       [](Pte const& entry) { return !entry.is_empty(); }));
+        made_ = false;
+        (void)page_unmap(found_.object->mapped(), span_);
+    }
 
   private:
     bool find(OwnSpace const& own, std::uint64_t id) {

@@ -44,6 +44,13 @@ Result<void> handle(Tag<abi::PageUnmap>, Caller&, PagesRef space, PageSpan span)
     return page_unmap(space.mapped(), span);
 }
 
+Result<void> handle(Tag<abi::PageShare>, Caller&, PagesRef from, PageSpan source, PagesRef to,
+                    UserPage at, ShareRule rule) {
+    TRY(accepts_mappings(to.space()));
+    TRY(to.span(at.start().raw(), source.count));
+    return page_share(from.mapped(), source, to.mapped(), at, rule);
+}
+
 Result<void> handle(Tag<abi::PageSplit>, Caller&, PagesRef space, UserPage at) {
     TRY(accepts_mappings(space.space()));
     return page_split(space.mapped(), at);

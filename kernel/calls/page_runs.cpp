@@ -1,5 +1,6 @@
 #include "kernel/calls/page_runs.hpp"
 
+#include "kernel/calls/entry_run.hpp"
 #include "kernel/calls/neighbour.hpp"
 #include "kernel/calls/own_space.hpp"
 #include "kernel/freed_frames.hpp"
@@ -8,17 +9,6 @@
 
 namespace quarry {
 namespace {
-
-using Run = std::span<Pte>;
-
-// The entries of these pages; empty if they are not all in the table.
-Run run_of(LeafCache const* table, std::uint64_t address, std::uint64_t pages) {
-    auto const offset = (address >> page_shift) % machine::entries_per_table;
-    if (table == nullptr || pages - 1 >= machine::entries_per_table - offset) [[unlikely]] {
-        return {};
-    }
-    return machine::entries_of(table->entries).subspan(offset, pages);
-}
 
 // What a mode without options asks for.
 struct Asked {
@@ -45,52 +35,6 @@ bool all_have(Run run, std::uint64_t bits) {
         all &= entry.raw();
     }
     return all == bits;
-}
-bool is_empty(Run run) {
-    std::uint64_t any = 0;
-#pragma clang loop unroll_count(8)
-    for (auto const& entry : run) {
-        any |= entry.raw();
-    }
-    return any == 0;
-}
-
-// Takes translations of a run out of this processor's TLB: one by one, or for a long run all at once
-// when its entries are changed.
-class Invalidation {
-  public:
-    explicit Invalidation(std::uint64_t pages) : one_by_one_(pages <= max_single_invalidations) {}
-    void page(std::uint64_t address) const {
-        if (one_by_one_) {
-            machine::invalidate(UserPage::containing(UserAddr{address}));
-        }
-    }
-    void all_of(std::uint64_t address, std::uint64_t pages) const {
-        for (std::uint64_t i = 0; one_by_one_ && i < pages; ++i) {
-            page(address + i * page_bytes);
-        }
-        finish();
-    }
-    void finish() const {
-        if (!one_by_one_) {
-            machine::invalidate_all();
-        }
-    }
-
-  private:
-    bool one_by_one_;
-};
-
-// Takes the mappings of a run out again, which the TLB has forgotten.
-void drop_all(Memory& memory, Run run, AccountIndex account) {
-    std::uint64_t cost = 0;
-    for (auto& entry : run) {
-        auto const old = std::exchange(entry, Pte{});
-        cost += old.is_empty() ? 0 : Mappings::drop(memory, old.user_frame(), account, 1);
-    }
-    if (cost != 0) {
-        memory.accounts.uncharge(account, cost);
-    }
 }
 
 // What makes an entry for one more mapping out of a mapping.
@@ -227,7 +171,7 @@ bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std
     if (!space.alone()) {
         return false;
     }
-    Neighbour const neighbour(space, to_id, to, pages);
+    Neighbour neighbour(space, to_id, to, pages);
     auto const* const table = to_id == 0 ? space.table(LeafRole::target, to) : neighbour.table();
     auto const source = run_of(space.table(LeafRole::source, from), from, pages);
     auto const target = run_of(table, to, pages);
@@ -241,8 +185,12 @@ bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std
                             asked.bits & ~ModeBits::may_bits};
     if (!map_owned(memory, source, target, narrowed, account) &&
         !map_others(memory, source, target, narrowed, account)) [[unlikely]] {
-        machine::invalidate_all();
-        drop_all(memory, target, account);
+        if (to_id != 0) {
+            neighbour.undo();
+        } else {
+            machine::invalidate_all();
+            drop_all(memory, target, account);
+        }
         return false;
     }
     add_live(*table, static_cast<std::ptrdiff_t>(pages));

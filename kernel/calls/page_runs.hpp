@@ -13,6 +13,8 @@ bool map_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std
 bool move_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std::uint64_t to_id,
               std::uint64_t to, std::uint64_t mask);
 bool protect_run(std::uint64_t id, std::uint64_t address, std::uint64_t pages, std::uint64_t mode);
+bool share_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, std::uint64_t to_id,
+               std::uint64_t to, std::uint64_t mode);
 bool unmap_run(std::uint64_t address, std::uint64_t pages);
 
 }  // namespace quarry

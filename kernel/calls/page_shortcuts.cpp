@@ -206,6 +206,14 @@ Word page_unmap_shortcut(Word id, Word address, Word pages, Word d, Word e, Word
                                                                         f);
 }
 
+Word page_share_shortcut(Word from_id, Word from, Word pages, Word to_id, Word to, Word mode) {
+    if (share_run(from_id, from, pages, to_id, to, mode)) [[likely]] {
+        return 0;
+    }
+    [[clang::musttail]] return quarry_full_table[abi::PageShare::index](from_id, from, pages, to_id,
+                                                                        to, mode);
+}
+
 Word page_move_shortcut(Word from_id, Word from, Word pages, Word to_id, Word to, Word mode) {
     if (move_run(from_id, from, pages, to_id, to, mode)) [[likely]] {
         return 0;

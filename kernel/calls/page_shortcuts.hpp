@@ -14,6 +14,7 @@ Word page_alloc_shortcut(Word, Word, Word, Word, Word, Word);
 Word page_map_shortcut(Word, Word, Word, Word, Word, Word);
 Word page_move_shortcut(Word, Word, Word, Word, Word, Word);
 Word page_protect_shortcut(Word, Word, Word, Word, Word, Word);
+Word page_share_shortcut(Word, Word, Word, Word, Word, Word);
 Word page_unmap_shortcut(Word, Word, Word, Word, Word, Word);
 
 template <>
@@ -24,6 +25,8 @@ template <>
 inline constexpr CallEntry shortcut<abi::PageMove> = &page_move_shortcut;
 template <>
 inline constexpr CallEntry shortcut<abi::PageProtect> = &page_protect_shortcut;
+template <>
+inline constexpr CallEntry shortcut<abi::PageShare> = &page_share_shortcut;
 template <>
 inline constexpr CallEntry shortcut<abi::PageUnmap> = &page_unmap_shortcut;
 

@@ -289,6 +289,49 @@ Error Model::unmap(ModelSpace& space, std::uint64_t page, std::uint64_t count) {
     return Error::none;
 }
 
+Error Model::share(ModelSpace& from, std::uint64_t page, std::uint64_t count, ModelSpace& to,
+                   std::uint64_t at, ShareRule rule, bool ran_out) {
+    if (&from == &to && page < at + count && at < page + count) {
+        return Error::bad_range;
+    }
+    auto const shape = form(from, page, count);
+    if (shape == Form::error || (shape == Form::huge && at % 512 != 0)) {
+        return Error::huge_page;
+    }
+    if (auto const error = check_target(to, at, count, true); error != Error::none) {
+        return error;
+    }
+    std::vector<std::uint64_t> shared;
+    std::uint64_t price = 0;
+    for (auto it = from.mappings.lower_bound(page);
+         it != from.mappings.end() && it->first < page + count; ++it) {
+        if (!it->second.lent) {
+            shared.push_back(it->first);
+            price += cost(*it->second.frame, to.account.get());
+        }
+    }
+    if (shared.empty()) {
+        return Error::none;
+    }
+    bool const huge = shape == Form::huge;
+    auto const first = at + (shared.front() - page);
+    auto const span = shared.back() - shared.front() + (huge ? 512 : 1);
+    auto const tables = new_tables(to, first, span, huge);
+    if (auto const error = check_room(*to.account, price + tables, tables, ran_out);
+        error != Error::none) {
+        return error;
+    }
+    with_tables(to, [&] {
+        for (auto const number : shared) {
+            auto& mapping = from.mappings.find(number)->second;
+            mapping.perms = rule.of(mapping.perms);
+            add(*mapping.frame, to.account.get());
+            put(to, at + (number - page), mapping);
+        }
+    });
+    return Error::none;
+}
+
 Error Model::split(ModelSpace& space, std::uint64_t page, bool ran_out) {
     if (page % 512 != 0) {
         return Error::bad_argument;

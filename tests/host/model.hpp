@@ -4,6 +4,7 @@
 
 #include "abi/calls.hpp"
 #include "kernel/page_perms.hpp"
+#include "kernel/share_rule.hpp"
 
 #include <cstdint>
 #include <map>
@@ -65,6 +66,8 @@ class Model {
                std::uint64_t at, PagePerms mask, bool if_absent, bool kernel_ran_out);
     Error protect(ModelSpace&, std::uint64_t page, std::uint64_t count, PagePerms, bool if_sole);
     Error unmap(ModelSpace&, std::uint64_t page, std::uint64_t count);
+    Error share(ModelSpace& from, std::uint64_t page, std::uint64_t count, ModelSpace& to,
+                std::uint64_t at, ShareRule, bool kernel_ran_out);
     Error split(ModelSpace&, std::uint64_t page, bool kernel_ran_out);
 
     // Charges for a space, its root table or an environment.

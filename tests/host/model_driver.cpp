@@ -79,6 +79,60 @@ std::string ModelDriver::compare(char const* what, Error expected, std::uint64_t
            (got == 0 ? "success" : std::string(abi::name_of(static_cast<Error>(0 - got))));
 }
 
+// Pages that are written to, which go to the same place in a child, where nothing is: as a fork has it.
+std::string ModelDriver::prepare_fork(std::size_t caller, std::size_t child, std::uint64_t page) {
+    auto& own = actors_[caller].space;
+    machine_.run(*actors_[caller].environment);
+    auto const writable = *PagePerms::parse(abi::permission::write.bits);
+    auto got = machine_.call<abi::PageAlloc>(0, page << 12, 1, writable.bits());
+    auto const ran_out = got == encode_error(Error::out_of_frames);
+    auto difference =
+        compare("alloc", model_.alloc(own, page, 1, writable, false, false, ran_out), got);
+    if (difference.empty()) {
+        difference = touch(caller, page);
+    }
+    if (difference.empty()) {
+        got = machine_.call<abi::PageUnmap>(actors_[child].id, page << 12, 1);
+        difference = compare("unmap", model_.unmap(actors_[child].space, page, 1), got);
+    }
+    return difference;
+}
+
+std::string ModelDriver::share_call(std::size_t caller, std::uint64_t page, std::uint64_t count) {
+    auto to = random_actor();
+    auto at = random_page();
+    if (!chance(4)) {
+        for (std::size_t i = 1; i < max_actors; ++i) {
+            to = actors_[i].alive && actors_[i].parent == caller ? i : to;
+        }
+        at = page;
+        actor_ = caller;  // it goes on, and may meet what its TLB has kept
+        if (to != caller && allowed(caller, to) && (page + count) << 12 <= abi::native_user_top) {
+            count = chance(2) ? 1 : count;
+            if (auto difference = prepare_fork(caller, to, page); !difference.empty()) {
+                return difference;
+            }
+        }
+    }
+    machine_.run(*actors_[caller].environment);
+    auto const keep = chance(2) ? 1 | 4 | 16 : random_perms() & ~abi::permission::tag_mask;
+    auto const mode = keep | pick(8) << 9 | (chance(2) ? pick(8) << 12 : 0);
+    auto const got =
+        machine_.call<abi::PageShare>(0, page << 12, count, id_for(caller, to), at << 12, mode);
+    auto const top = abi::native_user_top;
+    auto const expected =
+        (page + count) << 12 > top                       ? Error::bad_address
+        : !allowed(caller, to) && !holds_any(caller, to) ? Error::not_allowed
+        : at << 12 >= top                                ? Error::bad_address
+        : !reaches(caller, to, at, 1)                    ? Error::not_allowed
+        : (at + count) << 12 > top                       ? Error::bad_address
+        : !reaches(caller, to, at, count)
+            ? Error::not_allowed
+            : model_.share(actors_[caller].space, page, count, actors_[to].space, at,
+                           *ShareRule::parse(mode), got == encode_error(Error::out_of_frames));
+    return compare("share", expected, got);
+}
+
 std::string ModelDriver::page_call() {
     auto const caller = random_actor();
     auto const from = chance(3) ? random_actor() : caller;
@@ -113,7 +167,9 @@ std::string ModelDriver::page_call() {
     auto const refused = past_top    ? Error::bad_address
                          : !in_reach ? Error::not_allowed
                                      : Error::none;
-    switch (pick(6)) {
+    switch (pick(7)) {
+        case 6:
+            return share_call(caller, page, count);
         case 0: {
             bool const huge = count == 512 && !chance(4);
             auto const mode = bits | (option ? 1ull << 32 : 0) | (huge ? 4ull << 32 : 0);
@@ -322,10 +378,13 @@ std::string ModelDriver::bad_call() {
 // A program writes and reads a page: it must reach the frame the model names, through a TLB that
 // keeps every stale entry.
 std::string ModelDriver::touch() {
-    auto const index = random_actor();
+    auto const actor = random_actor();
+    return touch(actor, random_page());
+}
+
+std::string ModelDriver::touch(std::size_t index, std::uint64_t page) {
     auto& actor = actors_[index];
     machine_.run(*actor.environment);
-    auto const page = random_page();
     auto const it = actor.space.covering(page);
     bool const mapped = it != actor.space.mappings.end();
     bool const huge = mapped && it->second.frame->huge;

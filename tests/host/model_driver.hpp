@@ -49,10 +49,13 @@ class ModelDriver {
     std::uint64_t id_for(std::size_t caller, std::size_t target);
 
     std::string page_call();
+    std::string prepare_fork(std::size_t caller, std::size_t child, std::uint64_t page);
+    std::string share_call(std::size_t caller, std::uint64_t page, std::uint64_t count);
     std::string space_call();
     std::string window_call();
     std::string bad_call();
     std::string touch();
+    std::string touch(std::size_t actor, std::uint64_t page);
     std::string compare(char const* what, Error expected, std::uint64_t got);
     std::string create_space(std::size_t caller);
     std::string destroy_space(std::size_t target);

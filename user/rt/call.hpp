@@ -171,6 +171,7 @@ inline constexpr rt::Stub<abi::PageMove> page_move{};
 inline constexpr rt::Stub<abi::PageProtect> page_protect{};
 inline constexpr rt::Stub<abi::PageUnmap> page_unmap{};
 inline constexpr rt::Stub<abi::PageSplit> page_split{};
+inline constexpr rt::Stub<abi::PageShare> page_share{};
 inline constexpr rt::Stub<abi::Yield> yield{};
 inline constexpr rt::Stub<abi::Clock> clock_nanoseconds{};
 inline constexpr rt::Stub<abi::AccountGetStatus> account_status{};

@@ -55,7 +55,7 @@ T* object_at(PhysPage frame) {
     return reinterpret_cast<T*>(frame_bytes(frame).data());
 }
 inline std::size_t first_used(std::span<Pte> entries, std::size_t index) {
-    while (entries[index].is_empty()) {
+    while (index < entries.size() && entries[index].is_empty()) {
         ++index;
     }
     return index;

@@ -53,13 +53,14 @@ inline Pte& in_one_register(Pte& entry) {
     asm("" : "+r"(address));
     return *address;
 }
-// The index of the first entry from `index` on that is not empty; there is one. One string
-// instruction, because most of a table is empty.
+// The index of the first entry from `index` on, which there is, that is not empty; their number if none
+// is. One string instruction, because most of a table is empty.
 inline std::size_t first_used(std::span<Pte> entries, std::size_t index) {
     auto const* at = entries.data() + index;
     auto left = entries.size() - index;
-    asm("repe scasq" : "+D"(at), "+c"(left) : "a"(0) : "cc", "memory");
-    return static_cast<std::size_t>(at - entries.data()) - 1;
+    bool none = false;
+    asm("repe scasq" : "+D"(at), "+c"(left), "=@ccz"(none) : "a"(0) : "memory");
+    return static_cast<std::size_t>(at - entries.data()) - (none ? 0 : 1);
 }
 
 // Changes a constant of the kernel's through the direct map.
