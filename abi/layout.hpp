@@ -37,14 +37,24 @@ inline constexpr std::uint64_t jos_probe_high = 0x80'0400'0000;
 
 // Native programs, by convention of the loader and of user/rt (not fixed by the kernel).
 inline constexpr std::uint64_t program_base = 0x0000'0000'0040'0000;
-inline constexpr std::uint64_t heap_base = 0x0000'1000'0000'0000;
-inline constexpr std::uint64_t archive_base = 0x0000'7000'0000'0000;  // boot archive, read-only
+// What a program has from the start is in the program's own GiB, so that it needs few page tables; all
+// but a large archive is in one 2 MiB region. No segment may be from there to the heap.
+inline constexpr std::uint64_t start_area = 0x0000'0000'3fe0'0000;
+inline constexpr std::uint64_t main_upcall_stack = start_area;
+inline constexpr std::uint64_t stack_top = start_area + 0x10'0000;
+inline constexpr std::size_t stack_pages = 64;
+inline constexpr std::uint64_t archive_base = stack_top + 0x1'0000;  // boot archive, read-only
+inline constexpr std::uint64_t start_area_end = 0x0000'1000'0000'0000;
+inline constexpr std::uint64_t heap_base = start_area_end;
+constexpr bool is_in_start_area(std::uint64_t address, std::uint64_t bytes) {
+    return address < start_area_end && address + bytes > start_area;
+}
 inline constexpr std::uint64_t scratch_base = 0x0000'7100'0000'0000;  // spawn copies through here
 inline constexpr std::uint64_t thread_stacks_base = 0x0000'7200'0000'0000;
 inline constexpr std::uint64_t thread_stack_stride = 1u << 20;  // with a guard at its low end
 inline constexpr std::uint64_t upcall_stacks_base = 0x0000'7300'0000'0000;
-inline constexpr std::uint64_t upcall_stack_stride = 1u << 20;
-inline constexpr std::uint64_t stack_top = 0x0000'7f00'0000'0000;
-inline constexpr std::size_t stack_pages = 64;
+inline constexpr std::uint64_t upcall_stack_stride = 1u << 16;
+inline constexpr std::uint64_t upcall_stacks_end =
+    upcall_stacks_base + (std::uint64_t{1} << 16) * upcall_stack_stride;
 
 }  // namespace quarry::abi

@@ -58,6 +58,10 @@ Result<void> load(Space& space, ElfImage const& image) {
     return {};
 }
 
+bool is_in_start_area(ElfSegment const& segment) {
+    return abi::is_in_start_area(segment.first.start().raw(), segment.pages * page_bytes);
+}
+
 // Maps the archive's frames, which the kernel holds for ever, read-only.
 Result<void> map_archive(Memory& memory, Space& space, BootArchive archive) {
     auto const first = UserPage::containing(UserAddr{abi::archive_base});
@@ -113,6 +117,9 @@ Result<void> load_first_program(Kernel& kernel, BootArchive archive,
         return Error::not_found;
     }
     auto const image = TRY(ElfImage::parse(*program));
+    if (!image.is_jos() && std::ranges::any_of(image.segments(), is_in_start_area)) {
+        return Error::bad_image;
+    }
     // The archive's frames are charged too, though they are not among the allocator's.
     auto const limit = kernel.memory.frames.total_frames() + pages_for(archive.bytes.size());
     auto const form = image.is_jos() ? SpaceForm::jos() : SpaceForm::native();

@@ -1,4 +1,5 @@
 // Takes everything out of a space that nobody uses any more, a bounded number of entries at a time.
+#include "kernel/freed_frames.hpp"
 #include "kernel/page_ops.hpp"
 #include "machine/machine.hpp"
 
@@ -10,7 +11,7 @@ namespace {
 class TearDown {
   public:
     TearDown(Mapped const& space, std::size_t budget)
-        : memory_(space.memory), account_(space.account), budget_(budget) {}
+        : memory_(space.memory), account_(space.account), budget_(budget), freed_(space.memory) {}
     TearDown(TearDown const&) = delete;
     TearDown& operator=(TearDown const&) = delete;
     ~TearDown() {
@@ -51,10 +52,12 @@ class TearDown {
             cost_ += Mappings::drop(memory_, entry.user_frame(), account_, huge_pages);
             return true;
         }
-        if (!clear(entry.frame(), level - 1)) {
+        auto const table = entry.frame();
+        if (!clear(table, level - 1)) {
             return false;
         }
-        memory_.free_page(entry.frame());
+        freed_.make_room(1);
+        freed_.add_table(memory_.meta(table), table);
         ++cost_;
         return true;
     }
@@ -62,31 +65,56 @@ class TearDown {
     // Most of a space's entries are in tables of level 0, one behind the other.
     bool clear_leaves(PhysPage table) {
         auto& live = memory_.meta(table).live;
-        auto const count = std::min<std::size_t>(live, budget_);
+        auto left = std::min<std::size_t>(live, budget_);
+        live = static_cast<std::uint16_t>(live - left);
+        budget_ -= left;
+        freed_.make_room(left);
         auto const entries = machine::table(table);
+        for (std::size_t at = 0; left != 0;) {
+            at = machine::first_used(entries, at);
+            auto const cleared =
+                clear_dense(entries.subspan(at).first(std::min(left, entries.size() - at)));
+            at += cleared;
+            left -= cleared;
+        }
+        return live == 0;
+    }
+
+    // Entries up to the first empty one; how many they were.
+    std::size_t clear_dense(std::span<Pte> entries) {
+        auto const metas = memory_.frames.metas();
+        auto const account = account_;
         std::uint64_t cost = 0;
-        std::size_t at = 0;
-        for (std::size_t left = count; left != 0; ++at) {
-            auto& entry = machine::entry_at(entries.data(), at);
-            Pte const old = entry;
-            if (old.is_empty()) {
-                at = machine::first_used(entries, at) - 1;
+        std::size_t cleared = 0;
+#pragma clang loop unroll_count(4)
+        for (auto& entry : entries) {
+            auto const raw = entry.raw();
+            if (raw == 0) {
+                break;
+            }
+            ++cleared;
+            entry = Pte{};
+            auto& meta = metas.of_entry(raw);
+            if (!meta.is_named(account)) [[unlikely]] {
+                cost += Mappings::drop_other(memory_, UserFrame{metas.frame_of(meta)}, 1);
                 continue;
             }
-            entry = Pte{};
-            cost += Mappings::drop(memory_, old.user_frame(), account_, 1);
-            --left;
+            auto const now = machine::fetch_add(meta.counts, -FrameCounts::one_owner);
+            if (now.is_negative) [[unlikely]] {
+                freed_.add_if_unused(meta, metas.frame_of(meta),
+                                     FrameCounts{now.before - FrameCounts::one_owner});
+                ++cost;
+            }
         }
-        live = static_cast<std::uint16_t>(live - count);
-        budget_ -= count;
         cost_ += cost;
-        return live == 0;
+        return cleared;
     }
 
     Memory& memory_;
     AccountIndex account_;
     std::size_t budget_;
     std::uint64_t cost_ = 0;
+    FreedFrames<machine::entries_per_table> freed_;
 };
 
 }  // namespace

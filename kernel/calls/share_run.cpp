@@ -4,7 +4,9 @@
 #include "kernel/calls/neighbour.hpp"
 #include "kernel/calls/page_runs.hpp"
 
+#include <array>
 #include <optional>
+#include <ranges>
 
 namespace quarry {
 namespace {
@@ -26,39 +28,108 @@ struct Parting {
     std::uint64_t parted(std::uint64_t entry) const { return (entry & ~lost) | mark; }
 };
 
-// The entries of a run that are not empty, of a table that has so many.
-template <typename Visitor>
-bool each_used(Run run, std::size_t live, Visitor visitor) {
-    for (std::size_t at = 0; at < run.size() && live != 0; ++at, --live) {
-        if (run[at].is_empty()) {
-            at = machine::first_used(run, at);
-            if (at == run.size()) {
-                break;
-            }
-        }
-        if (!visitor(at, run[at].raw())) {
-            return false;
-        }
-    }
-    return true;
-}
+// What source entries were, for when the call cannot be done to its end. Left uninitialised on purpose.
+using Before = std::array<std::uint64_t, machine::entries_per_table>;
 
-bool reference(Memory& memory, std::uint64_t entry, AccountIndex account) {
-    auto& meta = meta_of(memory, entry);
-    if (meta.is_named(account)) [[likely]] {
-        auto const before = meta.counts.fetch_add(FrameCounts::one_owner);
-        if (static_cast<std::int64_t>(before + FrameCounts::one_owner) < 0) [[unlikely]] {
-            meta.counts.fetch_sub(FrameCounts::one_owner);  // more mappings than can be counted
-            return false;
-        }
-        return true;
-    }
+// One more mapping of a frame that somebody else owns, if that can be paid.
+[[gnu::noinline]] bool reference_others(Memory& memory, std::uint64_t entry, AccountIndex account) {
     if (!this_processor().charge.take(account, 1)) {
         return false;
     }
     Mappings::add(memory, Pte::from_raw(entry).user_frame(), account);
     return true;
 }
+
+bool reference(Memory& memory, FrameMeta& meta, std::uint64_t entry, AccountIndex account) {
+    if (!meta.is_named(account)) [[unlikely]] {
+        return reference_others(memory, entry, account);
+    }
+    if (machine::add_to_upper_half<FrameCounts::one_owner_above>(meta.counts)) [[unlikely]] {
+        meta.counts.fetch_sub(FrameCounts::one_owner);  // more mappings than can be counted
+        return false;
+    }
+    return true;
+}
+
+class Sharing {
+  public:
+    Sharing(Memory& memory, Run source, Run target, Parting rule, AccountIndex account)
+        : memory_(memory), source_(source), target_(target), rule_(rule), account_(account) {}
+
+    // Shares up to `live` entries, all that the source can have. False: one could not be, and the source
+    // is as it was.
+    bool run(std::size_t live) {
+        std::size_t at = 0;
+        while (live != 0 && at != source_.size() && !failed_) {
+            at = machine::first_used(source_, at);
+            auto const seen = share_dense(at);
+            at += seen;
+            live -= seen;
+        }
+        if (failed_) [[unlikely]] {
+            restore(at);
+        }
+        if (has_parted_) {
+            machine::invalidate_all();
+        }
+        return !failed_;
+    }
+    std::size_t pages() const { return pages_; }
+
+  private:
+    // Those from `at` on up to the first empty one; how many were seen.
+    std::size_t share_dense(std::size_t at) {
+        auto const metas = memory_.frames.metas();
+        auto const rule = rule_;
+        auto const account = account_;
+        std::size_t lent = 0;
+        std::size_t seen = 0;
+        bool parted = false;
+#pragma clang loop unroll_count(2)
+        for (auto const [here, there, before] : std::views::zip(
+                 source_.subspan(at), target_.subspan(at), std::span(before_).subspan(at))) {
+            auto raw = here.raw();
+            if (raw == 0) {
+                break;
+            }
+            before = raw;
+            ++seen;
+            if ((raw & Pte::unlent) == 0) [[unlikely]] {
+                ++lent;
+                continue;
+            }
+            if (!reference(memory_, metas.of_entry(raw), raw, account)) [[unlikely]] {
+                failed_ = true;
+                break;
+            }
+            if (rule.parts(raw)) {
+                raw = rule.parted(raw);
+                Pte::store(here, Pte::from_raw(raw));
+                parted = true;
+            }
+            Pte::store(there, Pte::from_raw(raw));
+        }
+        pages_ += seen - lent;
+        has_parted_ = has_parted_ || parted;
+        return seen;
+    }
+    void restore(std::size_t end) {
+        for (auto const [entry, before] : std::views::zip(source_.first(end), before_)) {
+            if (!entry.is_empty()) {
+                Pte::store(entry, Pte::from_raw(before));
+            }
+        }
+    }
+
+    Memory& memory_;
+    Run source_, target_;
+    Parting rule_;
+    AccountIndex account_;
+    std::size_t pages_ = 0;
+    bool has_parted_ = false;
+    bool failed_ = false;
+    Before before_;
+};
 
 }  // namespace
 
@@ -82,41 +153,12 @@ bool share_run(std::uint64_t from_id, std::uint64_t from, std::uint64_t pages, s
     if (target.empty() || (*neighbour.table()->live != 0 && !is_empty(target))) {
         return false;
     }
-    auto& memory = the_kernel.memory;
-    auto const account = space.account();
-    std::size_t const live = *table->live;
-    std::ptrdiff_t shared = 0;
-    std::size_t parted = 0;
-    bool const all_mapped = each_used(source, live, [&](std::size_t at, std::uint64_t entry) {
-        if ((entry & Pte::unlent) == 0) [[unlikely]] {
-            return true;
-        }
-        if (!reference(memory, entry, account)) [[unlikely]] {
-            return false;
-        }
-        bool const parts = rule->parts(entry);
-        Pte::store(target[at], Pte::from_raw(parts ? rule->parted(entry) : entry));
-        parted += parts ? 1 : 0;
-        ++shared;
-        return true;
-    });
-    if (!all_mapped) [[unlikely]] {
+    Sharing sharing{the_kernel.memory, source, target, *rule, space.account()};
+    if (!sharing.run(*table->live)) [[unlikely]] {
         neighbour.undo();
         return false;
     }
-    add_live(*neighbour.table(), shared);
-    if (parted == 0) {
-        return true;
-    }
-    Invalidation const invalidation(parted);
-    (void)each_used(source, live, [&](std::size_t at, std::uint64_t entry) {
-        if (rule->parts(entry) && (entry & Pte::unlent) != 0) {
-            Pte::store(source[at], Pte::from_raw(rule->parted(entry)));
-            invalidation.page(from + at * page_bytes);
-        }
-        return --parted != 0;
-    });
-    invalidation.finish();
+    add_live(*neighbour.table(), static_cast<std::ptrdiff_t>(sharing.pages()));
     return true;
 }
 

@@ -79,8 +79,10 @@ std::string ModelDriver::compare(char const* what, Error expected, std::uint64_t
            (got == 0 ? "success" : std::string(abi::name_of(static_cast<Error>(0 - got))));
 }
 
-// Pages that are written to, which go to the same place in a child, where nothing is: as a fork has it.
-std::string ModelDriver::prepare_fork(std::size_t caller, std::size_t child, std::uint64_t page) {
+// A page among others that is written to, and nothing at the same place in a child: as a fork has it.
+std::string ModelDriver::prepare_fork(std::size_t caller, std::size_t child, std::uint64_t first,
+                                      std::uint64_t count) {
+    auto const page = first + pick(count);
     auto& own = actors_[caller].space;
     machine_.run(*actors_[caller].environment);
     auto const writable = *PagePerms::parse(abi::permission::write.bits);
@@ -92,8 +94,8 @@ std::string ModelDriver::prepare_fork(std::size_t caller, std::size_t child, std
         difference = touch(caller, page);
     }
     if (difference.empty()) {
-        got = machine_.call<abi::PageUnmap>(actors_[child].id, page << 12, 1);
-        difference = compare("unmap", model_.unmap(actors_[child].space, page, 1), got);
+        got = machine_.call<abi::PageUnmap>(actors_[child].id, first << 12, count);
+        difference = compare("unmap", model_.unmap(actors_[child].space, first, count), got);
     }
     return difference;
 }
@@ -108,8 +110,8 @@ std::string ModelDriver::share_call(std::size_t caller, std::uint64_t page, std:
         at = page;
         actor_ = caller;  // it goes on, and may meet what its TLB has kept
         if (to != caller && allowed(caller, to) && (page + count) << 12 <= abi::native_user_top) {
-            count = chance(2) ? 1 : count;
-            if (auto difference = prepare_fork(caller, to, page); !difference.empty()) {
+            count = std::min<std::uint64_t>(count, 4);
+            if (auto difference = prepare_fork(caller, to, page, count); !difference.empty()) {
                 return difference;
             }
         }

@@ -49,7 +49,8 @@ class ModelDriver {
     std::uint64_t id_for(std::size_t caller, std::size_t target);
 
     std::string page_call();
-    std::string prepare_fork(std::size_t caller, std::size_t child, std::uint64_t page);
+    std::string prepare_fork(std::size_t caller, std::size_t child, std::uint64_t first,
+                             std::uint64_t count);
     std::string share_call(std::size_t caller, std::uint64_t page, std::uint64_t count);
     std::string space_call();
     std::string window_call();

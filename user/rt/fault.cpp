@@ -40,16 +40,32 @@ void set_interrupt_handler(InterruptHandler handler) {
     prepare_main();
 }
 
+namespace {
+
 // With a page left free below as a guard.
-abi::PageRange upcall_stack_of(abi::EnvId env) {
+abi::PageRange upcall_stack_at(std::uint64_t base) {
     constexpr std::uint64_t pages = 4;
-    auto const slot = env.value & 0xffff;
-    auto const base = abi::upcall_stacks_base + slot * abi::upcall_stack_stride;
     return {base + abi::page_bytes, pages};
 }
 
+}  // namespace
+
+abi::PageRange upcall_stack_of(abi::EnvId env) {
+    auto const slot = env.value & 0xffff;
+    return upcall_stack_at(abi::upcall_stacks_base + slot * abi::upcall_stack_stride);
+}
+
+bool is_on_main_stack() {
+    auto const here = reinterpret_cast<std::uint64_t>(__builtin_frame_address(0));
+    return abi::stack_top - here < abi::stack_pages * abi::page_bytes;
+}
+
+abi::PageRange own_upcall_stack(abi::EnvId self) {
+    return is_on_main_stack() ? upcall_stack_at(abi::main_upcall_stack) : upcall_stack_of(self);
+}
+
 Result<void> prepare_upcalls() {
-    auto const stack = upcall_stack_of(*env_self());
+    auto const stack = own_upcall_stack(*env_self());
     TRY(page_alloc(own_space, stack, abi::permission::write));
     return prepare_upcalls_of(
         own_env, {reinterpret_cast<std::byte*>(stack.address), stack.pages * abi::page_bytes});

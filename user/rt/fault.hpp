@@ -66,8 +66,12 @@ Result<void> prepare_upcalls();
 // The same for another environment of this space, on memory that the caller provides.
 Result<void> prepare_upcalls_of(abi::EnvId env, std::span<std::byte> stack);
 
-// Where an environment's upcall stack lies when the library allocates it: one place for each slot.
+// Where a thread's upcall stack lies: one place for each slot.
 abi::PageRange upcall_stack_of(abi::EnvId env);
+// Where that of the caller lies when the library allocates it: who runs on the stack that the program
+// began with has a place beside that, and so has its child after a fork.
+abi::PageRange own_upcall_stack(abi::EnvId self);
+bool is_on_main_stack();
 // A page between upcall stacks, and so in no fork: where a program with threads keeps the lock under
 // which pages are copied.
 inline constexpr std::uint64_t copy_lock_page =

@@ -19,10 +19,14 @@ extern "C" void quarry_cow_entry();
 namespace quarry {
 namespace {
 
-constexpr std::uint64_t upcall_area_end = abi::upcall_stacks_base + (std::uint64_t{1} << 36);
-
+bool is_in_main_upcalls(std::uint64_t address) {
+    return address - abi::main_upcall_stack < abi::upcall_stack_stride;
+}
+bool is_in_thread_upcalls(std::uint64_t address) {
+    return address >= abi::upcall_stacks_base && address < abi::upcall_stacks_end;
+}
 bool is_upcall_memory(std::uint64_t address) {
-    return address >= abi::upcall_stacks_base && address < upcall_area_end;
+    return is_in_main_upcalls(address) || is_in_thread_upcalls(address);
 }
 
 constinit Mutex fork_mutex;
@@ -73,52 +77,36 @@ bool parts(walk::Run const& run) {
     return (bits & abi::permission::may_write.bits) != 0 && (bits & shared_page.bits) == 0;
 }
 
-// What the pages of such a run become, in parent and child.
-abi::Permissions parted(walk::Run const& run) {
-    auto const kept = abi::permission::read | abi::permission::may_execute |
-                      abi::Permissions{abi::permission::tag_mask};
-    return abi::Permissions{run.permissions().bits & kept.bits} | copy_on_write;
-}
-
-template <typename Function>
-Result<void> each_part(walk::Run const& run, Function function) {
-    for (std::uint64_t done = 0; done < run.pages; done += abi::max_range_pages) {
-        auto const count = std::min<std::uint64_t>(run.pages - done, abi::max_range_pages);
-        TRY(function(abi::PageRange{run.address + done * abi::page_bytes, count}));
-    }
-    return {};
-}
-
-template <typename Function>
-Result<void> each_copied_run(Function function) {
-    walk::Runs runs{abi::self_map_user_top};
-    while (auto const run = runs.next()) {
-        if (!is_upcall_memory(run->address) && !run->is_lent()) {
-            TRY(function(*run));
-        }
-    }
-    return {};
-}
+// What is parted keeps these, at both places: the right to write goes until the next write.
+constexpr auto kept = abi::permission::execute | abi::permission::may_execute;
+constexpr abi::ShareMode parting{kept, copy_on_write, shared_page};
 
 // From here on no other thread writes to what the child is to have: the copy is of one moment.
 Result<void> hold_others() {
-    return each_copied_run([](walk::Run const& run) -> Result<void> {
-        if (!parts(run)) {
-            return {};
+    walk::Runs runs{abi::self_map_user_top};
+    while (auto const run = runs.next()) {
+        if (is_upcall_memory(run->address) || run->is_lent() || !parts(*run)) {
+            continue;
         }
-        return each_part(
-            run, [&](abi::PageRange range) { return page_protect(own_space, range, parted(run)); });
-    });
+        auto const tag = abi::permission::tag_mask | abi::permission::may_execute.bits;
+        auto const parted =
+            abi::permission::read | copy_on_write | abi::Permissions{run->permissions().bits & tag};
+        for (std::uint64_t done = 0; done < run->pages; done += abi::max_range_pages) {
+            auto const count = std::min<std::uint64_t>(run->pages - done, abi::max_range_pages);
+            TRY(page_protect(own_space, {run->address + done * abi::page_bytes, count}, parted));
+        }
+    }
+    return {};
 }
 
-// Gives the child the pages of a run of equal entries, and takes the parent's right to write those
-// that part at the next write.
-Result<void> share(abi::SpaceId child, walk::Run const& run) {
-    auto const permissions = parts(run) ? parted(run) : run.permissions();
-    return each_part(run, [&](abi::PageRange range) -> Result<void> {
-        TRY(page_map(own_space, range, child, {range.address}, permissions));
-        return parts(run) ? page_protect(own_space, range, permissions) : Result<void>{};
-    });
+// Gives the child what a 2 MiB region has, but for upcall stacks.
+Result<void> share(abi::SpaceId child, std::uint64_t region) {
+    auto const end = region + abi::huge_bytes;
+    static_assert(abi::main_upcall_stack % abi::huge_bytes == 0);
+    auto const begin =
+        region == abi::main_upcall_stack ? region + abi::upcall_stack_stride : region;
+    return page_share(own_space, {begin, (end - begin) >> abi::page_shift}, child, {begin},
+                      parting);
 }
 
 // Threads that write to one page at once make one copy between them: the second would replace the
@@ -150,7 +138,7 @@ class CopyGuard {
 
 // An upcall stack for the child, and the entry that copies its pages.
 Result<void> prepare_child(abi::SpaceId space, abi::EnvId env) {
-    auto const stack = upcall_stack_of(env);
+    auto const stack = own_upcall_stack(env);
     TRY(page_alloc(space, stack, abi::permission::write));
     abi::Upcall const upcall{reinterpret_cast<std::uint64_t>(&quarry_cow_entry), stack.address,
                              stack.pages * abi::page_bytes, 0};
@@ -167,7 +155,7 @@ abi::PageView view_of(walk::Entry entry) {
 
 // The parent takes faults by the same entry from now on.
 Result<void> prepare_self() {
-    auto const stack = upcall_stack_of(*env_self());
+    auto const stack = own_upcall_stack(*env_self());
     if (!walk::is_mapped(stack.address)) {
         TRY(page_alloc(own_space, stack, abi::permission::write));
     }
@@ -179,7 +167,12 @@ Result<void> prepare_self() {
 
 Result<void> fill(abi::SpaceId space, abi::EnvId env, abi::Frame const& frame) {
     TRY(env_set_frame(env, {&frame}));
-    TRY(each_copied_run([&](walk::Run const& run) { return share(space, run); }));
+    walk::Regions regions{abi::self_map_user_top};
+    while (auto const region = regions.next()) {
+        if (!is_in_thread_upcalls(*region)) {
+            TRY(share(space, *region));
+        }
+    }
     TRY(prepare_child(space, env));
     return env_start(env);
 }

@@ -50,6 +50,10 @@ Result<void> load_image(abi::SpaceId child, ElfImage const& image) {
 
 namespace {
 
+bool is_in_start_area(ElfSegment const& segment) {
+    return abi::is_in_start_area(segment.first.start().raw(), segment.pages * abi::page_bytes);
+}
+
 Result<void> share_archive(abi::SpaceId child) {
     auto const pages = pages_for(boot_archive_bytes().size());
     for (std::uint64_t done = 0; done < pages; done += abi::max_range_pages) {
@@ -117,6 +121,9 @@ Result<Child> spawn(std::string_view program, std::string_view arguments,
         return Error::not_found;
     }
     auto const image = TRY(ElfImage::parse(*file));
+    if (std::ranges::any_of(image.segments(), is_in_start_area)) {
+        return Error::bad_image;
+    }
     auto const space =
         TRY(space_create(account_pages, rt::space_options, {program.data(), program.size()}));
     Child child{space, {}};  // destroys the space if anything below fails

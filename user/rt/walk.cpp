@@ -43,49 +43,64 @@ bool has_others(std::uint64_t address, std::uint64_t pages) {
 
 // The level to go on from: the highest one whose table is another than that of the place where the
 // search was, where all tables are there.
-std::size_t Runs::first_level() const {
+std::size_t Regions::first_level() const {
     std::size_t level = 0;
-    while (level + 1 < std::size(levels) && (next_table_ ^ searched_) >> levels[level].shift == 0) {
+    while (level + 1 < std::size(levels) && (next_ ^ searched_) >> levels[level].shift == 0) {
         ++level;
     }
     return level;
 }
 
-bool Runs::find_table() {
-    while (next_table_ < top_) {
-        bool descended = true;
-        for (auto const& [array, shift] : std::span(levels).subspan(first_level())) {
-            auto const index = next_table_ >> shift;
-            auto const end =
-                std::min((index / per_table + 1) * per_table, ((top_ - 1) >> shift) + 1);
-            auto const used = first_used(array, index, end);
-            if (used != index) {
-                next_table_ = used << shift;
-            }
-            if (used == end) {
-                descended = false;
-                break;
-            }
-            searched_ = next_table_;
+// Goes on to the next place that a table of the lowest level here maps; false if a table on the way
+// ended first, or the top came.
+bool Regions::descend() {
+    for (auto const& [array, shift] : std::span(levels).subspan(first_level())) {
+        auto const index = next_ >> shift;
+        auto const end = std::min((index / per_table + 1) * per_table, ((top_ - 1) >> shift) + 1);
+        auto const used = first_used(array, index, end);
+        if (used != index) {
+            next_ = used << shift;
         }
-        if (descended) {
-            table_ = next_table_;
-            next_table_ += abi::huge_bytes;
-            bool const begins_here = begin_ > table_ && begin_ < next_table_;
-            index_ = begins_here ? (begin_ - table_) >> abi::page_shift : 0;
-            return true;
+        if (used == end) {
+            return false;
+        }
+        searched_ = next_;
+    }
+    return true;
+}
+
+std::optional<std::uint64_t> Regions::next() {
+    while (next_ < top_) {
+        if (descend()) {
+            auto const region = next_;
+            next_ += abi::huge_bytes;
+            if ((directory_entry(region) & kernels_own) == 0) {
+                return region;
+            }
         }
     }
-    return false;
+    return std::nullopt;
+}
+
+bool Runs::find_table() {
+    auto const region = regions_.next();
+    if (!region) {
+        return false;
+    }
+    table_ = *region;
+    bool const begins_here = begin_ > table_ && begin_ - table_ < abi::huge_bytes;
+    index_ = begins_here ? (begin_ - table_) >> abi::page_shift : 0;
+    return true;
 }
 
 void Runs::look_again() {
     if (index_ < per_table) {
         begin_ = table_ + (index_ << abi::page_shift);
-        next_table_ = table_;
         index_ = per_table;
+        regions_.look_again(begin_);
+    } else {
+        regions_.look_again(table_ + abi::huge_bytes);
     }
-    searched_ = ~std::uint64_t{0};
 }
 
 std::optional<Run> Runs::next_in_table() {
@@ -120,9 +135,6 @@ std::optional<Run> Runs::next() {
         if ((directory & huge) != 0) {
             index_ = per_table;
             return Run{table_, per_table, directory & kind_bits};
-        }
-        if ((directory & kernels_own) != 0) {
-            index_ = per_table;
         }
     }
 }

@@ -83,12 +83,33 @@ struct Run {
     bool is_lent() const { return (kind & unlent) == 0; }
 };
 
+// The 2 MiB regions from `from` on and below `top` in which something may be mapped, in ascending order,
+// by their first address. Those of the kernel's own tables are passed over.
+class Regions {
+  public:
+    explicit Regions(std::uint64_t top, std::uint64_t from = 0)
+        : top_(top), next_(from & ~(abi::huge_bytes - 1)) {}
+    std::optional<std::uint64_t> next();
+    // Whether a table is there may have changed; the search goes on at the region of this address.
+    void look_again(std::uint64_t from) {
+        next_ = from & ~(abi::huge_bytes - 1);
+        searched_ = ~std::uint64_t{0};
+    }
+
+  private:
+    bool descend();
+    std::size_t first_level() const;
+
+    std::uint64_t top_;
+    std::uint64_t next_;                          // address from which a region is looked for
+    std::uint64_t searched_ = ~std::uint64_t{0};  // an address whose upper tables were found
+};
+
 // The mappings from `from` on and below `top`, in ascending order, as runs of equal kind within one table. Pages mapped
 // while it goes on may be missed or seen.
 class Runs {
   public:
-    explicit Runs(std::uint64_t top, std::uint64_t from = 0)
-        : top_(top), next_table_(from & ~(abi::huge_bytes - 1)), begin_(from) {}
+    explicit Runs(std::uint64_t top, std::uint64_t from = 0) : regions_(top, from), begin_(from) {}
     std::optional<Run> next();
     // After pages of the last run were unmapped or moved: their table may be gone.
     void look_again();
@@ -96,13 +117,10 @@ class Runs {
   private:
     std::optional<Run> next_in_table();
     bool find_table();
-    std::size_t first_level() const;
 
-    std::uint64_t top_;
-    std::uint64_t next_table_;                    // address from which a table is looked for
-    std::uint64_t searched_ = ~std::uint64_t{0};  // an address whose upper tables were found
-    std::uint64_t begin_;                         // nothing below it counts
-    std::uint64_t table_ = 0;                     // of the table in hand, the address it maps first
+    Regions regions_;
+    std::uint64_t begin_;      // nothing below it counts
+    std::uint64_t table_ = 0;  // of the table in hand, the address it maps first
     std::uint64_t index_ = abi::huge_pages;
 };
 
