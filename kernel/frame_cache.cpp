@@ -33,16 +33,6 @@ bool FrameCache::take_directly(FrameAllocator& frames, std::span<std::uint32_t> 
     return true;
 }
 
-void FrameCache::give_many(FrameAllocator& frames, std::span<std::uint32_t const> from) {
-    LockGuard const guard(lock_);
-    if (from.size() > capacity - count_) {
-        frames.free_many(from);
-        return;
-    }
-    std::ranges::copy(from, numbers().subspan(count_).begin());
-    count_ += static_cast<std::uint32_t>(from.size());
-}
-
 void FrameCache::drain(FrameAllocator& frames) {
     LockGuard const guard(lock_);
     frames.free_many(numbers().first(count_));

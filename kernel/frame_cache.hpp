@@ -47,8 +47,18 @@ class FrameCache {
         return number;
     }
 #pragma clang unsafe_buffer_usage end
-    // Frames whose metadata says that they are free already.
-    void give_many(FrameAllocator& frames, std::span<std::uint32_t const> from) EXCLUDES(lock_);
+    // Frames whose metadata says that they are free already. Inlined: this is in every page that a
+    // program gives back.
+    [[gnu::always_inline]] void give_many(FrameAllocator& frames,
+                                          std::span<std::uint32_t const> from) EXCLUDES(lock_) {
+        LockGuard const guard(lock_);
+        if (from.size() > capacity - count_) [[unlikely]] {
+            frames.free_many(from);
+            return;
+        }
+        std::ranges::copy(from, numbers().subspan(count_).begin());
+        count_ += static_cast<std::uint32_t>(from.size());
+    }
     // As many frame numbers as fit, the next one last, or none and false.
     bool take_many(FrameAllocator& frames, std::span<std::uint32_t> to) EXCLUDES(lock_) {
         LockGuard const guard(lock_);

@@ -56,31 +56,24 @@ UserFrame FrameBatch::take_for(AccountIndex owner) {
 
 Result<TableReserve> TableReserve::allocate(Memory& memory, std::size_t count) {
     TableReserve reserve{memory};
-    for (std::size_t i = 0; i < count; ++i) {
-        auto const frame = TRY(memory.allocate_page());
-        auto& meta = memory.meta(frame);
-        meta.reset(FrameKind::table, FrameCounts{0});
-        meta.link = static_cast<std::uint32_t>(reserve.first_.number());
-        reserve.first_ = frame;
-        ++reserve.count_;
+    if (count == 0) {
+        return reserve;
+    }
+    auto const numbers = std::span(reserve.numbers_).first(count);
+    TRY(memory.allocate_pages(numbers));
+    for (auto const number : numbers) {
+        auto const frame = PhysPage::numbered(number);
+        memory.meta(frame).reset(FrameKind::table, FrameCounts{0});
         machine::zero_frames(frame, 1);
     }
+    reserve.count_ = count;
     return reserve;
 }
 
-TableReserve::~TableReserve() {
+void TableReserve::give_back() {
     while (count_ != 0) {
         memory_.free_page(take().page());
     }
-}
-
-TableFrame TableReserve::take() {
-    auto const frame = first_;
-    auto& meta = memory_.meta(frame);
-    first_ = PhysPage::numbered(meta.link);
-    meta.link = 0;
-    --count_;
-    return TableFrame{frame};
 }
 
 std::uint64_t Mappings::cost(Memory& memory, UserFrame frame, AccountIndex account) {

@@ -45,17 +45,26 @@ class TableReserve {
     static Result<TableReserve> allocate(Memory& memory, std::size_t count);
     TableReserve(TableReserve&& other) noexcept
         : memory_(other.memory_),
-          first_(std::exchange(other.first_, {})),
+          numbers_(other.numbers_),
           count_(std::exchange(other.count_, 0)) {}
     TableReserve& operator=(TableReserve&&) = delete;
-    ~TableReserve();
+    ~TableReserve() {
+        if (count_ != 0) [[unlikely]] {
+            give_back();
+        }
+    }
 
-    TableFrame take();
+    TableFrame take() { return TableFrame{PhysPage::numbered(numbers_[--count_])}; }
 
   private:
+    // A span of at most 512 pages ends in the next table of each level at the latest.
+    static constexpr std::size_t capacity = 2 * machine::top_level;
+
     explicit TableReserve(Memory& memory) : memory_(memory) {}
+    void give_back();
+
     Memory& memory_;
-    PhysPage first_;
+    std::array<std::uint32_t, capacity> numbers_{};
     std::size_t count_ = 0;
 };
 

@@ -15,12 +15,12 @@ class FreedFrames {
     explicit FreedFrames(Memory& memory) : memory_(memory) {}
     FreedFrames(FreedFrames const&) = delete;
     FreedFrames& operator=(FreedFrames const&) = delete;
-    ~FreedFrames() { give_back(); }
+    [[gnu::always_inline]] ~FreedFrames() { give_back(); }
 
     // Room for so many more; all that are here go back if need be.
     void make_room(std::size_t frames) {
-        if (Capacity - count_ < frames) {
-            give_back();
+        if (Capacity - count_ < frames) [[unlikely]] {
+            empty();
         }
     }
     // A table that nothing leads to any more. There must be room.
@@ -41,7 +41,8 @@ class FreedFrames {
         *(numbers_.data() + count_++) = static_cast<std::uint32_t>(frame.number());
     }
 #pragma clang unsafe_buffer_usage end
-    void give_back() {
+    [[gnu::noinline]] void empty() { give_back(); }
+    [[gnu::always_inline]] void give_back() {
         if (count_ != 0) {
             this_processor().frames.give_many(memory_.frames, std::span(numbers_).first(count_));
             count_ = 0;

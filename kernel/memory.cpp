@@ -13,6 +13,17 @@ Result<PhysPage> Memory::allocate_page() {
     return cache.take(frames);
 }
 
+Result<void> Memory::allocate_pages(std::span<std::uint32_t> numbers) {
+    auto& cache = this_processor().frames;
+    if (!cache.take_many(frames, numbers)) [[unlikely]] {
+        drain_caches();
+        if (!cache.take_many(frames, numbers)) {
+            return Error::out_of_frames;
+        }
+    }
+    return {};
+}
+
 Result<PhysPage> Memory::allocate_huge() {
     if (auto const first = frames.allocate_huge()) {
         return first;

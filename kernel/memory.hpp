@@ -15,6 +15,8 @@ class Memory {
 
     // Frames with unknown contents. out_of_frames only when no processor has one in its cache.
     Result<PhysPage> allocate_page();
+    // So many single ones, or none.
+    Result<void> allocate_pages(std::span<std::uint32_t> numbers);
     Result<PhysPage> allocate_huge();
     void free_page(PhysPage page);
     void free_huge(PhysPage first) { frames.free_huge(first); }

@@ -28,21 +28,22 @@ constinit std::array<Pte, machine::entries_per_table> LeafCache::unusable = [] {
     return entries;
 }();
 
+LeafCache const* PageTables::remember(LeafRole role, UserPage page, Slot slot) const {
+    auto& cache = cache_of(role);
+    cache = {page.start().raw() & ~(huge_bytes - 1), machine::table(slot.table).data(),
+             &memory_->meta(slot.table).live};
+    return &cache;
+}
+
 LeafCache const* PageTables::fill(LeafRole role, UserPage page) const {
-    auto& cache = role == LeafRole::target ? std::get<0>(*caches_) : std::get<1>(*caches_);
-    auto const& other = role == LeafRole::target ? std::get<1>(*caches_) : std::get<0>(*caches_);
-    auto const address = page.start().raw();
-    if (other.has(address)) {
+    auto& cache = cache_of(role);
+    auto const& other = cache_of(role == LeafRole::target ? LeafRole::source : LeafRole::target);
+    if (other.has(page.start().raw())) {
         cache = other;
         return &cache;
     }
     auto const slot = find(page);
-    if (slot.level != 0) {
-        return nullptr;
-    }
-    cache = {address & ~(huge_bytes - 1), machine::table(slot.table).data(),
-             &memory_->meta(slot.table).live};
-    return &cache;
+    return slot.level == 0 ? remember(role, page, slot) : nullptr;
 }
 
 std::size_t PageTables::missing(PageSpan span, unsigned stop) const {
@@ -60,8 +61,8 @@ std::size_t PageTables::missing(PageSpan span, unsigned stop) const {
     return for_first + extra;
 }
 
-Slot PageTables::make(Memory& memory, UserPage page, unsigned stop, TableReserve& reserve) const {
-    auto slot = find(page, stop);
+Slot PageTables::make_below(Memory& memory, Slot slot, UserPage page, unsigned stop,
+                            TableReserve& reserve) {
     while (slot.level != stop) {
         auto const table = reserve.take();
         exchange(memory, slot, Pte::table(table));

@@ -57,9 +57,7 @@ class PageTables {
     PhysPage root() const { return root_; }
 
     // The level 0 table that was used last.
-    LeafCache const& recent_leaf(LeafRole role) const {
-        return role == LeafRole::target ? std::get<0>(*caches_) : std::get<1>(*caches_);
-    }
+    LeafCache const& recent_leaf(LeafRole role) const { return cache_of(role); }
     // The level 0 table of a page; null if there is none.
     LeafCache const* leaf(LeafRole role, UserPage page) const {
         return recent_leaf(role).has(page.start().raw()) ? &recent_leaf(role) : fill(role, page);
@@ -77,7 +75,14 @@ class PageTables {
 
     // The slot at exactly `stop` level, linking tables from the reserve where they are missing.
     // There must be no huge mapping in the way.
-    Slot make(Memory& memory, UserPage page, unsigned stop, TableReserve& reserve) const;
+    Slot make(Memory& memory, UserPage page, unsigned stop, TableReserve& reserve) const {
+        return make_below(memory, find(page, stop), page, stop, reserve);
+    }
+    // The same from where find() ended.
+    static Slot make_below(Memory& memory, Slot slot, UserPage page, unsigned stop,
+                           TableReserve& reserve);
+    // Keeps the level 0 table of this slot at hand, which is of this page.
+    LeafCache const* remember(LeafRole role, UserPage page, Slot slot) const;
 
     // Changes an entry and keeps its table's count of live entries. Returns what was there.
     static Pte exchange(Memory& memory, Slot slot, Pte now);
@@ -87,6 +92,9 @@ class PageTables {
         return page.number() >> (9 * level) & (machine::entries_per_table - 1);
     }
     LeafCache const* fill(LeafRole role, UserPage page) const;
+    LeafCache& cache_of(LeafRole role) const {
+        return role == LeafRole::target ? std::get<0>(*caches_) : std::get<1>(*caches_);
+    }
 
     Memory* memory_;
     PhysPage root_;

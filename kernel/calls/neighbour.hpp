@@ -22,10 +22,9 @@ class Neighbour {
         }
         span_ = *span;
         auto const tables = found_.object->tables();
-        table_ = tables.leaf(LeafRole::target, span_.first);
-        if (table_ == nullptr && make_table(own.account())) {
-            table_ = tables.leaf(LeafRole::target, span_.first);
-        }
+        table_ = tables.recent_leaf(LeafRole::target).has(address)
+                     ? &tables.recent_leaf(LeafRole::target)
+                     : find_table(tables, own.account());
     }
     Neighbour(Neighbour const&) = delete;
     Neighbour& operator=(Neighbour const&) = delete;
@@ -56,22 +55,23 @@ class Neighbour {
         return space != nullptr && space->creator_id == own.space().id.value && !space->ended &&
                space->account() == own.account();
     }
-    bool make_table(AccountIndex account) {
-        auto& memory = the_kernel.memory;
-        auto const tables = found_.object->tables();
-        if (tables.find(span_.first).is_mapping()) {
-            return false;  // a huge one
+    LeafCache const* find_table(PageTables tables, AccountIndex account) {
+        auto slot = tables.find(span_.first);
+        if (slot.is_mapping() && slot.level != 0) {
+            return nullptr;  // a huge one
         }
-        auto const count = tables.missing(span_, 0);
-        auto charge = Charge::make(memory.accounts, account, count);
-        auto reserve = TableReserve::allocate(memory, count);
-        if (!charge || !reserve) {
-            return false;
+        if (slot.level != 0) {
+            auto& memory = the_kernel.memory;
+            auto charge = Charge::make(memory.accounts, account, slot.level);
+            auto reserve = TableReserve::allocate(memory, slot.level);
+            if (!charge || !reserve) {
+                return nullptr;
+            }
+            charge->keep();
+            slot = PageTables::make_below(memory, slot, span_.first, 0, *reserve);
+            made_ = true;
         }
-        charge->keep();
-        (void)tables.make(memory, span_.first, 0, *reserve);
-        made_ = true;
-        return true;
+        return tables.remember(LeafRole::target, span_.first, slot);
     }
 
     SpaceTable::Found found_;

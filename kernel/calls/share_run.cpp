@@ -77,29 +77,34 @@ class Sharing {
     std::size_t pages() const { return pages_; }
 
   private:
-    // Those from `at` on up to the first empty one; how many were seen.
-    std::size_t share_dense(std::size_t at) {
+#pragma clang unsafe_buffer_usage begin
+    // Those from `first` on up to the first empty one; how many were seen. A function of its own, so that
+    // it has all registers for the loop.
+    [[gnu::noinline]] std::size_t share_dense(std::size_t first) {
         auto const metas = memory_.frames.metas();
         auto const rule = rule_;
         auto const account = account_;
+        auto* const sources = source_.data();
+        auto* const targets = target_.data();
+        auto* const befores = before_.data();
+        auto const end = source_.size();
         std::size_t lent = 0;
-        std::size_t seen = 0;
         bool parted = false;
-#pragma clang loop unroll_count(2)
-        for (auto const [here, there, before] : std::views::zip(
-                 source_.subspan(at), target_.subspan(at), std::span(before_).subspan(at))) {
+        auto at = first;
+        for (; at != end; ++at) {
+            auto& here = machine::entry_at(sources, at);
             auto raw = here.raw();
             if (raw == 0) {
                 break;
             }
-            before = raw;
-            ++seen;
+            befores[at] = raw;
             if ((raw & Pte::unlent) == 0) [[unlikely]] {
                 ++lent;
                 continue;
             }
             if (!reference(memory_, metas.of_entry(raw), raw, account)) [[unlikely]] {
                 failed_ = true;
+                ++at;
                 break;
             }
             if (rule.parts(raw)) {
@@ -107,12 +112,13 @@ class Sharing {
                 Pte::store(here, Pte::from_raw(raw));
                 parted = true;
             }
-            Pte::store(there, Pte::from_raw(raw));
+            Pte::store(machine::entry_at(targets, at), Pte::from_raw(raw));
         }
-        pages_ += seen - lent;
+        pages_ += at - first - lent;
         has_parted_ = has_parted_ || parted;
-        return seen;
+        return at - first;
     }
+#pragma clang unsafe_buffer_usage end
     void restore(std::size_t end) {
         for (auto const [entry, before] : std::views::zip(source_.first(end), before_)) {
             if (!entry.is_empty()) {
