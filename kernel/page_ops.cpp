@@ -251,13 +251,18 @@ Result<void> page_move(Mapped from, PageSpan source, Mapped to, UserPage at, Pag
     }
     TRY(each_mapping(from.tables, source, form, [&](std::size_t i, Slot slot) -> Result<void> {
         auto const old = PageTables::exchange(memory, slot, Pte{});
+        bool const stays = from.account == to.account;
+        if (!stays) {
+            // Before what it replaces goes: that may be the last mapping that makes the account the
+            // frame's owner, which the cost counted on.
+            Mappings::add(memory, old.user_frame(), to.account);
+        }
         auto const place = to.tables.make(memory, target.page(i), level, reserve);
         auto const moved = old.with_perms(old.perms().masked_by(mask));
         replaced.mapping(target.page(i), PageTables::exchange(memory, place, moved));
-        if (from.account == to.account) {
+        if (stays) {
             left.changed(source.page(i), old);
         } else {
-            Mappings::add(memory, old.user_frame(), to.account);
             left.mapping(source.page(i), old);
         }
         return {};

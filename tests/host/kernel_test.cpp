@@ -186,6 +186,42 @@ TEST(Accounts, AnotherMappingOfAnothersFrameCostsAPage) {
     }
 }
 
+TEST(Accounts, AMoveOverAMappingOfTheSameFrameIsPaidFor) {
+    TestMachine machine;
+    (void)machine.boot();
+    auto const child_id = machine.call<abi::SpaceCreate>(100, 0, 0);
+    ASSERT_EQ(machine.call<abi::PageAlloc>(0, address, 1, write), 0u);
+    ASSERT_EQ(machine.call<abi::PageMap>(0, address, 1, child_id, address, write), 0u);
+    ASSERT_EQ(machine.call<abi::PageMove>(child_id, address, 1, 0, address, write), 0u);
+    EXPECT_EQ(machine.check(), "");
+}
+
+TEST(PageCalls, AShareThatCannotBePaidChangesNothing) {
+    TestMachine machine;
+    (void)machine.boot();
+    auto const owner_id = machine.call<abi::SpaceCreate>(100, 0, 0);
+    auto const child_id = machine.call<abi::SpaceCreate>(0, 0, 0);
+    ASSERT_EQ(machine.call<abi::PageAlloc>(0, address, 2, write), 0u);
+    ASSERT_EQ(machine.call<abi::PageAlloc>(owner_id, address, 2, write), 0u);
+    ASSERT_EQ(machine.call<abi::PageMap>(owner_id, address, 2, 0, address + 2 * page_bytes, write),
+              0u);
+    // All that the account has left goes to an account that is split from it, but for the tables.
+    auto& accounts = the_kernel.memory.accounts;
+    auto const account = the_kernel.spaces.peek(child_id)->account();
+    auto const status = accounts.status(account);
+    auto const rest = status.limit_pages - status.used_pages - 4;
+    ASSERT_GT(static_cast<std::int64_t>(machine.call<abi::SpaceCreate>(rest, 0, 0)), 0);
+    abi::ShareMode const mode{abi::permission::execute, abi::permission::tag(4), {}};
+    EXPECT_EQ(machine.call<abi::PageShare>(0, address, 4, child_id, address, mode.bits),
+              encode_error(Error::out_of_account));
+    EXPECT_EQ(machine.check(), "");
+    // The caller's pages can be written as before, and its child has none.
+    std::byte const value{1};
+    EXPECT_TRUE(machine::copy_out(UserAddr{address}, {&value, 1}));
+    EXPECT_EQ(machine.call<abi::PageProtect>(child_id, address, 1, std::uint64_t{1}),
+              encode_error(Error::not_mapped));
+}
+
 TEST(Accounts, NobodyPinsMemoryAtAnothersCost) {
     TestMachine machine;
     auto& root = machine.boot();

@@ -134,7 +134,12 @@ class Soak {
         auto const count = 1 + random() % 4;
         constexpr std::array<std::uint64_t, 4> perms{1, 3, 0, 1 | 8};
         auto const mode = perms[random() % perms.size()];
-        switch (random() % 5) {
+        switch (random() % 6) {
+            case 5: {
+                abi::ShareMode const parting{abi::permission::execute, abi::permission::tag(4), {}};
+                (void)machine_.call<abi::PageShare>(0, page(), count, 0, page(), parting.bits);
+                break;
+            }
             case 0:
                 (void)machine_.call<abi::PageAlloc>(0, page(), count, mode);
                 break;

@@ -177,7 +177,7 @@ def keys_reach_a_program() -> None:
 def monitor_shows_the_machine() -> None:
     """Ctrl-] enters the monitor while a program waits for keys; its commands print what there is."""
     commands = ["help", "spaces", "envs", "frames", "backtrace", "mappings", "walk 400000",
-                "dump 400000 20", "protect 7efffffc0000 r", "mappings", "nonsense", "walk", "trace on",
+                "dump 400000 20", "protect 3fec0000 r", "mappings", "nonsense", "walk", "trace on",
                 "continue", "Quarry", "q"]
     result = boot("monitor", "echo_keys", programs=["echo_keys"],
                   keys=b"\x1d" + "\n".join(commands).encode(), prompt=b"type a line: ")
@@ -186,7 +186,7 @@ def monitor_shows_the_machine() -> None:
            r"\d+ of \d+ frames are free",
            r"000000400000 to 0000004\d+000 +\d+ pages  r-x",
            r"PT +\[  0\] = [0-9a-f]{16}  r-x may execute, frame [0-9a-f]+, 1 references",
-           r"000000400000  31 ed 48", r"7efffffc0000 to 7efffffc1000 +1 pages  r--\s",
+           r"000000400000  31 ed 48", r"00003fec0000 to 00003fec1000 +1 pages  r--\s",
            r"Unknown command 'nonsense'", r"walk: bad_argument. Usage: walk address", r"you typed: Quarry")
     if not re.search(r"^\[echo_keys 10000\] console_write\(text: [0-9a-f]+\[\d+\]\) = ", result.record,
                      re.MULTILINE):

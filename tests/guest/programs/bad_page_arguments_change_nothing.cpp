@@ -25,6 +25,24 @@ int main() {
     check_error(page_alloc(own_space, {free_area, 100}, {write, abi::page_option::huge}),
                 Error::bad_range, "a huge page of another size");
     check_error(page_protect(own_space, {free_area, 1}, read), Error::not_mapped, "nothing there");
+    constexpr abi::ShareMode parting{execute, tag(4), tag(2)};
+    auto const share_refused = [&](std::uint64_t pages, std::uint64_t to, abi::ShareMode mode,
+                                   Error error, std::string_view what) {
+        check_error(page_share(own_space, {abi::program_base, pages}, own_space, {to}, mode), error,
+                    what);
+    };
+    abi::ShareMode unknown;
+    unknown.bits = 1 << 5;
+    share_refused(1, free_area, unknown, Error::bad_argument, "an unknown bit of a share");
+    share_refused(1, free_area, {abi::Permissions{7}, {}, {}}, Error::bad_permission,
+                  "rights to keep that no page has together");
+    share_refused(1, abi::program_base, parting, Error::bad_range, "a share of a page with itself");
+    share_refused(1, abi::native_user_top, parting, Error::bad_address, "a share to the user top");
+    share_refused(1, abi::stack_top - 4096, parting, Error::already_mapped,
+                  "a share to where something is");
+    check_error(
+        page_share(own_space, {abi::program_base, 1}, {abi::SpaceId{12345}}, {free_area}, parting),
+        Error::not_found, "a share with no such space");
     check_error(space_create(~std::uint64_t{0}, abi::space_option::none, {}), Error::out_of_account,
                 "too much to split off");
     check_error(env_create(own_space, {~std::uint64_t{0}}, {0}, 0), Error::bad_address,
