@@ -53,15 +53,6 @@ class IntrusiveList {
         }
     }
 
-    // `now` takes the place of `element`, which leaves.
-    void replace(T& element, T& now) {
-        auto& link = element.*Link;
-        (link.previous != nullptr ? (link.previous->*Link).next : first_) = &now;
-        (link.next != nullptr ? (link.next->*Link).previous : last_) = &now;
-        now.*Link = link;
-        link.linked = false;
-    }
-
     // All elements of another list, which must find this one empty.
     void take_all(IntrusiveList& other) {
         first_ = other.first_;

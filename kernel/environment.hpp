@@ -84,33 +84,21 @@ class Environment {
     // waits with nothing to see to but what that way does. Set when it has let go of its processor,
     // cleared with whatever ends the wait.
     static constexpr std::uint64_t nobody = 0;
-    static constexpr std::uint64_t anyone = 1;       // it receives, and was called before
-    static constexpr std::uint64_t its_yielder = 2;  // it has yielded, and waits in a run queue
+    static constexpr std::uint64_t anyone = 1;              // it receives, and was called before
     static constexpr std::uint64_t with_vectors = 1 << 15;  // besides: it has vector registers
     static_assert(abi::env_view_slots <= with_vectors);     // so no id has that bit
     // `ready_for` is one of these, or the id of whom it called.
     bool was_called = false;  // somebody waits for its reply, or did once
 
     // One that waits so is kept as it will be when it goes on: runnable, in no wait, on the processor
-    // that it ran on last. Whoever finds it makes it say what is (IdTable::find).
+    // that it ran on last. So is a processor's yielder, which waits in no queue. Whoever finds one makes
+    // it say what is (IdTable::find).
     void settle() {
-        if (!awaits_partner()) [[likely]] {
-            return;
+        if (on != nowhere) [[unlikely]] {
+            settle_kept();
         }
-        bool const receives = (ready_for & ~with_vectors) == anyone;
-        state.keep_as(abi::EnvState::blocked);
-        wait = receives ? Wait::to_receive : Wait::for_reply;
-        wait_for = receives ? 0 : ready_for & ~with_vectors;
-        interruptible = false;
-        has_options = false;
-        deadline = 0;
-        on = nowhere;
-        ready_for = nobody;
     }
-    bool awaits_partner() const {
-        auto const who = ready_for & ~with_vectors;
-        return who != nobody && who != its_yielder;
-    }
+    bool awaits_partner() const { return (ready_for & ~with_vectors) != nobody; }
     // What diagnostics show, who find nothing and change nothing.
     abi::EnvState present_state() const {
         return awaits_partner() ? abi::EnvState::blocked : abi::EnvState{state};
@@ -162,6 +150,7 @@ class Environment {
 
   private:
     friend struct machine::EntryLayout;
+    void settle_kept();  // kernel/scheduler.cpp
     Space& space_;
     PhysPage own_frame_;
 };

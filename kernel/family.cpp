@@ -230,6 +230,7 @@ Result<abi::SpaceId> Kernel::next_child(Space const& caller, abi::SpaceId after)
 bool Kernel::torn_down(Space& space) {
     if (auto& self = this_processor(); self.other_space == &space) {
         self.other_space = nullptr;
+        self.yielder.not_at_hand();
         space.active.leave(self.bit);
     }
     if (auto const others = space.active.load() & ~processor_bit(); others != 0) {

@@ -44,6 +44,10 @@ class FrameCounts {
         return word_ >> other_shift & ((1u << (top_shift - other_shift)) - 1);
     }
     constexpr std::uint64_t references() const { return owner_mappings() + other_mappings(); }
+    // No mapping and no other reference.
+    constexpr bool none() const {
+        return (word_ & ~std::uint64_t{0xffff}) == unmapped().word_;  // whoever owned it last
+    }
     constexpr bool sole() const { return references() == 1; }
     constexpr bool owned_by(AccountIndex account) const {
         return has_owner() && owner() == account;

@@ -100,23 +100,11 @@ void Mappings::add(Memory& memory, UserFrame frame, AccountIndex account) {
     } while (!counts.compare_exchange_weak(word, now));
 }
 
-// A frame without references gets none again, so whoever took the last one away frees it; nobody else
-// may look at its metadata any more.
-void Mappings::free_if_unused(Memory& memory, UserFrame frame, FrameCounts left) {
-    if (left.references() == 0) {
-        free_user_frame(memory, frame.page());
-    }
-}
+void Mappings::free(Memory& memory, UserFrame frame) { free_user_frame(memory, frame.page()); }
 
 std::uint64_t Mappings::last_of_owner(Memory& memory, UserFrame frame, FrameCounts left,
                                       std::uint64_t pages) {
     free_if_unused(memory, frame, left);
-    return pages;
-}
-
-std::uint64_t Mappings::drop_other(Memory& memory, UserFrame frame, std::uint64_t pages) {
-    auto const before = memory.meta(frame.page()).counts.fetch_sub(FrameCounts::one_other);
-    free_if_unused(memory, frame, FrameCounts{before - FrameCounts::one_other});
     return pages;
 }
 

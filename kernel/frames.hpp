@@ -96,13 +96,24 @@ class Mappings {
     static std::uint64_t last_of_owner(Memory& memory, UserFrame frame, FrameCounts left,
                                        std::uint64_t pages);
     // Drops a mapping that is not its owner's.
-    static std::uint64_t drop_other(Memory& memory, UserFrame frame, std::uint64_t pages);
+    static std::uint64_t drop_other(Memory& memory, UserFrame frame, std::uint64_t pages) {
+        auto const before = memory.meta(frame.page()).counts.fetch_sub(FrameCounts::one_other);
+        free_if_unused(memory, frame, FrameCounts{before - FrameCounts::one_other});
+        return pages;
+    }
     static bool is_sole(Memory& memory, UserFrame frame) {
         return memory.meta(frame.page()).load().sole();
     }
 
   private:
-    static void free_if_unused(Memory& memory, UserFrame frame, FrameCounts left);
+    // A frame without references gets none again, so whoever took the last one away frees it; nobody
+    // else may look at its metadata any more.
+    static void free_if_unused(Memory& memory, UserFrame frame, FrameCounts left) {
+        if (left.none()) [[unlikely]] {
+            free(memory, frame);
+        }
+    }
+    static void free(Memory& memory, UserFrame frame);
     friend class FrameRef;
 };
 

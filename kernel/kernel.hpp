@@ -149,6 +149,8 @@ class Kernel {
     static void use_space(Processor& self, Space& space);
     // Makes a runnable environment that is in no queue and on no processor run at some time.
     void enqueue(Environment& environment);
+    void offer_work(Processor& self);
+    void keep_as_yielder(Processor& self, Environment& environment);
     // The timer has fired.
     void tick();
     // Sets the machine's timer for the deadlines and, if others wait to run, the time slice.

@@ -7,6 +7,7 @@
 #include "kernel/run_queue.hpp"
 #include "kernel/shootdown.hpp"
 #include "kernel/timer_queue.hpp"
+#include "kernel/yielder.hpp"
 #include "machine/processor_state.hpp"
 
 #include <array>
@@ -30,6 +31,8 @@ struct alignas(64) Processor {
     std::uint64_t handoff = 0;      // who runs next, by id; 0: whoever is first in the queue
     Space* active_space = nullptr;  // whose translations the processor may hold
     Space* other_space = nullptr;   // to which it comes back without asking (ipc_shortcuts.cpp)
+    Yielder yielder;
+    bool yields_to = false;  // the current one is to become that
 
     ChargeInHand charge;
     FrameCache frames;
@@ -41,6 +44,9 @@ struct alignas(64) Processor {
     std::array<SpinLock const*, 16> held_locks{};
     std::size_t held_lock_count = 0;
 #endif
+
+    // Whether something could run here besides what does.
+    bool others_wait() const { return !ready.empty() || yielder.id() != 0; }
 };
 
 // The processors that run, by index; the first one is there from the start.

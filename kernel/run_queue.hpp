@@ -44,24 +44,6 @@ class RunQueue {
         take_out(*environment);
         return id;
     }
-    // Puts one in another's place; false if that one is not in.
-    bool replace(Environment& out, Environment& in, unsigned processor) EXCLUDES(lock_) {
-        LockGuard const guard(lock_);
-        if (out.queued_on != processor || out.space().account() != in.space().account())
-            [[unlikely]] {
-            return false;
-        }
-        if (auto* const leader = leader_of(out); leader != &out) {
-            leader->followers.replace(out, in);
-        } else {
-            turns_.replace(out, in);
-            in.followers.take_all(out.followers);
-            lead(in);
-        }
-        in.queued_on = processor;
-        out.queued_on = Environment::nowhere;
-        return true;
-    }
     // Takes it out; false if it is no longer in.
     bool remove(Environment& environment, unsigned processor) EXCLUDES(lock_) {
         LockGuard const guard(lock_);

@@ -23,7 +23,7 @@ void use_no_space(Processor& self) {
 }
 
 // Lets a partner go straight to one that has just blocked, if it only waits for one.
-void await_partner(Environment& environment) {
+void await_partner(Processor const& self, Environment& environment) {
     if (!environment.goes_straight() || environment.has_options) {
         return;
     }
@@ -36,9 +36,36 @@ void await_partner(Environment& environment) {
     }
     environment.wait = Wait::none;
     environment.state.keep_as(abi::EnvState::runnable);
+    environment.on = self.index;
+}
+
+// What yielded here goes into a queue, if nobody has taken it yet.
+void release_yielder(Processor& self) {
+    if (auto const id = self.yielder.id(); id != 0) {
+        (void)the_kernel.environments.find(id);  // it settles
+    }
 }
 
 }  // namespace
+
+void Environment::settle_kept() {
+    if (awaits_partner()) {
+        bool const receives = (ready_for & ~with_vectors) == anyone;
+        state.keep_as(abi::EnvState::blocked);
+        wait = receives ? Wait::to_receive : Wait::for_reply;
+        wait_for = receives ? 0 : ready_for & ~with_vectors;
+        interruptible = false;
+        has_options = false;
+        deadline = 0;
+        on = nowhere;
+        ready_for = nobody;
+    } else if (processors[on]->yielder.take(id.value)) {
+        on = nowhere;
+        saved.set_result(0);  // it yielded: a call is what it goes on from
+        state.run_no_more();
+        the_kernel.enqueue(*this);
+    }
+}
 
 RunQueue::Slot RunQueue::slot_of(Environment const& environment) {
     return static_cast<Slot>(slot_of_id(environment.id.value));
@@ -75,6 +102,11 @@ void Kernel::kick(unsigned processor) { machine::interrupt_processor(*processors
 void Kernel::enqueue(Environment& environment) {
     auto& self = this_processor();
     self.ready.push(environment, self.index);
+    offer_work(self);
+}
+
+// One more waits to run on this processor.
+void Kernel::offer_work(Processor& self) {
     if (auto const idle = idle_.load() & ~self.bit; idle != 0) [[unlikely]] {
         kick(static_cast<unsigned>(std::countr_zero(idle)));
     }
@@ -84,10 +116,18 @@ void Kernel::enqueue(Environment& environment) {
     }
 }
 
+// The one that ran stays here as the yielder, for whom it yielded to. Its space is not at hand: the
+// processor has left it when that one runs.
+void Kernel::keep_as_yielder(Processor& self, Environment& environment) {
+    environment.on = self.index;
+    self.yielder.set(environment.id.value, environment.slot_offset, false);
+    offer_work(self);
+}
+
 void Kernel::set_timer() {
     auto& self = this_processor();
     auto at = self.deadlines.first();
-    if (!self.ready.empty()) {
+    if (self.others_wait()) {
         at = std::min(at, machine::clock_nanoseconds() + slice_nanoseconds);
     }
     if (at != self.timer_at) {
@@ -100,23 +140,28 @@ void Kernel::tick() {
     auto& self = this_processor();
     self.timer_at = TimerQueue::never;
     expire_deadlines();
-    self.yield = self.yield || !self.ready.empty();
+    self.yield = self.yield || self.others_wait();
     set_timer();
 }
 
 // Takes the environment that ran off the processor: others may have it from here on.
 void Kernel::put_off(Processor& self) {
     auto& environment = *self.current;
+    bool const yields_to = std::exchange(self.yields_to, false);
     auto lock = HeldLock::take(*environment.lock);
     machine::leave(environment);
     self.current = nullptr;
     environment.on = Environment::nowhere;
     environment.forget_detours();
     if (environment.state == abi::EnvState::runnable) {
-        environment.state.run_no_more();
-        enqueue(environment);
+        if (yields_to && environment.goes_straight()) {
+            keep_as_yielder(self, environment);
+        } else {
+            environment.state.run_no_more();
+            enqueue(environment);
+        }
     } else if (environment.state == abi::EnvState::blocked) {
-        await_partner(environment);
+        await_partner(self, environment);
     } else if (environment.ended()) {
         finish_end(environment, std::move(lock));
     } else if (environment.state == abi::EnvState::stopped) {
@@ -136,12 +181,18 @@ std::uint64_t Kernel::next_id(Processor& self) {
     if (auto const id = std::exchange(self.handoff, 0); id != 0) {
         return id;
     }
+    release_yielder(self);
     if (auto const id = self.ready.pop(); id != 0) {
         return id;
     }
     auto const count = processor_count.load(std::memory_order_relaxed);
     for (unsigned i = 1; i < count; ++i) {
-        if (auto const id = processors[(self.index + i) % count]->ready.pop(); id != 0) {
+        auto& other = *processors[(self.index + i) % count];
+        if (auto const id = other.ready.pop(); id != 0) {
+            return id;
+        }
+        release_yielder(other);  // into this processor's queue
+        if (auto const id = self.ready.pop(); id != 0) {
             return id;
         }
     }
@@ -169,7 +220,7 @@ bool Kernel::run_one(Processor& self, std::uint64_t id) {
     if (ended_count_.load(std::memory_order_relaxed) != 0) {
         reclaim_step();
     }
-    if (!self.ready.empty() && self.timer_at == TimerQueue::never) {
+    if (self.others_wait() && self.timer_at == TimerQueue::never) {
         set_timer();
     }
     if (environment.traces_result) [[unlikely]] {
@@ -215,7 +266,7 @@ void Kernel::idle(Processor& self) {
     bool work = false;
     bool sleepers = console.readers_waiting();
     each_processor([&](Processor const& processor) {
-        work = work || !processor.ready.empty();
+        work = work || processor.others_wait();
         sleepers = sleepers || processor.deadlines.first() != TimerQueue::never;
     });
     auto const all = ~std::uint64_t{0} >> (64 - processor_count.load());
@@ -235,6 +286,7 @@ void Kernel::reschedule() {
     auto& self = this_processor();
     self.yield = false;
     self.stopped = false;
+    release_yielder(self);
     if (self.current != nullptr) {
         put_off(self);
     }

@@ -51,6 +51,7 @@ void serve_mailbox() {
         } else {
             if (self.other_space != nullptr && request.active == &self.other_space->active) {
                 self.other_space = nullptr;
+                self.yielder.not_at_hand();
             }
             request.active->leave(self.bit);
         }

@@ -1,4 +1,5 @@
-// The shortest way from a caller to its partner: what kernel/calls/ipc_shortcuts.cpp does, where both or
+// The shortest way from a caller to its partner: what
+// kernel/calls/ipc_shortcuts.cpp does, where both or
 // neither have vector registers and the spaces are the ones the processor goes to and fro between. A
 // call that this is not for goes the plain way, with its words as they were.
 //
@@ -88,12 +89,17 @@ direct_entry_\index:
     mov ENVIRONMENT_SPACE(%r12), %r15
     cmp %gs:PROCESSOR_OTHER_SPACE, %r15
     jne 4f
+    movb $1, %gs:PROCESSOR_YIELDER + YIELDER_BY_DETOUR_BYTE
+    go_to_other_space
+5:
+.endm
+// To the space in R15, which is the other one.
+.macro go_to_other_space
     mov %gs:PROCESSOR_ACTIVE_SPACE, %r13
     mov %r13, %gs:PROCESSOR_OTHER_SPACE
     mov %r15, %gs:PROCESSOR_ACTIVE_SPACE
     mov SPACE_ROOT_ADDRESS(%r15), %r13
     mov %r13, %cr3
-5:
 .endm
 .macro or_is_in_it_already otherwise
 4:  cmp %gs:PROCESSOR_ACTIVE_SPACE, %r15
@@ -104,24 +110,36 @@ direct_entry_\index:
 // From here on nothing can fail.
 .macro go_to_partner ready_for
     movl $VIEW_NOT_RUNNABLE, VIEWS + VIEW_STATUS(%r14)
+    save_caller
+    movq $0, ENVIRONMENT_READY_FOR(%r12)
+    mov %gs:PROCESSOR_RUNNING, %r13
+    mov %r13, ENVIRONMENT_ON(%r12)
+    mov %r13, VIEWS + VIEW_STATUS(%rax)
+    .ifnc \ready_for, its_callee
+    mov ENVIRONMENT_ID(%rbx), %rdi
+    .endif
+    become_partner
+    xor %eax, %eax
+    clear_kept_registers
+    sysretq
+.endm
+
+.macro save_caller
     mov %rcx, SAVED_RIP(%rbx)
     mov %r11, SAVED_RFLAGS(%rbx)
     mov %rbp, SAVED_RBP(%rbx)
     mov %rsp, SAVED_RSP(%rbx)
     rdfsbase %r13
     mov %r13, SAVED_FS_BASE(%rbx)
+.endm
+
+// Lets go of both at its end.
+.macro become_partner
     mov SAVED_FS_BASE(%r12), %r13
     wrfsbase %r13
-    movq $0, ENVIRONMENT_READY_FOR(%r12)
-    mov %gs:PROCESSOR_RUNNING, %r13
-    mov %r13, ENVIRONMENT_ON(%r12)
-    mov %r13, VIEWS + VIEW_STATUS(%rax)
     mov %r12, %gs:PROCESSOR_CURRENT
     lea SAVED_END(%r12), %r13
     mov %r13, %gs:PROCESSOR_RSP0
-    .ifnc \ready_for, its_callee
-    mov ENVIRONMENT_ID(%rbx), %rdi
-    .endif
     swapgs                  // the bases of GS change places only now
     rdgsbase %r13
     mov %r13, SAVED_GS_BASE(%rbx)
@@ -133,14 +151,54 @@ direct_entry_\index:
     mov SAVED_RFLAGS(%r12), %r11
     mov SAVED_RSP(%r12), %rsp
     mov SAVED_RBP(%r12), %rbp
-    xor %eax, %eax
+.endm
+
+// No value of the caller's or the kernel's stays in those that neither message nor return needs.
+.macro clear_kept_registers
     xor %ebx, %ebx
     xor %r12d, %r12d
     xor %r13d, %r13d
     xor %r14d, %r14d
     xor %r15d, %r15d
-    sysretq
 .endm
 
     direct_entry IPC_CALL, $ENVIRONMENT_READY_FOR_ANYONE, %rdi
     direct_entry IPC_REPLY_RECEIVE, its_callee, $ENVIRONMENT_READY_FOR_ANYONE
+
+// Directed yield back to whoever yielded to the caller. While that is this processor's yielder and
+// at hand, its space is the other one.
+.macro direct_yield index
+.global direct_entry_\index
+direct_entry_\index:
+    mov %gs:PROCESSOR_YIELDER + YIELDER_SLOT_OFFSET, %rax
+    lock btsw $0, SLOTS + SLOT_LOCK(%rax)
+    jc 9f
+    cmp %rdi, %gs:PROCESSOR_YIELDER
+    jne 8f
+    mov %gs:PROCESSOR_CURRENT, %rbx
+    lock_caller 8f
+    cmpq $0, ENVIRONMENT_DETOURS(%rbx)
+    jne 7f
+    mov SLOTS + SLOT_OBJECT(%rax), %r12
+    mov ENVIRONMENT_ID(%rbx), %r13
+    mov %r13, %gs:PROCESSOR_YIELDER
+    mov %r14, %gs:PROCESSOR_YIELDER + YIELDER_SLOT_OFFSET
+    mov %gs:PROCESSOR_OTHER_SPACE, %r15
+    go_to_other_space
+    save_caller
+    become_partner
+    xor %eax, %eax
+    xor %edx, %edx
+    xor %esi, %esi
+    xor %edi, %edi
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    xor %r10d, %r10d
+    clear_kept_registers
+    sysretq
+7:  movw $0, SLOTS + SLOT_LOCK(%r14)
+8:  movw $0, SLOTS + SLOT_LOCK(%rax)
+9:  jmp plain_entry_\index
+.endm
+
+    direct_yield YIELD_TO

@@ -416,7 +416,7 @@ trap 255
 .macro entry_addresses has_direct
     .set i, 0
     .rept NATIVE_SLOTS
-    .if \has_direct && (i == IPC_CALL || i == IPC_REPLY_RECEIVE)
+    .if \has_direct && (i == IPC_CALL || i == IPC_REPLY_RECEIVE || i == YIELD_TO)
     entry_address direct, %i
     .else
     entry_address plain, %i

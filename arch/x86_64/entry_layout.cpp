@@ -25,6 +25,7 @@ static_assert(offsetof(Processor, running) == PROCESSOR_RUNNING);
 static_assert(offsetof(Processor, index) == PROCESSOR_RUNNING + 4);
 static_assert(offsetof(Processor, active_space) == PROCESSOR_ACTIVE_SPACE);
 static_assert(offsetof(Processor, other_space) == PROCESSOR_OTHER_SPACE);
+static_assert(offsetof(Processor, yielder) == PROCESSOR_YIELDER);
 
 static_assert(offsetof(Environment, saved) == 0 && offsetof(Environment, upcall) == UPCALL_ENTRY);
 static_assert(offsetof(abi::Upcall, stack) == UPCALL_STACK - UPCALL_ENTRY);
@@ -53,8 +54,12 @@ struct EntryLayout {
     static_assert(offsetof(Environment, space_) == ENVIRONMENT_SPACE);
     static_assert(offsetof(Space, root_address_) == SPACE_ROOT_ADDRESS);
     static_assert(offsetof(EnvironmentTable, slots_) == 0);
+    static_assert(offsetof(Yielder, word_) == 0);
+    static_assert(offsetof(Yielder, slot_offset_) == YIELDER_SLOT_OFFSET);
+    static_assert(Yielder::by_detour == 1ull << 8 * YIELDER_BY_DETOUR_BYTE);
 };
 
+static_assert(abi::YieldTo::index == YIELD_TO);
 static_assert(abi::IpcCall::index == IPC_CALL);
 static_assert(abi::IpcReplyReceive::index == IPC_REPLY_RECEIVE);
 

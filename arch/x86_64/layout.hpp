@@ -29,6 +29,9 @@
 #define PROCESSOR_RUNNING 208
 #define PROCESSOR_ACTIVE_SPACE 240
 #define PROCESSOR_OTHER_SPACE 248
+#define PROCESSOR_YIELDER 256
+#define YIELDER_SLOT_OFFSET 8
+#define YIELDER_BY_DETOUR_BYTE 7
 // Of Environment, whose first member is SavedState.
 #define SAVED_RBP 64
 #define SAVED_VECTOR 120
@@ -63,6 +66,7 @@
 #define VIEW_NOT_RUNNABLE 4
 
 // Calls that entry code makes itself, and those whose words need no move.
+#define YIELD_TO 30
 #define IPC_CALL 33
 #define IPC_REPLY_RECEIVE 36
 #define CALLS_OF_FEW_WORDS 865422344111

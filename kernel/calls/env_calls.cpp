@@ -125,21 +125,19 @@ Result<void> handle(Tag<abi::Exit>, Caller& caller, std::uint64_t status) {
 Result<void> handle(Tag<abi::Yield>, Caller&) {
     auto& self = this_processor();
     self.yield = true;
-    if (self.ready.empty()) {
+    if (!self.others_wait()) {
         machine::spin_pause();  // the caller spins: what it waits for runs on another processor
     }
     return {};
 }
 
-Result<void> handle(Tag<abi::YieldTo>, Caller& caller, PeerRef env) {
+Result<void> handle(Tag<abi::YieldTo>, Caller&, PeerRef env) {
     auto& target = env.environment();
     auto& self = this_processor();
     self.yield = true;
     if (target.state == abi::EnvState::runnable && Kernel::remove_from_queue(target)) {
         self.handoff = target.id.value;
-    }
-    if (caller.environment.goes_straight()) {
-        caller.environment.ready_for = Environment::its_yielder | caller.environment.vectors_flag();
+        self.yields_to = true;
     }
     return {};
 }

@@ -25,6 +25,7 @@ bool enter_space(Processor& self, Space& to) {
     return true;
 }
 void go_to_other_space(Processor& self, Space& from, Space& to) {
+    self.yielder.not_at_hand();
     self.other_space = &from;
     self.active_space = &to;
     machine::activate_other(to.root());
@@ -36,11 +37,10 @@ struct Switch {
     Word sender;
 };
 
-// Goes to another environment if it is ready for `ready_for`, unless a detour keeps the caller, and if
-// what it must do first can be done: `commit` says so and does it. With both locked; whose lock is
-// taken is not waited for.
-template <typename Commit>
-[[gnu::always_inline]] inline Switch go_to(Word to_id, Word ready_for, Word detours,
+// Goes to another environment if that `is_ready`, unless a detour keeps the caller, and does `commit`.
+// With both locked; whose lock is taken is not waited for.
+template <typename IsReady, typename Commit>
+[[gnu::always_inline]] inline Switch go_to(Word to_id, IsReady is_ready, Word detours,
                                            Commit commit) NO_THREAD_SAFETY_ANALYSIS {
     auto& self = this_processor();
     auto& caller = *self.current;
@@ -50,9 +50,8 @@ template <typename Commit>
         return {};
     }
     auto& to = *slot.object.load(std::memory_order_relaxed);
-    if (slot.id.load(std::memory_order_relaxed) != to_id ||
-        (to.ready_for & ~Environment::with_vectors) != ready_for || !own_lock.try_lock())
-        [[unlikely]] {
+    if (slot.id.load(std::memory_order_relaxed) != to_id || !is_ready(self, to) ||
+        !own_lock.try_lock()) [[unlikely]] {
         slot.lock.unlock();
         return {};
     }
@@ -60,8 +59,7 @@ template <typename Commit>
     auto& here = caller.space();
     auto& there = to.space();
     bool const changes_space = &here != &there;
-    if (caller.has_detour(detours) || (changes_space && !enter_space(self, there)) ||
-        !commit(self, caller, to)) [[unlikely]] {
+    if (caller.has_detour(detours) || (changes_space && !enter_space(self, there))) [[unlikely]] {
         own_lock.unlock();
         slot.lock.unlock();
         return {};
@@ -69,6 +67,7 @@ template <typename Commit>
     if (changes_space) {
         go_to_other_space(self, here, there);
     }
+    commit(self, caller, to);
     machine::switch_bases(caller.saved, to.saved);
     if (caller.saved.vector_area != nullptr || to.saved.vector_area != nullptr) {
         machine::switch_vectors(caller, to);
@@ -84,11 +83,16 @@ template <typename Commit>
     return {&to, sender};
 }
 
+// For calls and replies: it waits for them.
+auto waits_for(Word ready_for) {
+    return [ready_for](Processor const&, Environment const& to) {
+        return (to.ready_for & ~Environment::with_vectors) == ready_for;
+    };
+}
 // The caller waits, as one that others may go straight to.
-bool wait_for_partner(Environment& caller, Word ready_for) {
+void wait_for_partner(Environment& caller, Word ready_for) {
     caller.ready_for = ready_for | caller.vectors_flag();
     caller.state.wait();
-    return true;
 }
 
 using Detour = Environment::Detour;
@@ -109,31 +113,32 @@ constexpr Word of_a_reply = of_a_call | Detour::senders;
                                                     next.sender, word0, word1, word2, word3, 0);  \
     }
 QUARRY_SHORTCUT(quarry_ipc_call_shortcut, abi::IpcCall::index,
-                go_to(to_id, Environment::anyone, of_a_call,
+                go_to(to_id, waits_for(Environment::anyone), of_a_call,
                       [&](Processor&, Environment& caller, Environment&) {
-                          return wait_for_partner(caller, to_id);
+                          wait_for_partner(caller, to_id);
                       }))
 QUARRY_SHORTCUT(quarry_ipc_reply_shortcut, abi::IpcReplyReceive::index,
-                go_to(to_id, this_processor().current->id.value, of_a_reply,
+                go_to(to_id, waits_for(this_processor().current->id.value), of_a_reply,
                       [](Processor&, Environment& caller, Environment&) {
-                          return wait_for_partner(caller, Environment::anyone);
+                          wait_for_partner(caller, Environment::anyone);
                       }))
 #undef QUARRY_SHORTCUT
 
 QUARRY_KEEPS_NOTHING quarry_yield_to_shortcut(Word, Word, Word, Word, Word to_id, Word, Word, Word,
                                               Word, Word) {
-    // The caller takes the other one's place in this processor's queue.
-    auto const next = go_to(to_id, Environment::its_yielder, of_a_call,
-                            [](Processor& self, Environment& caller, Environment& to) {
-                                if (!self.ready.replace(to, caller, self.index)) {
-                                    return false;
-                                }
-                                caller.ready_for = Environment::its_yielder | caller.vectors_flag();
-                                caller.state.run_no_more();
-                                caller.saved.set_result(0);
-                                caller.on = Environment::nowhere;
-                                return true;
-                            });
+    auto const next = go_to(
+        to_id,
+        [](Processor const& self, Environment const& to) {
+            return self.yielder.id() == to.id.value;
+        },
+        of_a_call,
+        // The caller takes the other one's place.
+        [](Processor& self, Environment& caller, Environment& to) {
+            bool const plain =
+                caller.saved.vector_area == nullptr && to.saved.vector_area == nullptr;
+            self.yielder.set(caller.id.value, caller.slot_offset,
+                             plain && &caller.space() != &to.space());
+        });
     if (next.to == nullptr) [[unlikely]] {
         [[clang::musttail]] return quarry_decline(abi::YieldTo::index, 0, 0, 0, to_id, 0, 0, 0, 0,
                                                   0);
