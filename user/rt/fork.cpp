@@ -110,15 +110,23 @@ Result<void> share(abi::SpaceId child, std::uint64_t region) {
 }
 
 // Threads that write to one page at once make one copy between them: the second would replace the
-// first one's, and what was written there since. Held in a page that no fork shares.
+// first one's, and what was written there since. Held in a page that no fork shares, by id: a thread
+// that is cancelled in the middle of it holds it no longer.
 class CopyGuard {
   public:
     CopyGuard() {
-        if (program_heap.is_shared()) {
-            is_held_ = true;
-            while (word().exchange(1, std::memory_order_acquire) != 0) {
+        if (!program_heap.is_shared()) {
+            return;
+        }
+        is_held_ = true;
+        auto const self = env_self()->value;
+        for (std::uint64_t holder = 0; !word().compare_exchange_strong(holder, self);) {
+            if (has_ended(holder)) {
+                (void)word().compare_exchange_strong(holder, 0);
+            } else {
                 (void)yield();
             }
+            holder = 0;
         }
     }
     ~CopyGuard() {
@@ -130,8 +138,12 @@ class CopyGuard {
     CopyGuard& operator=(CopyGuard const&) = delete;
 
   private:
-    static std::atomic<std::uint32_t>& word() {
-        return *reinterpret_cast<std::atomic<std::uint32_t>*>(copy_lock_page);
+    static bool has_ended(std::uint64_t env) {
+        abi::EnvStatus status{};
+        return !env_status({env}, {&status}) || status.state == abi::EnvState::ended;
+    }
+    static std::atomic<std::uint64_t>& word() {
+        return *reinterpret_cast<std::atomic<std::uint64_t>*>(copy_lock_page);
     }
     bool is_held_ = false;
 };

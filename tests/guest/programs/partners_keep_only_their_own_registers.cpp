@@ -1,10 +1,13 @@
-// A message goes straight from its sender to a partner that waits, in the same space or another: each
-// finds its own stack and segment bases when it goes on, and in the other registers the message or zero.
+// A message goes straight from its sender to a partner that waits, in the same space or another, and so
+// does a directed yield: each finds its own stack and segment bases when it goes on, and in the other
+// registers the message or zero.
 #include "tests/guest/check.hpp"
 #include "user/rt/fork.hpp"
 #include "user/rt/thread.hpp"
 
+#include <algorithm>
 #include <array>
+#include <span>
 
 // std::uint64_t quarry_test_call(number, words, left, secret): with the secret in every register that means nothing
 // to the call; `left`: RBX, R12 to R15, R9 and RBP afterwards. Everything else is on the stack, so a
@@ -147,6 +150,82 @@ void ask(abi::EnvId server, bool has_vectors) {
     }
 }
 
+// Yields to the other one; how many times it found another's registers, bases or memory.
+constinit std::uint64_t whose_memory = 0;
+std::uint64_t yield_to_and_fro(abi::EnvId other, std::uint64_t secret, std::uint64_t times,
+                               bool has_vectors) {
+    whose_memory = secret;
+    auto const own_fs = fs_base();
+    std::uint64_t wrong = 0;
+    for (std::uint64_t i = 0; i < times; ++i) {
+        std::array words{other.value, secret, secret, secret, secret};
+        std::array<std::uint64_t, 7> left{};
+        set_gs_base(secret + i);
+        set_vector_register(has_vectors, secret + i);
+        auto const result =
+            quarry_test_call(abi::YieldTo::number, words.data(), left.data(), secret);
+        bool right = result == 0 && left[6] == secret && fs_base() == own_fs &&
+                     gs_base() == secret + i && whose_memory == secret &&
+                     vector_register(has_vectors) == (has_vectors ? secret + i : 0);
+        // The general way may bring back what was there at an earlier call.
+        auto const is_own = [&](std::uint64_t word) {
+            return word == secret || (word != clients_secret && word != servers_secret);
+        };
+        right = right && std::ranges::all_of(words, is_own) && std::ranges::all_of(left, is_own);
+        wrong += right ? 0 : 1;
+    }
+    return wrong;
+}
+
+// Yields to who calls it, until it is called again; then calls another one, if there is one.
+[[noreturn]] void yield_back(abi::EnvId third, bool has_vectors) {
+    auto const first = ipc_receive({nullptr});
+    check(first.has_value(), "told whom to yield to");
+    for (;;) {
+        auto const wrong = yield_to_and_fro(first->sender, servers_secret, 10, has_vectors);
+        check(wrong == 0, "the partner found its own registers");
+        if (third.value != 0) {
+            check(ipc_call(third, first->sender.value, 0, 0, 0, {nullptr}).has_value(), "a call");
+        }
+    }
+}
+// Yields to whom the message names, then answers.
+void come_between(std::uint64_t) {
+    auto message = ipc_receive({nullptr});
+    while (message) {
+        (void)yield_to(abi::EnvId{message->words[0]});
+        message = ipc_reply_receive(message->sender, 0, 0, 0, 0, {nullptr});
+    }
+    fail("a message");
+}
+
+// With a third one that the partner calls, if there is one: it runs while the first one has yielded.
+void yield_with(abi::EnvId third, bool has_vectors) {
+    auto partner = fork();
+    check(partner.has_value(), "a partner");
+    if (!*partner) {
+        yield_back(third, has_vectors);
+    }
+    check(ipc_send((*partner)->env(), 0, 0, 0, 0, {nullptr}).has_value(), "begin");
+    check(yield_to_and_fro((*partner)->env(), clients_secret, 200, has_vectors) == 0,
+          "the one that began found its own registers");
+    (*partner)->destroy();
+}
+void yield_with_all(bool has_vectors) {
+    yield_with({}, has_vectors);
+    auto child = fork();
+    check(child.has_value(), "a child");
+    if (!*child) {
+        come_between(0);
+    }
+    yield_with((*child)->env(), has_vectors);
+    (*child)->destroy();
+    auto thread = Thread::start(come_between, 0);
+    check(thread.has_value(), "a thread");
+    yield_with(thread->env(), has_vectors);
+    thread->cancel();
+}
+
 // With a partner in the same space and one in another.
 void ask_both(bool has_vectors) {
     auto server = Thread::start(serve, has_vectors ? 1 : 0);
@@ -165,7 +244,9 @@ void ask_both(bool has_vectors) {
 }  // namespace
 
 int main() {
-    ask_both(false);
-    ask_both(true);
+    for (bool const has_vectors : {false, true}) {  // from the first use on they have them
+        ask_both(has_vectors);
+        yield_with_all(has_vectors);
+    }
     return 0;
 }
