@@ -3,6 +3,7 @@
 #include "heap/linux/spares.hpp"
 #include "heap/linux/thread_end.hpp"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -99,13 +100,49 @@ void* allocate_aligned(std::size_t alignment, std::size_t bytes, Origin origin) 
         return hardened_allocate(alignment, bytes, origin);
     }
     return allocate_with_heap(
-        bytes, [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); });
+        bytes, [=](ThreadHeap& heap) { return heap.allocate_aligned(arena, alignment, bytes); },
+        [=] { return allocate_beyond(alignment, bytes); });
+}
+
+void* go_beyond(void* pointer, std::size_t bytes) {
+    auto const address = reinterpret_cast<std::uintptr_t>(pointer);
+    if (pointer != nullptr && arena.unit_at(address) == nullptr &&
+        hardened_arena.unit_at(address) == nullptr) {
+        return nullptr;  // foreign, as has been said
+    }
+    void* const moved = allocate_beyond(quantum, bytes);
+    if (moved != nullptr && pointer != nullptr) {
+        auto const kept = std::min(bytes, malloc_usable_size(pointer));
+        // Of a hardened block its canary must stay where it is.
+        if (is_hardened() || !move_pages_beyond(pointer, moved, kept)) {
+            __builtin_memcpy(moved, pointer, kept);
+        }
+        free_slow_as(pointer, {});
+    }
+    return moved;
+}
+
+void* reallocate_beyond(void* pointer, std::size_t bytes) {
+    if (bytes >= least_beyond) {
+        void* const resized = resize_beyond(pointer, bytes);
+        if (resized == nullptr) {
+            errno = ENOMEM;
+        }
+        return resized;
+    }
+    void* const moved = allocate_aligned(quantum, bytes, Origin::malloc);
+    if (moved != nullptr) {
+        __builtin_memcpy(moved, pointer, bytes);
+        free_beyond(pointer);
+    }
+    return moved;
 }
 
 void* hardened_allocate(std::size_t alignment, std::size_t bytes, Origin origin) {
-    return allocate_with_heap<own_hardened_heap>(bytes, [=](Heap& heap) {
-        return heap.allocate_aligned(hardened_arena, alignment, bytes, origin);
-    });
+    return allocate_with_heap<own_hardened_heap>(
+        bytes,
+        [=](Heap& heap) { return heap.allocate_aligned(hardened_arena, alignment, bytes, origin); },
+        [=] { return allocate_beyond(alignment, bytes); });
 }
 
 void hardened_free(void* pointer, Freed freed) {
@@ -125,7 +162,8 @@ void* hardened_reallocate(void* pointer, std::size_t bytes) {
         return moved;
     }
     return allocate_with_heap<own_hardened_heap>(
-        bytes, [=](Heap& heap) { return heap.reallocate(hardened_arena, pointer, bytes); });
+        bytes, [=](Heap& heap) { return heap.reallocate(hardened_arena, pointer, bytes); },
+        [=] { return go_beyond(pointer, bytes); });
 }
 
 std::size_t hardened_usable_bytes(void const* pointer) {

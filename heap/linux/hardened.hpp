@@ -26,6 +26,12 @@ inline bool is_hardened() { return thread_heap == &no_heap && is_hardened_slow()
 // Of whichever heap serves; ENOMEM on null.
 void* allocate_aligned(std::size_t alignment, std::size_t bytes, Origin origin);
 
+// Of whichever serves, for when its window is full: the block's contents in a mapping of their own, and it is
+// freed. Null if it is no block of the window's, or there is no memory.
+void* go_beyond(void* pointer, std::size_t bytes);
+// A block that has a mapping of its own, in another size; back into the window if it is small.
+void* reallocate_beyond(void* pointer, std::size_t bytes);
+
 void* hardened_allocate(std::size_t alignment, std::size_t bytes, Origin origin);
 void hardened_free(void* pointer, Freed freed);
 void* hardened_reallocate(void* pointer, std::size_t bytes);

@@ -44,11 +44,15 @@ SLAB_EXPORT void* calloc(std::size_t count, std::size_t bytes) {
 }
 
 SLAB_EXPORT void* realloc(void* block, std::size_t bytes) {
+    if (slab::hosted::has_beyond() && slab::hosted::bytes_beyond(block) != 0) [[unlikely]] {
+        return slab::hosted::reallocate_beyond(block, bytes);
+    }
     if (is_hardened()) [[unlikely]] {
         return slab::hosted::hardened_reallocate(block, bytes);
     }
     return allocate_with_heap(
-        bytes, [=](ThreadHeap& heap) { return heap.reallocate(arena, block, bytes); });
+        bytes, [=](ThreadHeap& heap) { return heap.reallocate(arena, block, bytes); },
+        [=] { return slab::hosted::go_beyond(block, bytes); });
 }
 
 SLAB_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t bytes) {
@@ -96,6 +100,11 @@ SLAB_EXPORT void* pvalloc(std::size_t bytes) {
 }
 
 SLAB_EXPORT std::size_t malloc_usable_size(void* block) {
+    if (slab::hosted::has_beyond()) [[unlikely]] {
+        if (auto const bytes = slab::hosted::bytes_beyond(block); bytes != 0) {
+            return bytes;
+        }
+    }
     if (is_hardened()) [[unlikely]] {
         return slab::hosted::hardened_usable_bytes(block);
     }

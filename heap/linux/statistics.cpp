@@ -32,7 +32,13 @@ auto with_arena(Function function) {
 }
 
 Statistics statistics() {
-    return with_arena([](auto& serving) { return statistics_of(serving.runs()); });
+    auto s = with_arena([](auto& serving) { return statistics_of(serving.runs()); });
+    auto const beyond = total_beyond();
+    s.large_blocks += blocks_beyond.load(std::memory_order_relaxed);
+    s.large_bytes += beyond;
+    s.in_use_bytes += beyond;
+    s.held_bytes += beyond;
+    return s;
 }
 
 void write_json(int file_descriptor, Statistics const& s) {

@@ -40,14 +40,17 @@ void before_fork() {
     thread_end.lock().lock();
     spares.lock().lock();
     arena.lock().lock();
+    lock_beyond();
 }
 void after_fork_in_parent() {
+    unlock_beyond(false);
     arena.lock().unlock();
     spares.lock().unlock();
     thread_end.lock().unlock();
     unlock_hardened(Side::parent);
 }
 void after_fork_in_child() {
+    unlock_beyond(true);
     arena.orphan_others();
     hardened_arena.orphan_others();
     arena.lock().unlock_in_child();
@@ -94,6 +97,9 @@ void* allocate_slow(std::size_t bytes, Origin origin) {
 }
 
 void free_slow_as(void* pointer, Freed freed) {
+    if (has_beyond() && free_beyond(pointer)) {
+        return;
+    }
     if (is_hardened()) {
         return hardened_free(pointer, freed);
     }

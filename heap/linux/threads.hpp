@@ -2,6 +2,7 @@
 #pragma once
 
 #include "heap/freed.hpp"
+#include "heap/linux/beyond.hpp"
 #include "heap/linux/futex_lock.hpp"
 #include "heap/linux/source.hpp"
 #include "heap/local_heap.hpp"
@@ -44,16 +45,26 @@ inline ThreadHeap* own_heap() { return thread_heap != &no_heap ? thread_heap : m
 // Asks the program's handler, if it has one, whether to try again after there was no memory for so many bytes.
 // Says no, and ENOMEM, for what nobody could have.
 bool may_try_again(std::size_t bytes);
-// A block of `bytes` that the calling thread's heap makes; null, and ENOMEM, if it cannot.
-template <auto own = own_heap, typename Function>
-void* allocate_with_heap(std::size_t bytes, Function function) {
+// A block of `bytes` that the calling thread's heap makes, or that `otherwise` does when the window is
+// full; null, and ENOMEM, if neither can.
+template <auto own = own_heap, typename Function, typename Otherwise>
+void* allocate_with_heap(std::size_t bytes, Function function, Otherwise otherwise) {
     for (;;) {
         auto* const heap = own();
-        void* const block = heap != nullptr ? function(*heap) : nullptr;
+        void* block = heap != nullptr ? function(*heap) : nullptr;
+        if (block == nullptr && bytes >= least_beyond) [[unlikely]] {
+            block = otherwise();
+        }
         if (block != nullptr || !may_try_again(bytes)) {
             return block;
         }
     }
+}
+
+template <auto own = own_heap, typename Function>
+void* allocate_with_heap(std::size_t bytes, Function function) {
+    return allocate_with_heap<own>(bytes, function,
+                                   [=] { return allocate_beyond(quantum, bytes); });
 }
 
 // What malloc and free do not do at once. Without parameters for what is the process's, so that the

@@ -8,6 +8,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -99,19 +100,42 @@ struct Fixed {
     void trim() {}
 };
 
+// What is in a block: its ends whole, and of a large one a byte here and there between, since a page that
+// is touched costs as much as many calls.
 struct Block {
     unsigned char* at = nullptr;
     std::size_t bytes = 0;
     unsigned char fill = 0;
 
+    static constexpr std::size_t end_bytes = 256;
+    static constexpr std::size_t step = 40'001;
+
+    std::span<unsigned char> head(std::size_t length) const {
+        return {at, std::min(length, end_bytes)};
+    }
+    std::span<unsigned char> tail(std::size_t length) const {
+        auto const size = std::min(length, end_bytes);
+        return {at + (length - size), size};
+    }
+    // Of its first `length` bytes, those that were set.
     void check(std::size_t length) const {
-        for (std::size_t i = 0; i < length; i += length < 512 ? 1 : 61) {
-            require(at[i] == fill, "a block's contents changed");
+        auto const is_kept = [&](unsigned char byte) { return byte == fill; };
+        bool kept = std::ranges::all_of(head(length), is_kept);
+        if (length == bytes) {
+            kept = kept && std::ranges::all_of(tail(length), is_kept);
         }
+        for (auto i = step; i < length; i += step) {
+            kept = kept && is_kept(at[i]);
+        }
+        require(kept, "a block's contents changed");
     }
     void set(void* block, std::size_t length, unsigned char what) {
         *this = {static_cast<unsigned char*>(block), length, what};
-        std::memset(at, what, length);
+        std::ranges::fill(head(length), what);
+        std::ranges::fill(tail(length), what);
+        for (auto i = step; i < length; i += step) {
+            at[i] = what;
+        }
     }
 };
 
@@ -121,10 +145,10 @@ std::size_t size_of(std::uint8_t kind, std::uint8_t more) {
     return kind < 224 ? more % (16 * scale) : more * std::size_t{600};
 }
 
+std::uint64_t calls_made = 0;
+
 template <typename Heap>
-void run(std::span<std::uint8_t const> calls) {
-    Heap heap;
-    std::array<Block, 48> blocks{};
+void make_calls(Heap& heap, std::span<Block> blocks, std::span<std::uint8_t const> calls) {
     for (; calls.size() >= 4; calls = calls.subspan(4)) {
         auto& block = blocks[calls[1] % blocks.size()];
         auto const bytes = size_of(calls[2], calls[3]);
@@ -152,6 +176,18 @@ void run(std::span<std::uint8_t const> calls) {
         }
         require(complaint == nullptr, complaint);
     }
+}
+
+// An input is played several times: to make a heap takes as long as hundreds of calls.
+template <typename Heap>
+void run(std::span<std::uint8_t const> calls) {
+    constexpr int times = 16;
+    Heap heap;
+    std::array<Block, 48> blocks{};
+    for (int i = 0; i < times; ++i) {
+        make_calls(heap, blocks, calls);
+    }
+    calls_made += times * (calls.size() / 4);
     fails_at = ~std::uint64_t{0};
     for (auto const& block : blocks) {
         if (block.at != nullptr) {
@@ -164,6 +200,13 @@ void run(std::span<std::uint8_t const> calls) {
 
 }  // namespace
 }  // namespace slab
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+    return std::atexit([] {
+        std::fprintf(stderr, "heap_fuzz: %llu calls\n",
+                     static_cast<unsigned long long>(slab::calls_made));
+    });
+}
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     if (size != 0) {

@@ -1,0 +1,158 @@
+// A program may need more than the window that libslab reserves.
+#include "heap/slab.h"
+
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <set>
+#include <vector>
+
+namespace {
+
+constexpr std::size_t gib = std::size_t{1} << 30;
+
+template <typename T>
+T* opaque(T* pointer) {
+    asm volatile("" : "+r"(pointer) : : "memory");
+    return pointer;
+}
+
+slab_statistics statistics() {
+    slab_statistics s{};
+    slab_get_statistics(&s);
+    return s;
+}
+
+// Touched at their ends only. More than the window's 16 GiB, or what is left of it here.
+class Beyond : public ::testing::Test {
+  protected:
+    Beyond() {
+        for (std::uint64_t i = 0; i < 24; ++i) {
+            auto* const block = static_cast<unsigned char*>(opaque(std::malloc(gib)));
+            if (block == nullptr) {
+                break;
+            }
+            *block = static_cast<unsigned char>(i);
+            *(block + gib - 1) = static_cast<unsigned char>(i);
+            blocks.push_back(block);
+        }
+    }
+    ~Beyond() override {
+        for (auto* const block : blocks) {
+            std::free(block);
+        }
+    }
+    std::vector<unsigned char*> blocks;
+};
+
+TEST_F(Beyond, BlocksHaveTheirOwnMemory) {
+    ASSERT_EQ(blocks.size(), 24u);
+    EXPECT_GE(statistics().large, 24 * gib);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        EXPECT_EQ(*blocks[i], i);
+        EXPECT_EQ(*(blocks[i] + gib - 1), i);
+        EXPECT_GE(malloc_usable_size(blocks[i]), gib);
+    }
+}
+
+TEST_F(Beyond, ABlockKeepsItsContentsInEverySize) {
+    auto*& last = blocks.back();
+    for (auto const bytes : {3 * gib, gib / 2, std::size_t{300} << 10, std::size_t{100}, 2 * gib}) {
+        auto* const now = static_cast<unsigned char*>(opaque(std::realloc(last, bytes)));
+        ASSERT_NE(now, nullptr) << bytes;
+        last = now;
+        EXPECT_EQ(*last, blocks.size() - 1) << bytes;
+        EXPECT_GE(malloc_usable_size(last), bytes);
+        *(last + bytes - 1) = static_cast<unsigned char>(blocks.size() - 1);
+    }
+    // One of the window's that finds no room there when it grows.
+    auto*& first = blocks.front();
+    auto* const now = static_cast<unsigned char*>(opaque(std::realloc(first, 20 * gib)));
+    ASSERT_NE(now, nullptr);
+    first = now;
+    EXPECT_EQ(*first, 0);
+    EXPECT_EQ(*(first + gib - 1), 0);
+}
+
+TEST_F(Beyond, BlocksAreZeroedAndAlignedAsAsked) {
+    auto* const zeroed = static_cast<unsigned char*>(opaque(std::calloc(2, gib)));
+    ASSERT_NE(zeroed, nullptr);
+    EXPECT_EQ(*zeroed | *(zeroed + gib) | *(zeroed + 2 * gib - 1), 0);
+    for (std::size_t const alignment : {16ul, 4096ul, 2ul << 20, gib}) {
+        void* const block = opaque(aligned_alloc(alignment, 2 * gib));
+        ASSERT_NE(block, nullptr);
+        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block) % alignment, 0u);
+        std::free(block);
+    }
+    std::free(zeroed);
+}
+
+TEST_F(Beyond, WhatIsFreedGoesBack) {
+    auto const before = statistics().held;
+    auto* const block = opaque(std::malloc(4 * gib));
+    ASSERT_NE(block, nullptr);
+    EXPECT_EQ(statistics().held, before + 4 * gib);
+    std::free(block);
+    EXPECT_EQ(statistics().held, before);
+}
+
+TEST_F(Beyond, AChildHasThemToo) {
+    auto const child = fork();
+    if (child == 0) {
+        bool right = *blocks.back() == blocks.size() - 1;
+        std::free(blocks.back());
+        void* const block = opaque(std::malloc(2 * gib));
+        right = right && block != nullptr;
+        std::free(block);
+        _exit(right ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+using BeyondDeath = Beyond;
+
+TEST_F(BeyondDeath, MisuseIsReported) {
+    EXPECT_DEATH(
+        {
+            std::free(opaque(blocks.back()));
+            std::free(opaque(blocks.back()));
+        },
+        "slab: .*");
+    EXPECT_DEATH(std::free(opaque(blocks.back() + 4096)), "slab: .*");
+}
+
+TEST(BeyondTable, IsFoundAmongMany) {
+    // So many that their places in the table collide, freed in another order than they came.
+    std::vector<void*> holders;
+    for (void* block = nullptr;
+         (block = opaque(std::malloc(gib / 4))) != nullptr && holders.size() < 64 + 16;) {
+        holders.push_back(block);
+    }
+    std::vector<unsigned char*> blocks;
+    for (std::size_t i = 0; i < 3000; ++i) {
+        auto* const block = static_cast<unsigned char*>(opaque(std::malloc(gib / 8)));
+        ASSERT_NE(block, nullptr);
+        *block = static_cast<unsigned char>(i);
+        blocks.push_back(block);
+    }
+    EXPECT_EQ(std::set<unsigned char*>(blocks.begin(), blocks.end()).size(), blocks.size());
+    for (std::size_t i = 0; i < blocks.size(); i += 2) {
+        std::free(blocks[i]);
+    }
+    for (std::size_t i = 1; i < blocks.size(); i += 2) {
+        EXPECT_EQ(malloc_usable_size(blocks[i]), gib / 8);
+        EXPECT_EQ(*blocks[i], static_cast<unsigned char>(i));
+        std::free(blocks[i]);
+    }
+    std::ranges::for_each(holders, std::free);
+}
+
+}  // namespace
