@@ -1,4 +1,5 @@
 // A program may need more than the window that libslab reserves.
+#include "heap/linux/block_table.hpp"
 #include "heap/slab.h"
 
 #include <gtest/gtest.h>
@@ -6,11 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstdlib>
-#include <set>
+#include <map>
+#include <random>
 #include <vector>
 
 namespace {
@@ -129,30 +129,25 @@ TEST_F(BeyondDeath, MisuseIsReported) {
     EXPECT_DEATH(std::free(opaque(blocks.back() + 4096)), "slab: .*");
 }
 
-TEST(BeyondTable, IsFoundAmongMany) {
-    // So many that their places in the table collide, freed in another order than they came.
-    std::vector<void*> holders;
-    for (void* block = nullptr;
-         (block = opaque(std::malloc(gib / 4))) != nullptr && holders.size() < 64 + 16;) {
-        holders.push_back(block);
+// Small, so that most entries are not at home.
+TEST(BlockTable, FindsWhatIsInItAndNothingElse) {
+    slab::hosted::BlockTable<6> table;
+    std::map<std::uintptr_t, std::size_t> model;
+    std::mt19937_64 random(1);
+    for (std::size_t i = 1; i < 100'000; ++i) {
+        auto const address = (1 + random() % 200) * slab::page_bytes;
+        auto* const entry = table.find(address);
+        auto const expected = model.find(address);
+        ASSERT_EQ(entry->bytes, expected == model.end() ? 0 : expected->second);
+        if (entry->bytes != 0) {
+            table.remove(entry);
+            model.erase(address);
+        } else if (!table.is_full()) {
+            table.add({address, i});
+            model[address] = i;
+        }
+        ASSERT_EQ(table.is_full(), model.size() == 48);
     }
-    std::vector<unsigned char*> blocks;
-    for (std::size_t i = 0; i < 3000; ++i) {
-        auto* const block = static_cast<unsigned char*>(opaque(std::malloc(gib / 8)));
-        ASSERT_NE(block, nullptr);
-        *block = static_cast<unsigned char>(i);
-        blocks.push_back(block);
-    }
-    EXPECT_EQ(std::set<unsigned char*>(blocks.begin(), blocks.end()).size(), blocks.size());
-    for (std::size_t i = 0; i < blocks.size(); i += 2) {
-        std::free(blocks[i]);
-    }
-    for (std::size_t i = 1; i < blocks.size(); i += 2) {
-        EXPECT_EQ(malloc_usable_size(blocks[i]), gib / 8);
-        EXPECT_EQ(*blocks[i], static_cast<unsigned char>(i));
-        std::free(blocks[i]);
-    }
-    std::ranges::for_each(holders, std::free);
 }
 
 }  // namespace
