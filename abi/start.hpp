@@ -13,6 +13,6 @@ struct Start {
     std::uint64_t archive_bytes;
 };
 
-inline constexpr std::uint64_t max_argument_bytes = 2048;
+inline constexpr std::uint64_t max_argument_bytes = 3072;
 
 }  // namespace quarry::abi

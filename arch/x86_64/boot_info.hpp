@@ -2,6 +2,7 @@
 // specification, section 3.6.
 #pragma once
 
+#include "abi/start.hpp"
 #include "base/address.hpp"
 
 #include <array>
@@ -29,7 +30,8 @@ struct Framebuffer {
 
 struct BootInfo {
     static constexpr std::size_t max_ranges = 64;
-    static constexpr std::size_t max_command_line = 2048;
+    // So much that one too long for a program is known to be.
+    static constexpr std::size_t max_command_line = abi::max_argument_bytes + 1;
 
     std::array<PhysRange, max_ranges> usable{};
     std::size_t usable_count = 0;

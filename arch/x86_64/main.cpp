@@ -46,8 +46,13 @@ constinit BootInfo boot_info;
                                             PhysPage::containing(archive.start)},
                                            options.program());
     if (!loaded) {
-        print("Quarry: cannot start '{}': {}. The boot archive ({} bytes) must hold it.\n",
-              options.program(), loaded.error(), archive.bytes);
+        auto const words = options.program();
+        print(
+            "Quarry: cannot start '{}': {}. The boot archive ({} bytes) must hold it; with its "
+            "arguments "
+            "({} bytes) it may be {} bytes.\n",
+            words.substr(0, words.find(' ')), loaded.error(), archive.bytes, words.size(),
+            abi::max_argument_bytes);
         stop_machine(StopCode::no_program);
     }
     the_kernel.reschedule();
