@@ -1,6 +1,7 @@
 // A program may need more than the window that libslab reserves.
 #include "heap/linux/block_table.hpp"
 #include "heap/slab.h"
+#include "tests/host/slab_fixture.hpp"
 
 #include <gtest/gtest.h>
 #include <malloc.h>
@@ -13,15 +14,10 @@
 #include <random>
 #include <vector>
 
+namespace slab::test {
 namespace {
 
 constexpr std::size_t gib = std::size_t{1} << 30;
-
-template <typename T>
-T* opaque(T* pointer) {
-    asm volatile("" : "+r"(pointer) : : "memory");
-    return pointer;
-}
 
 slab_statistics statistics() {
     slab_statistics s{};
@@ -151,3 +147,4 @@ TEST(BlockTable, FindsWhatIsInItAndNothingElse) {
 }
 
 }  // namespace
+}  // namespace slab::test

@@ -1,0 +1,60 @@
+// What the tests of libslab.so share.
+#pragma once
+
+#include <dlfcn.h>
+#include <malloc.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace slab::test {
+
+// The compiler knows what malloc and free are; it must not reason about these.
+template <typename T>
+T* opaque(T* pointer) {
+    asm volatile("" : "+r"(pointer) : : "memory");
+    return pointer;
+}
+
+inline std::string output_of(std::string const& command) {
+    std::unique_ptr<FILE, int (*)(FILE*)> const pipe(popen(command.c_str(), "r"), pclose);
+    std::string all;
+    std::array<char, 4096> part{};
+    while (auto const got = fread(part.data(), 1, part.size(), pipe.get())) {
+        all.append(part.data(), got);
+    }
+    return all;
+}
+
+inline std::string library() {
+    Dl_info info{};
+    dladdr(reinterpret_cast<void*>(&malloc_usable_size), &info);
+    return info.dli_fname;
+}
+
+// Of this process, from /proc.
+inline std::size_t anonymous_kib() {
+    std::ifstream status("/proc/self/status");
+    for (std::string word; status >> word;) {
+        if (word == "RssAnon:") {
+            std::size_t kib = 0;
+            status >> kib;
+            return kib;
+        }
+    }
+    return 0;
+}
+
+// The tests run twice, the second time with SLAB_HARDENED=1.
+inline bool is_hardened() {
+    auto const* const wish = std::getenv("SLAB_HARDENED");
+    return wish != nullptr && std::string_view(wish) == "1";
+}
+
+}  // namespace slab::test
