@@ -28,13 +28,7 @@ Result<Form> form_of(PageTables tables, PageSpan span) {
 }
 
 bool any_mapped(PageTables tables, PageSpan span) {
-    Cursor cursor{tables};
-    for (std::size_t i = 0; i < span.count; ++i) {
-        if (cursor.at(span.page(i)).is_mapping()) {
-            return true;
-        }
-    }
-    return false;
+    return Cursor{tables}.next_mapped(span, 0) != span.count;
 }
 
 // Whether the span can become mappings of this size: nothing half covered, nothing there if asked
@@ -120,9 +114,10 @@ template <typename Visitor>
 Result<void> each_own(PageTables tables, PageSpan span, Form form, Visitor visitor) {
     Cursor cursor{tables};
     std::size_t const step = form == Form::one_huge ? huge_pages : 1;
-    for (std::size_t i = 0; i < span.count; i += step) {
+    for (auto i = cursor.next_mapped(span, 0); i < span.count;
+         i = cursor.next_mapped(span, i + step)) {
         auto const slot = cursor.at(span.page(i));
-        if (slot.is_mapping() && !slot.read().is_lent()) {
+        if (!slot.read().is_lent()) {
             TRY(visitor(i, slot));
         }
     }

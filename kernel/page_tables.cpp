@@ -46,6 +46,20 @@ LeafCache const* PageTables::fill(LeafRole role, UserPage page) const {
     return slot.level == 0 ? remember(role, page, slot) : nullptr;
 }
 
+std::size_t Cursor::next_mapped(PageSpan span, std::size_t index) {
+    while (index < span.count) {
+        auto const slot = at(span.page(index));
+        if (slot.is_mapping()) {
+            return index;
+        }
+        auto const offset = span.page(index).number() % machine::entries_per_table;
+        auto const used =
+            slot.level == 0 ? machine::first_used(leaf_table_, offset) : machine::entries_per_table;
+        index += used - offset;
+    }
+    return span.count;
+}
+
 std::size_t PageTables::missing(PageSpan span, unsigned stop) const {
     auto const last = span.page(span.count - 1);
     std::size_t const for_first = find(span.first, stop).level - stop;

@@ -120,6 +120,9 @@ class Cursor {
         return {&leaf_table_[offset], 0, table_};
     }
 
+    // The first page of the span, from `index` on, that is mapped; span.count if none is.
+    std::size_t next_mapped(PageSpan span, std::size_t index);
+
   private:
     PageTables tables_;
     std::uint64_t region_ = 0;

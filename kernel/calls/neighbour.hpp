@@ -8,8 +8,8 @@
 
 namespace quarry {
 
-// Another space that a run may be mapped to at once: one that the caller's space made and shares its
-// account with. Its table is made if need be, and goes again if nothing came into it.
+// Another space that a run may be mapped to at once: one that the caller's space made, or has a window
+// of, and shares its account with. Its table is made if need be, and goes again if nothing came into it.
 class Neighbour {
   public:
     Neighbour(OwnSpace const& own, std::uint64_t id, std::uint64_t address, std::uint64_t pages) {
@@ -17,7 +17,7 @@ class Neighbour {
             return;
         }
         auto const span = parse_span_of(*found_.object, address, pages);
-        if (!span || !span->in_one_region()) {
+        if (!span || !span->in_one_region() || !may_use(own, *span)) {
             return;
         }
         span_ = *span;
@@ -52,8 +52,12 @@ class Neighbour {
         }
         found_ = the_kernel.spaces.find(id, true);
         auto* const space = found_.object;
-        return space != nullptr && space->creator_id == own.space().id.value && !space->ended &&
-               space->account() == own.account();
+        return space != nullptr && !space->ended && space->account() == own.account();
+    }
+    bool may_use(OwnSpace const& own, PageSpan span) const {
+        auto const& space = *found_.object;
+        auto const self = own.space().id.value;
+        return space.creator_id == self || space.windows.allow(self, span);
     }
     LeafCache const* find_table(PageTables tables, AccountIndex account) {
         auto slot = tables.find(span_.first);

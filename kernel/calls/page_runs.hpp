@@ -1,5 +1,5 @@
 // The short ways of the page calls for runs of pages: within one 2 MiB region of the caller's own
-// space, to one that it made for map and alloc. Arguments as the program sent them. False: nothing
+// space, to one that it made, or has a window of, for map, share and alloc. Arguments as the program sent them. False: nothing
 // was done, and the call goes the general way.
 #pragma once
 

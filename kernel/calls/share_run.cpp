@@ -1,5 +1,5 @@
 // The short way of page_share: from one 2 MiB region of the caller's own space to one of a space that
-// it made. What a fork asks for, region by region.
+// it made, or has a window of. What a fork asks for, region by region.
 #include "kernel/calls/entry_run.hpp"
 #include "kernel/calls/neighbour.hpp"
 #include "kernel/calls/page_runs.hpp"

@@ -28,16 +28,16 @@ Result<void> copy_to(abi::SpaceId child, std::uint64_t page, abi::Permissions pe
 
 }  // namespace
 
+// Region by region, so that nobody reads the entries but the kernel. All pages but those that are copied
+// already may be written to, whatever the program may do with them.
 Result<void> share_memory(abi::SpaceId child) {
-    return each_run(0, user_top, [&](abi::PageRange range, walk::Run const& run) -> Result<void> {
-        if (run.is_lent()) {
-            return {};
-        }
-        auto const parted = right_of(run) | abi::permission::may_execute | copy_on_write;
-        TRY(page_map(own_space, range, child, {range.address}, parted));
-        bool const is_parted = (run.kind & copy_on_write.bits) != 0;
-        return is_parted ? Result<void>{} : page_protect(own_space, range, parted);
-    });
+    static_assert(user_top % abi::huge_bytes == 0);
+    constexpr abi::ShareMode parting{abi::permission::execute, copy_on_write, {}};
+    walk::Regions regions{user_top};
+    while (auto const region = regions.next()) {
+        TRY(page_share(own_space, {*region, abi::huge_pages}, child, {*region}, parting));
+    }
+    return {};
 }
 
 Result<void> copy_memory(abi::SpaceId child) {
