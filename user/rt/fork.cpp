@@ -88,9 +88,8 @@ Result<void> hold_others() {
         if (is_upcall_memory(run->address) || run->is_lent() || !parts(*run)) {
             continue;
         }
-        auto const tag = abi::permission::tag_mask | abi::permission::may_execute.bits;
-        auto const parted =
-            abi::permission::read | copy_on_write | abi::Permissions{run->permissions().bits & tag};
+        auto const stays = kept.bits | abi::permission::tag_mask;
+        auto const parted = copy_on_write | abi::Permissions{run->permissions().bits & stays};
         for (std::uint64_t done = 0; done < run->pages; done += abi::max_range_pages) {
             auto const count = std::min<std::uint64_t>(run->pages - done, abi::max_range_pages);
             TRY(page_protect(own_space, {run->address + done * abi::page_bytes, count}, parted));
