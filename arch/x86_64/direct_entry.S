@@ -1,5 +1,4 @@
-// The shortest way from a caller to its partner: what
-// kernel/calls/ipc_shortcuts.cpp does, where both or
+// The shortest way from a caller to its partner: what kernel/calls/ipc_shortcuts.cpp does, where both or
 // neither have vector registers and the spaces are the ones the processor goes to and fro between. A
 // call that this is not for goes the plain way, with its words as they were.
 //
