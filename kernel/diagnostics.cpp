@@ -4,6 +4,8 @@
 #include "kernel/symbols.hpp"
 #include "machine/machine.hpp"
 
+#include <array>
+
 namespace quarry {
 namespace {
 
@@ -55,6 +57,53 @@ void print_calls(Bytes program, Environment const& environment) {
     }
 }
 
+std::string_view name_of(abi::EnvState state) {
+    constexpr std::array<std::string_view, 4> names{"stopped", "runnable", "blocked", "ended"};
+    auto const index = static_cast<std::size_t>(state);
+    return index < names.size() ? names[index] : "?";
+}
+
+std::string_view name_of(Wait wait) {
+    switch (wait) {
+        case Wait::none:
+            return "";
+        case Wait::keys:
+            return ": a key";
+        case Wait::time:
+            return ": a time";
+        case Wait::bits:
+            return ": interrupt bits";
+        case Wait::word:
+            return ": a word of memory";
+        case Wait::end:
+            return ": the end of";
+        case Wait::off:
+            return ": the processor to let go of";
+        case Wait::to_send:
+            return ": sending to";
+        case Wait::for_reply:
+            return ": a reply of";
+        case Wait::to_receive:
+            return ": a message of";
+    }
+    return "?";
+}
+
+void print_wait(Environment const& environment) {
+    auto const [wait, of] = environment.present_wait();
+    print("{}", name_of(wait));
+    if (wait == Wait::bits) {
+        print(" {:x}", of);
+    } else if (wait >= Wait::end && of != 0) {
+        print(" {:x}", of);
+    } else if (wait >= Wait::end) {
+        print(" anyone");
+    }
+    if (wait != Wait::none && environment.deadline != 0) {
+        print(", until {} ns", environment.deadline);
+    }
+}
+
 }  // namespace
 
 Bytes memory_at(Space& space, UserPage page) {
@@ -85,6 +134,27 @@ void print_registers(Environment const& environment) {
     print("  r8  {:016x}  r9  {:016x}  r10 {:016x}  r11 {:016x}\n", r.r8, r.r9, r.r10, r.r11);
     print("  r12 {:016x}  r13 {:016x}  r14 {:016x}  r15 {:016x}\n", r.r12, r.r13, r.r14, r.r15);
     print("  rip {:016x}  rflags {:x}\n", r.rip, r.rflags);
+}
+
+void print_environments(Kernel& kernel, std::size_t most, Environment const* interrupted) {
+    std::size_t count = 0;
+    kernel.environments.each([&](Environment& environment) {
+        if (++count > most) {
+            return;
+        }
+        print("  {:x} [{:08x}]  {}", environment.id.value,
+              std::uint64_t{static_cast<std::uint32_t>(abi::jos_id_of(environment.id))},
+              name_of(environment.present_state()));
+        print_wait(environment);
+        print("; {}, rip 0x{:x}", environment.space().name(), environment.saved.rip);
+        if (!environment.awaits_partner() && environment.on != Environment::nowhere) {
+            print(", on processor {}", unsigned{environment.on});
+        }
+        print("{}\n", &environment == interrupted ? "  <- interrupted" : "");
+    });
+    if (count > most) {
+        print("  and {} more\n", count - most);
+    }
 }
 
 }  // namespace quarry

@@ -16,4 +16,8 @@ Bytes memory_at(Space& space, UserPage page);
 void print_backtrace(Kernel& kernel, Environment const& environment);
 void print_registers(Environment const& environment);
 
+// What each environment does or waits for, a line each; of more than `most` how many more. They may be
+// running meanwhile: a line can be of two moments.
+void print_environments(Kernel& kernel, std::size_t most, Environment const* interrupted);
+
 }  // namespace quarry

@@ -103,6 +103,18 @@ class Environment {
     abi::EnvState present_state() const {
         return awaits_partner() ? abi::EnvState::blocked : abi::EnvState{state};
     }
+    struct PresentWait {
+        Wait what;
+        std::uint64_t of;  // an id, 0 for anyone's; or bits
+    };
+    PresentWait present_wait() const {
+        auto const partner = ready_for & ~with_vectors;
+        if (partner == nobody) {
+            return {wait, wait_for};
+        }
+        return partner == anyone ? PresentWait{Wait::to_receive, 0}
+                                 : PresentWait{Wait::for_reply, partner};
+    }
 
     // `detours`: why a call of this environment, when it runs, must not go straight to another one.
     // Events add to it; what has passed is forgotten when it goes the general way.

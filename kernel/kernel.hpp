@@ -12,6 +12,7 @@
 #include "kernel/environment.hpp"
 #include "kernel/frames.hpp"
 #include "kernel/id_table.hpp"
+#include "kernel/idle_set.hpp"
 #include "kernel/processor.hpp"
 #include "kernel/space.hpp"
 #include "kernel/user_memory.hpp"
@@ -179,9 +180,11 @@ class Kernel {
     void free_object(PhysPage frame, AccountIndex account);
     void finish_end(Environment& environment, HeldLock lock);
     void put_off(Processor& self);
+    void let_go(Processor& self);
     bool run_one(Processor& self, std::uint64_t id);
     std::uint64_t next_id(Processor& self);
     void idle(Processor& self);
+    bool nothing_can_run();
     void end_machine();
     void kick(unsigned processor);
 
@@ -189,7 +192,7 @@ class Kernel {
     IntrusiveList<Space, &Space::reaping> ended_ GUARDED_BY(family_);
     std::atomic<unsigned> ended_count_ = 0;
     Environment* root_ = nullptr;
-    ProcessorSet idle_;
+    IdleSet idle_;
 };
 
 extern constinit Kernel the_kernel;

@@ -1,5 +1,6 @@
 // Who runs where. Each processor has a queue; one with nothing to do takes from the others, and one
 // that makes an environment runnable wakes one that idles.
+#include "kernel/diagnostics.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/trace.hpp"
 #include "machine/machine.hpp"
@@ -138,18 +139,24 @@ void Kernel::set_timer() {
 
 void Kernel::tick() {
     auto& self = this_processor();
+    idle_.leave(self.bit);
     self.timer_at = TimerQueue::never;
     expire_deadlines();
     self.yield = self.yield || self.others_wait();
     set_timer();
 }
 
-// Takes the environment that ran off the processor: others may have it from here on.
+// Takes the environment that ran off the processor.
 void Kernel::put_off(Processor& self) {
+    machine::leave(*self.current);
+    let_go(self);
+}
+
+// Others may have the current environment from here on. Its registers are all in memory.
+void Kernel::let_go(Processor& self) {
     auto& environment = *self.current;
     bool const yields_to = std::exchange(self.yields_to, false);
     auto lock = HeldLock::take(*environment.lock);
-    machine::leave(environment);
     self.current = nullptr;
     environment.on = Environment::nowhere;
     environment.forget_detours();
@@ -234,11 +241,21 @@ bool Kernel::run_one(Processor& self, std::uint64_t id) {
                   {.cause = abi::EndCause::fault, .fault_vector = abi::upcall_interrupt});
     }
     if (environment.state != abi::EnvState::runnable) {
-        put_off(self);
+        let_go(self);  // it was not entered: the processor's registers are another one's
         return false;
     }
     machine::enter(environment);
     return true;
+}
+
+// Unless a processor makes something run.
+bool Kernel::nothing_can_run() {
+    bool sleepers = console.readers_waiting() || ended_count_.load() != 0;
+    each_processor([&](Processor const& processor) {
+        sleepers =
+            sleepers || processor.others_wait() || processor.deadlines.first() != TimerQueue::never;
+    });
+    return !sleepers;
 }
 
 // Nothing will ever run again. A machine that began with a JOS program ends so, when its last
@@ -253,6 +270,9 @@ void Kernel::end_machine() {
             return;
         }
     }
+    constexpr std::size_t most_shown = 16;
+    print("\n");
+    print_environments(*this, most_shown, nullptr);
     machine::power_off_idle();
 }
 
@@ -264,14 +284,10 @@ void Kernel::idle(Processor& self) {
     idle_.enter(self.bit);
     // Whoever makes something runnable from here on sees that this one idles.
     bool work = false;
-    bool sleepers = console.readers_waiting();
-    each_processor([&](Processor const& processor) {
-        work = work || processor.others_wait();
-        sleepers = sleepers || processor.deadlines.first() != TimerQueue::never;
-    });
-    auto const all = ~std::uint64_t{0} >> (64 - processor_count.load());
+    each_processor([&](Processor const& processor) { work = work || processor.others_wait(); });
     if (!work) {
-        if (!sleepers && idle_.load() == all && ended_count_.load() == 0) {
+        auto const all = ~std::uint64_t{0} >> (64 - processor_count.load());
+        if (idle_.for_ever(all, [this] { return nothing_can_run(); })) {
             end_machine();
             self.stopped = true;
         } else {

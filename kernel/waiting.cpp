@@ -183,6 +183,7 @@ void Kernel::expire_deadlines() {
 }
 
 void Kernel::key_pressed(char key) {
+    idle_.leave(this_processor().bit);
     console.put_key(key);
     while (auto const id = console.pop_reader()) {
         auto found = environments.find(id);

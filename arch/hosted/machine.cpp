@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <memory>
 #include <thread>
+#include <utility>
 
 namespace quarry::machine {
 
@@ -186,6 +187,11 @@ void power_off(abi::EnvStatus how) { host().powered_off = how; }
 void power_off_idle() { host().idle_forever = true; }
 Space* own_active_space() { return this_processor()->active_space; }
 void enter(Environment& environment) { state().entered = &environment; }
+void leave(Environment& environment) {
+    if (std::exchange(state().entered, nullptr) != &environment) {
+        fail_check("an environment would be left with another one's registers");
+    }
+}
 
 }  // namespace quarry::machine
 

@@ -10,20 +10,6 @@
 namespace quarry::monitor {
 namespace {
 
-constexpr std::string_view name_of(abi::EnvState state) {
-    switch (state) {
-        case abi::EnvState::stopped:
-            return "stopped";
-        case abi::EnvState::runnable:
-            return "runnable";
-        case abi::EnvState::blocked:
-            return "blocked";
-        case abi::EnvState::ended:
-            return "ended";
-    }
-    return "?";
-}
-
 // The space that a command is about: by its id, or the interrupted environment's, or the first.
 Result<SpaceTable::Found> space_of(Context& context, Words const& words, std::size_t i) {
     auto id = context.current != nullptr ? context.current->space().id.value : std::uint64_t{0};
@@ -75,17 +61,7 @@ Result<Next> spaces(Context& context, Words const&) {
 }
 
 Result<Next> envs(Context& context, Words const&) {
-    context.kernel.environments.each([&](Environment& environment) {
-        bool const runs = !environment.awaits_partner() && environment.on != Environment::nowhere;
-        print("  {:x} [{:08x}]  {} of {}, rip 0x{:x}", environment.id.value,
-              std::uint64_t{static_cast<std::uint32_t>(abi::jos_id_of(environment.id))},
-              name_of(environment.present_state()), environment.space().name(),
-              environment.saved.rip);
-        if (runs) {
-            print(", on processor {}", unsigned{environment.on});
-        }
-        print("{}\n", &environment == context.current ? "  <- interrupted" : "");
-    });
+    print_environments(context.kernel, ~std::size_t{0}, context.current);
     return Next::prompt;
 }
 

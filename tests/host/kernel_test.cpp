@@ -365,6 +365,36 @@ TEST(Environments, AFaultIsReportedAndKeepsTheMemory) {
     EXPECT_EQ(machine.check(), "");
 }
 
+// Checked by the hosted machine, which knows whose registers it holds.
+TEST(Environments, OneThatEndsBeforeItRunsIsNotLeftWithAnothersRegisters) {
+    TestMachine machine;
+    auto& root = machine.boot();
+    auto* const doomed =
+        *the_kernel.create_environment(root.space(), UserAddr{0x400000}, UserAddr{0x7000}, 0);
+    doomed->upcall = {.entry = 0x400000, .stack = 0x8000, .stack_bytes = 0x1000};
+    ASSERT_TRUE(the_kernel.give_control_page(*doomed));
+    ASSERT_EQ(machine.call<abi::EnvInterrupt>(doomed->id.value, 1), 0u);
+    the_kernel.start(*doomed);
+    (void)machine.call<abi::Yield>();
+    EXPECT_TRUE(doomed->ended()) << "there is no page at its upcall stack";
+    EXPECT_EQ(machine.current(), &root);
+}
+
+TEST(IdleSet, WhoWokeDuringTheLookMayHaveFoundSomethingToRun) {
+    IdleSet idle;
+    idle.enter(1);
+    EXPECT_FALSE(idle.for_ever(3, [] { return true; })) << "the other one does not idle";
+    idle.enter(2);
+    EXPECT_TRUE(idle.for_ever(3, [] { return true; }));
+    EXPECT_FALSE(idle.for_ever(3, [] { return false; }));
+    auto const wakes_and_sleeps = [&] {
+        idle.leave(2);
+        idle.enter(2);
+        return true;
+    };
+    EXPECT_FALSE(idle.for_ever(3, wakes_and_sleeps));
+}
+
 TEST(Environments, WithNobodyLeftToRunTheMachineSaysSo) {
     TestMachine machine;
     machine.boot();

@@ -57,6 +57,7 @@ class TestMachine {
         environment.on = 0;
         processor_.current = &environment;
         Kernel::use_space(processor_, environment.space());
+        machine::enter(environment);
     }
 
     // A native call by the current environment, raw.

@@ -39,6 +39,7 @@ class Sharing : public ::testing::Test {
         auto& self = this_processor();
         environment->on = self.index;
         self.current = environment;
+        machine::enter(*environment);
         Kernel::use_space(self, space);
         return environment;
     }

@@ -106,7 +106,8 @@ inline void use_direct_entries(bool) {}
 Space* own_active_space();
 constexpr std::uint64_t metadata_address(std::uint64_t address) { return address; }
 inline void set_entry_frame(Processor&, Environment&) {}
-inline void leave(Environment&) {}
+// Checks that it is that one's registers that the processor holds.
+void leave(Environment& environment);
 inline void release_vector_area(Environment&) {}
 
 }  // namespace quarry::machine

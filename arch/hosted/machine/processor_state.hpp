@@ -16,7 +16,7 @@ namespace quarry::machine {
 
 struct ProcessorState {
     PhysPage active;                        // root table in use
-    Environment* entered = nullptr;         // where the kernel went last
+    Environment* entered = nullptr;         // whose registers it holds
     std::atomic<bool> interrupted = false;  // by another processor
     std::uint64_t invalidations = 0;
     std::uint64_t result = 0;  // of a call that a shortcut ended

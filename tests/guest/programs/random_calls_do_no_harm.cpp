@@ -3,6 +3,7 @@
 #include "user/rt/thread.hpp"
 
 #include <array>
+#include <atomic>
 #include <vector>
 
 namespace {
@@ -10,9 +11,12 @@ namespace {
 using namespace quarry;
 using namespace quarry::test;
 
-// Whatever the other thread waits for, it does not wait long.
-[[noreturn]] void interrupt_waits(std::uint64_t env) {
-    for (;;) {
+std::atomic<bool> enough = false;
+
+// Whatever the other thread waits for, it does not wait long. Ends by itself: cancelled between the two,
+// it would leave the other one stopped.
+void interrupt_waits(std::uint64_t env) {
+    while (!enough) {
         (void)sleep_until(*clock_nanoseconds() + 100'000);
         (void)env_stop({env});
         (void)env_start({env});
@@ -68,7 +72,8 @@ int main() {
             created.push_back(result);
         }
     }
-    watch.cancel();
+    enough = true;
+    watch.join();
     print("{} of the calls were errors\n", errors);
     for (auto const space : created) {
         while (!space_destroy_step(abi::SpaceId{space})) {
