@@ -3,6 +3,7 @@
 // console: Welcome to the JOS kernel monitor!
 // console: and on it goes
 // keys: continue
+// prompt: K>
 #include <inc/lib.h>
 
 void umain(int argc, char **argv) {

@@ -1,4 +1,5 @@
 // keys: quarry
+// prompt: type:
 // console: you typed 'quarry'
 #include <inc/lib.h>
 

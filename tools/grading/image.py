@@ -188,7 +188,7 @@ def monitor_shows_the_machine() -> None:
     result = boot("monitor", "echo_keys", programs=["echo_keys"],
                   keys=b"\x1d" + "\n".join(commands).encode(), prompt=b"type a line: ")
     expect(result, qemu.POWERED_OFF, r"kernel monitor! \(Ctrl-\]\)", r"backtrace +\[environment\]",
-           r"10000  echo_keys, 1 environments", r"10000 \[00001000\] .* of echo_keys, rip",
+           r"10000  echo_keys, 1 environments", r"10000 \[00001000\] .*; echo_keys, rip",
            r"\d+ of \d+ frames are free",
            r"000000400000 to 0000004\d+000 +\d+ pages  r-x",
            r"PT +\[  0\] = [0-9a-f]{16}  r-x may execute, frame [0-9a-f]+, 1 references",

@@ -1,6 +1,6 @@
 """JOS programs of tests/jos, compiled by tools/jos-cc from source that names nothing of Quarry. A head says
 what the console must have (`console:`), must not (`never:`), and how to boot (`processors:`, `memory:`,
-`keys:`)."""
+`keys:`, once the console has `prompt:`)."""
 
 import pathlib
 import re
@@ -31,7 +31,8 @@ def _run(source: pathlib.Path) -> None:
         processors, memory = (_heads(text, "processors") or ["1"])[0], (_heads(text, "memory") or ["64"])[0]
         keys = "".join(f"{line}\n" for line in _heads(text, "keys")).encode()
         result = qemu.run(["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append", source.stem],
-                          memory_mib=int(memory), extra=["-smp", processors], keys=keys)
+                          memory_mib=int(memory), extra=["-smp", processors], keys=keys,
+                          prompt="".join(_heads(text, "prompt")).encode())
     save_console(f"jos-{source.stem}", result)
     if result.exit_status() != 0:
         raise Failed(f"the machine did not come to its end: {result.how()}\n{last_lines(result.console)}")
