@@ -125,6 +125,9 @@ class LocalHeap {
         return block;
     }
 
+    // Where a list is at its last block, or at none.
+    [[gnu::noinline]] void* take_last(Arena& arena, std::size_t size_class);
+
     // See heap.hpp.
     void* allocate_aligned(Arena& arena, std::size_t alignment, std::size_t bytes);
     void* allocate_zeroed(Arena& arena, std::size_t count, std::size_t bytes);
@@ -156,7 +159,6 @@ class LocalHeap {
         return reinterpret_cast<std::uintptr_t*>(address);
     }
 
-    void* take_last(Arena& arena, std::size_t size_class);
     // A hardened heap's blocks are watched from their neighbours'.
     static constexpr bool gives_pages_back =
         StaysUsable<typename Config::Source> && !is_hardened<Config>;

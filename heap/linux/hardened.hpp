@@ -4,6 +4,7 @@
 #pragma once
 
 #include "heap/hardened_heap.hpp"
+#include "heap/linux/profile.hpp"
 #include "heap/linux/threads.hpp"
 
 namespace slab::hosted {
@@ -50,9 +51,16 @@ void unlock_hardened(Side side);
 // fast way, where that serves.
 template <Origin origin>
 [[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
-    if (bytes <= small_limit) {
-        if (void* const block = thread_heap->take_at_hand(arena, class_of(bytes))) [[likely]] {
+    if (bytes <= small_limit) [[likely]] {
+        auto& own = *thread_heap;
+        auto const size_class = class_of(bytes);
+        if (void* const block = own.take_at_hand(arena, size_class)) [[likely]] {
             return block;
+        }
+        if (&own != &no_heap && sample_rate == 0) [[likely]] {
+            if (void* const block = own.take_last(arena, size_class)) [[likely]] {
+                return block;
+            }
         }
     }
     auto* const heap = hardened_heap;
@@ -60,6 +68,9 @@ template <Origin origin>
     return heap != nullptr ? heap->allocate(hardened_arena, bytes, origin, slow) : slow();
 }
 [[gnu::always_inline]] inline void free_slow_as_hardened(void* pointer, Freed freed) {
+    if (pointer == nullptr) {
+        return;
+    }
     auto* const heap = hardened_heap;
     auto const offset = hardened_arena.offset_of(reinterpret_cast<std::uintptr_t>(pointer));
     if (heap == nullptr || !hardened_arena.is_own(offset)) [[unlikely]] {
