@@ -34,11 +34,17 @@ class Frontier {
   public:
     constexpr Frontier() = default;
     void begin_at(std::uintptr_t address) { end_ = address; }
-    // Makes what lies below `to` usable, and some more, up to `most`.
-    bool advance(std::uintptr_t to, std::uintptr_t most);
+    // Makes what lies below `to` usable, and some more, up to `most`; in huge pages, if that is wanted and
+    // the system has them.
+    bool advance(std::uintptr_t to, std::uintptr_t most, bool in_huge_pages = false);
+
+    // How often the kind of pages changed, about: each time may leave a mapping more.
+    std::uint32_t changes() const { return changes_.load(std::memory_order_relaxed); }
 
   private:
     std::atomic<std::uintptr_t> end_ = 0;
+    std::atomic<bool> in_huge_pages_ = false;
+    std::atomic<std::uint32_t> changes_ = 0;
 };
 
 struct Source {

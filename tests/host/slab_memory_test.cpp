@@ -69,11 +69,63 @@ TEST(Slab, DISABLED_FreeMemoryGoesBackByItself) {
     fill_and_free();
     EXPECT_TRUE(comes_back_to(before + 10'000, [] {}));
 }
-TEST(Slab, FreeMemoryGoesBackByItselfIfThatIsWished) {
+// Runs a disabled test in a process of its own, with these settings.
+void expect_alone(std::string const& name, std::string const& settings) {
     auto const test = std::filesystem::read_symlink("/proc/self/exe").string();
-    auto const text = output_of("SLAB_PURGE_THREAD=1 " + test +
-                                " --gtest_also_run_disabled_tests --gtest_filter=*BackByItself");
+    auto const text = output_of(settings + " " + test +
+                                " --gtest_also_run_disabled_tests --gtest_filter=*" + name);
     EXPECT_NE(text.find("[  PASSED  ] 1 test."), std::string::npos) << text;
+}
+TEST(Slab, FreeMemoryGoesBackByItselfIfThatIsWished) {
+    expect_alone("DISABLED_FreeMemoryGoesBackByItself", "SLAB_PURGE_THREAD=1");
+}
+
+std::size_t huge_page_kib() {
+    std::ifstream maps("/proc/self/smaps_rollup");
+    for (std::string word; maps >> word;) {
+        if (word == "AnonHugePages:") {
+            std::size_t kib = 0;
+            maps >> kib;
+            return kib;
+        }
+    }
+    return 0;
+}
+bool has_huge_pages() {
+    std::ifstream setting("/sys/kernel/mm/transparent_hugepage/enabled");
+    std::string words;
+    std::getline(setting, words);
+    return words.find("[madvise]") != std::string::npos;
+}
+
+TEST(Slab, DISABLED_ALargeHeapOfSmallBlocksGrowsInHugePages) {
+    std::vector<std::unique_ptr<char[]>> blocks;
+    std::size_t asked = 0;
+    auto const grow_to = [&](std::size_t bytes) {
+        for (; asked < bytes; asked += 400) {
+            blocks.emplace_back(new char[400]);
+            std::memset(blocks.back().get(), 1, 400);
+        }
+    };
+    grow_to(50'000'000);
+    EXPECT_EQ(huge_page_kib(), 0u);
+    grow_to(200'000'000);
+    EXPECT_GT(huge_page_kib(), 4'000u);
+    EXPECT_LT(anonymous_kib(), 215'000u);
+    // What is asked for in one piece may stay untouched for the most part.
+    auto const before = anonymous_kib();
+    constexpr std::size_t large = 200'000'000;
+    std::unique_ptr<char[]> const sparse(new char[large]);
+    for (std::size_t i = 0; i < large; i += 1'000'000) {
+        sparse[i] = 1;
+    }
+    EXPECT_LT(anonymous_kib(), before + 8'000);
+}
+TEST(Slab, ALargeHeapOfSmallBlocksGrowsInHugePages) {
+    if (!has_huge_pages() || is_hardened()) {
+        GTEST_SKIP() << "no transparent huge pages for who asks";
+    }
+    expect_alone("DISABLED_ALargeHeapOfSmallBlocksGrowsInHugePages", "");
 }
 
 std::size_t mappings() {
