@@ -34,7 +34,8 @@ constexpr std::size_t class_of(std::size_t bytes) {
     if (bytes <= fine_limit) {
         return fine_class_of(bytes);
     }
-    auto const doubling = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;  // 2^d < bytes
+    auto const doubling =
+        static_cast<std::size_t>(std::bit_width((bytes - 1) | 1)) - 1;  // 2^d < bytes
     auto const step_shift = doubling - 4;
     return fine_classes + (doubling - 10) * classes_a_doubling +
            ((bytes - 1 - (std::size_t{1} << doubling)) >> step_shift);

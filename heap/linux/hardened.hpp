@@ -47,25 +47,30 @@ enum class Side : bool { parent, child };
 void unlock_hardened(Side side);
 #pragma GCC visibility pop
 
-// What malloc and new do not do at once: the smallest and the larger blocks at hand, and the hardened heap's
-// fast way, where that serves.
+// What malloc and new do not do at once, in two steps, of which the first keeps no register: the smallest and
+// the larger blocks at hand;
+[[gnu::always_inline]] inline void* take_any_at_hand(std::size_t bytes) {
+    return bytes <= small_limit ? thread_heap->take_at_hand(arena, class_of(bytes)) : nullptr;
+}
+// the ends of lists, all else, and the hardened heap's fast way, where that serves.
 template <Origin origin>
-[[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
-    if (bytes <= small_limit) [[likely]] {
-        auto& own = *thread_heap;
-        auto const size_class = class_of(bytes);
-        if (void* const block = own.take_at_hand(arena, size_class)) [[likely]] {
+[[gnu::noinline]] void* malloc_slower(std::size_t bytes) {
+    auto& own = *thread_heap;
+    if (bytes <= small_limit && &own != &no_heap && sample_rate == 0) [[likely]] {
+        if (void* const block = own.take_last(arena, class_of(bytes))) [[likely]] {
             return block;
-        }
-        if (&own != &no_heap && sample_rate == 0) [[likely]] {
-            if (void* const block = own.take_last(arena, size_class)) [[likely]] {
-                return block;
-            }
         }
     }
     auto* const heap = hardened_heap;
     auto const slow = [=] { return allocate_slow(bytes, origin); };
     return heap != nullptr ? heap->allocate(hardened_arena, bytes, origin, slow) : slow();
+}
+template <Origin origin>
+[[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
+    if (void* const block = take_any_at_hand(bytes)) [[likely]] {
+        return block;
+    }
+    return malloc_slower<origin>(bytes);
 }
 [[gnu::always_inline]] inline void free_slow_as_hardened(void* pointer, Freed freed) {
     if (pointer == nullptr) {

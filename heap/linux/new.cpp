@@ -64,9 +64,17 @@ constexpr std::size_t any = 1;
 }
 
 template <Origin origin>
-[[gnu::noinline]] void* new_slow(std::size_t bytes) {
-    void* const block = slab::hosted::malloc_slow<origin>(bytes);
+[[gnu::noinline]] void* new_slower(std::size_t bytes) {
+    void* const block = slab::hosted::malloc_slower<origin>(bytes);
     return block != nullptr ? block : allocate_or_throw(bytes, any, origin);
+}
+
+template <Origin origin>
+[[gnu::noinline]] void* new_slow(std::size_t bytes) {
+    if (void* const block = slab::hosted::take_any_at_hand(bytes)) [[likely]] {
+        return block;
+    }
+    return new_slower<origin>(bytes);
 }
 
 template <Origin origin>
