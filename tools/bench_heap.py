@@ -103,9 +103,10 @@ def run(command: list[str], environment: dict[str, str], heap: str, library: str
     return int(microseconds) / 1e6, int(peak)
 
 
-def measure(rows: dict, heaps: dict[str, str], runs: int) -> dict[str, dict[str, tuple[float, int]]]:
-    """Median time and least peak of each row and heap; heaps take turns, each round begins elsewhere."""
-    results: dict[str, dict[str, tuple[float, int]]] = {}
+def measure(rows: dict, heaps: dict[str, str], runs: int) -> dict[str, dict[str, tuple]]:
+    """Median time, least peak and all times of each row and heap; heaps take turns, each round begins
+    elsewhere."""
+    results: dict[str, dict[str, tuple]] = {}
     names = list(heaps)
     for row, (command, environment) in rows.items():
         print(f"bench-heap: {row} ({runs} runs of {len(heaps)} heaps)...", file=sys.stderr)
@@ -115,9 +116,30 @@ def measure(rows: dict, heaps: dict[str, str], runs: int) -> dict[str, dict[str,
             for name in names[first:] + names[:first]:
                 seen[name].append(run(command, environment, name, heaps[name]))
         results[row] = {name: (statistics.median(time for time, _ in values),
-                               min(peak for _, peak in values))
+                               min(peak for _, peak in values),
+                               [time for time, _ in values])
                         for name, values in seen.items()}
     return results
+
+
+def lower_bound(values: list[float]) -> float:
+    """The lower end of a 95 % confidence interval of the median, or of a wider one where there are few
+    values: an order statistic, whatever the distribution."""
+    count = len(values)
+    below = 0  # so many values may be left out at each end
+    while 2 * sum(math.comb(count, i) for i in range(below + 2)) <= 0.05 * 2 ** count:
+        below += 1
+    return sorted(values)[below]
+
+
+def time_bounds(results: dict, peers: list[str]) -> dict[str, float]:
+    """How much of the best peer's time this project's heap takes in each row, at least: round by round."""
+    bounds = {}
+    for row, values in results.items():
+        best = min(peers, key=lambda name, values=values: values[name][0])
+        bounds[row] = lower_bound([own / peer for own, peer in
+                                   zip(values["quarry"][2], values[best][2], strict=True)])
+    return bounds
 
 
 def geomean(values: list[float]) -> float:
@@ -221,6 +243,11 @@ def main() -> int:
                   {row: min(v[n][0] for n in peers) for row, v in results.items()})
     lines += table("Peak memory", "MiB", peaks, names,
                    {row: min(v[n][1] for n in peers) / 1024 for row, v in results.items()})
+    if "quarry" in names:
+        bounds = time_bounds(results, peers)
+        high = [f"{row} {bound:.2f}" for row, bound in bounds.items() if bound > 1.10]
+        lines.append("Rows whose time over the best peer's is above 1.10 with 95 % confidence: "
+                     f"{', '.join(high) or 'none'}.\n")
     if CONTROL in heaps:
         control = (geomean([row[CONTROL + " again"] for row in times.values()]) /
                    geomean([row[CONTROL] for row in times.values()]))
