@@ -4,10 +4,12 @@
 #include "heap/size_class.hpp"
 #include "heap/unit.hpp"
 
+#include <stdlib.h>
 #include <sys/auxv.h>
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 namespace slab::hosted {
 namespace {
@@ -26,17 +28,24 @@ constinit bool on_quarry = false;
 // What is got at once there; larger memory comes as it is touched.
 constexpr std::size_t eager_bytes = std::size_t{64} << 10;
 
-// A large heap grows in huge pages where it grows by slabs, which fill up: a fault then costs a tenth a page,
-// and what of the last ones is not in use yet is less than 5 % of the heap. What a program asks for in one
-// piece it may never touch.
+// With SLAB_HUGE_PAGES=1 a large heap grows in huge pages where it grows by slabs, which fill up: a fault is
+// then for 512 pages, and what of the last ones is not in use yet is less than 5 % of the heap. What a program
+// asks for in one piece it may never touch. Not by default: in a virtual machine that reports its free memory
+// (Linux, mm/page_reporting.c), a huge page is one that the host must find first, page by page.
 constexpr std::size_t least_heap_with_huge_pages = std::size_t{64} << 20;
 constexpr std::uint32_t most_changes = 1000;
+constinit bool huge_pages_are_wished = false;
+
+[[gnu::constructor]] void read_wish() {
+    auto const* const wish = secure_getenv("SLAB_HUGE_PAGES");
+    huge_pages_are_wished = wish != nullptr && std::string_view(wish) == "1";
+}
 
 std::uintptr_t address_of(std::byte const* at) { return reinterpret_cast<std::uintptr_t>(at); }
 
 bool wants_huge_pages(std::uintptr_t end, std::size_t bytes) {
-    return bytes <= max_slab_bytes && end - units_begin > least_heap_with_huge_pages &&
-           units.changes() < most_changes;
+    return huge_pages_are_wished && bytes <= max_slab_bytes &&
+           end - units_begin > least_heap_with_huge_pages && units.changes() < most_changes;
 }
 
 // How a window is divided is Runs' affair; this follows it.

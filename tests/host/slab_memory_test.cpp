@@ -121,11 +121,11 @@ TEST(Slab, DISABLED_ALargeHeapOfSmallBlocksGrowsInHugePages) {
     }
     EXPECT_LT(anonymous_kib(), before + 8'000);
 }
-TEST(Slab, ALargeHeapOfSmallBlocksGrowsInHugePages) {
+TEST(Slab, ALargeHeapOfSmallBlocksGrowsInHugePagesIfThatIsWished) {
     if (!has_huge_pages() || is_hardened()) {
         GTEST_SKIP() << "no transparent huge pages for who asks";
     }
-    expect_alone("DISABLED_ALargeHeapOfSmallBlocksGrowsInHugePages", "");
+    expect_alone("DISABLED_ALargeHeapOfSmallBlocksGrowsInHugePages", "SLAB_HUGE_PAGES=1");
 }
 
 std::size_t mappings() {
