@@ -173,6 +173,7 @@ class LocalHeap {
     static void check_freed(Arena& arena, Unit const& unit, std::uintptr_t address, Freed freed);
     void tidy_up(Arena& arena);
     bool refill(Arena& arena, std::size_t size_class);
+    bool has_few(Arena const& arena, Unit const& slab) const;
     bool has_better(Arena& arena, Unit& slab);
     bool use_free(Arena& arena, Unit& slab);
     bool use_remote(Unit& slab);

@@ -42,7 +42,9 @@ void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
         return take(arena, size_class);
     }
     // What came back meanwhile is at hand for the next one.
-    (void)use_free(arena, slab);
+    if (!has_few(arena, slab)) {
+        (void)use_free(arena, slab);
+    }
     *block = 0;
     return block;
 }
@@ -53,7 +55,7 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
     for (;;) {
         if (auto const index = current_[size_class]; index != 0) {
             auto& slab = arena.runs().unit(index);
-            if (use_free(arena, slab) || use_remote(slab)) {
+            if ((!has_few(arena, slab) && use_free(arena, slab)) || use_remote(slab)) {
                 return true;
             }
             if (!has_better(arena, slab)) {
@@ -73,6 +75,17 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
         current_[size_class] = next;
         arena.runs().unit(next).until_change |= Unit::is_current;
     }
+}
+
+// Whether so few of a full slab's blocks are free that another slab comes first: short lists cost time. They
+// stay for when there are more.
+template <HeapConfig Config>
+bool LocalHeap<Config>::has_few(Arena const& arena, Unit const& slab) const {
+    auto const* const units = arena.runs().units();
+    auto const other = partial_[slab.size_class].first();
+    return other != 0 && units[other].free != arena.end_mark(units[other]) &&
+           slab.carved == slab.capacity() && slab.absent_pages() == 0 &&
+           slab.carved - slab.used() < Unit::frees_until_useful(slab.capacity());
 }
 
 // Whether blocks of another slab come before pages of this one that nobody has touched. Then this one
@@ -149,8 +162,9 @@ bool LocalHeap<Config>::carve(Arena& arena, Unit& slab) {
 
 template <HeapConfig Config>
 void LocalHeap<Config>::let_go(Arena& arena, Unit& slab) {
+    auto const free = slab.carved - slab.used();
     slab.is_full = true;
-    slab.until_change = Unit::frees_until_useful(slab.capacity());
+    slab.until_change = Unit::frees_until_useful(slab.capacity()) - free;
     full_[slab.size_class].push(arena.runs().units(), arena.runs().index_of(slab));
     current_[slab.size_class] = 0;
 }

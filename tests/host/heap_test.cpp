@@ -1,4 +1,4 @@
-// The heap over mmap: against a reference map, with pages that run out, and with threads.
+// The heap over mmap: against a reference map, with pages that run out, and misused.
 #include "heap/heap.hpp"
 #include "heap/pmr.hpp"
 #include "heap/sources/failing.hpp"
@@ -7,15 +7,12 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cstring>
 #include <map>
 #include <memory_resource>
-#include <mutex>
 #include <random>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace slab {
@@ -457,103 +454,6 @@ TEST(Heap, LargeBlocksGrowAndShrinkInPlace) {
     heap.release();
 }
 
-TEST(Heap, ThreadsShareALockedHeap) {
-    static Heap<MmapSource, std::mutex> heap;
-    std::vector<std::thread> threads;
-    for (unsigned id = 0; id < 4; ++id) {
-        threads.emplace_back([id] {
-            std::mt19937_64 random(id);
-            std::vector<std::pair<unsigned char*, std::size_t>> mine;
-            for (int i = 0; i < 5'000; ++i) {
-                if (random() % 2 == 0 || mine.empty()) {
-                    auto const bytes = 1 + random() % 3'000;
-                    auto* const block = static_cast<unsigned char*>(heap.allocate(bytes));
-                    std::memset(block, static_cast<int>(id), bytes);
-                    mine.emplace_back(block, bytes);
-                } else {
-                    auto const [block, bytes] = mine.back();
-                    mine.pop_back();
-                    ASSERT_EQ(block[bytes / 2], id);
-                    heap.free(block);
-                }
-            }
-            for (auto const& [block, bytes] : mine) {
-                heap.free(block);
-            }
-        });
-    }
-    for (auto& thread : threads) {
-        thread.join();
-    }
-    EXPECT_EQ(heap.statistics().in_use_bytes, 0u);
-    heap.release();
-}
-
-// A heap for each thread, as libslab.so has, but in the open: for ThreadSanitizer.
-struct ThreadsConfig {
-    using Source = MmapSource;
-    using Lock = std::mutex;
-    static Owner self() {
-        static thread_local char here;
-        return reinterpret_cast<Owner>(&here);
-    }
-    static bool is_self(std::atomic<Owner> const& owner) {
-        return owner.load(std::memory_order_relaxed) == self();
-    }
-};
-
-TEST(LocalHeap, BlocksWanderAndThreadsEnd) {
-    static Arena<ThreadsConfig> arena;
-    std::mutex mutex;
-    std::vector<unsigned char*> shared;
-    std::atomic<unsigned> wrong = 0;
-    auto const work = [&](unsigned seed) {
-        LocalHeap<ThreadsConfig> heap;
-        std::mt19937_64 random(seed);
-        for (int i = 0; i < 3'000; ++i) {
-            auto const bytes = 16 + random() % (random() % 50 == 0 ? 50'000 : 500);
-            auto* const block = static_cast<unsigned char*>(heap.allocate(arena, bytes));
-            std::memset(block, static_cast<int>(bytes % 251), bytes);
-            std::memcpy(block, &bytes, sizeof(bytes));
-            unsigned char* mine = nullptr;
-            {
-                std::lock_guard const guard(mutex);
-                shared.push_back(block);
-                if (shared.size() > 300) {
-                    std::swap(shared[random() % shared.size()], shared.back());
-                    mine = shared.back();
-                    shared.pop_back();
-                }
-            }
-            if (mine != nullptr) {
-                std::size_t size = 0;
-                std::memcpy(&size, mine, sizeof(size));
-                wrong += mine[size - 1] != size % 251 && size > sizeof(size) ? 1 : 0;
-                heap.free(arena, mine);
-            }
-        }
-        heap.abandon(arena);
-    };
-    for (unsigned round = 0; round < 5; ++round) {
-        std::vector<std::thread> threads;
-        for (unsigned id = 0; id < 4; ++id) {
-            threads.emplace_back(work, round * 4 + id);
-        }
-        for (auto& thread : threads) {
-            thread.join();
-        }
-    }
-    LocalHeap<ThreadsConfig> heap;
-    for (auto* const block : shared) {
-        heap.free(arena, block);
-    }
-    heap.abandon(arena);
-    arena.trim();
-    EXPECT_EQ(wrong, 0u);
-    EXPECT_EQ(statistics_of(arena.runs()).in_use_bytes, 0u);
-    arena.release();
-}
-
 // A run may consist of several that were free, of which some have pages and some have none.
 TEST(Heap, ZeroedBlocksAreZeroWhereverRunsWereMerged) {
     struct ClockSource : MmapSource {
@@ -584,24 +484,6 @@ TEST(Heap, ZeroedBlocksAreZeroWhereverRunsWereMerged) {
         if (random() % 500 == 0) {
             heap.trim();
         }
-    }
-    heap.release();
-}
-
-TEST(LocalHeap, AClassInUseUpToItsEdgeIsNotRefilledForEveryBlock) {
-    TestHeap heap;
-    std::vector<void*> queue(1024);
-    for (auto& block : queue) {
-        block = heap.allocate(64);
-    }
-    for (std::size_t i = 0; i < 100'000; ++i) {
-        heap.free(queue[i % queue.size()]);
-        queue[i % queue.size()] = heap.allocate(64);
-    }
-    // Four slabs hold them all, without a block to spare; a fifth makes room.
-    EXPECT_EQ(heap.statistics().classes[class_of(64)].slabs, 5u);
-    for (auto* const block : queue) {
-        heap.free(block);
     }
     heap.release();
 }

@@ -1,0 +1,168 @@
+// Threads at a heap, each with its own part of it or all with one, and in which order a part takes from its
+// slabs.
+#include "heap/heap.hpp"
+#include "heap/sources/mmap_source.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace slab {
+namespace {
+
+using TestHeap = Heap<MmapSource>;
+
+TEST(Heap, ThreadsShareALockedHeap) {
+    static Heap<MmapSource, std::mutex> heap;
+    std::vector<std::thread> threads;
+    for (unsigned id = 0; id < 4; ++id) {
+        threads.emplace_back([id] {
+            std::mt19937_64 random(id);
+            std::vector<std::pair<unsigned char*, std::size_t>> mine;
+            for (int i = 0; i < 5'000; ++i) {
+                if (random() % 2 == 0 || mine.empty()) {
+                    auto const bytes = 1 + random() % 3'000;
+                    auto* const block = static_cast<unsigned char*>(heap.allocate(bytes));
+                    std::memset(block, static_cast<int>(id), bytes);
+                    mine.emplace_back(block, bytes);
+                } else {
+                    auto const [block, bytes] = mine.back();
+                    mine.pop_back();
+                    ASSERT_EQ(block[bytes / 2], id);
+                    heap.free(block);
+                }
+            }
+            for (auto const& [block, bytes] : mine) {
+                heap.free(block);
+            }
+        });
+    }
+    for (auto& thread : threads) {
+        thread.join();
+    }
+    EXPECT_EQ(heap.statistics().in_use_bytes, 0u);
+    heap.release();
+}
+
+// A heap for each thread, as libslab.so has, but in the open: for ThreadSanitizer.
+struct ThreadsConfig {
+    using Source = MmapSource;
+    using Lock = std::mutex;
+    static Owner self() {
+        static thread_local char here;
+        return reinterpret_cast<Owner>(&here);
+    }
+    static bool is_self(std::atomic<Owner> const& owner) {
+        return owner.load(std::memory_order_relaxed) == self();
+    }
+};
+
+TEST(LocalHeap, BlocksWanderAndThreadsEnd) {
+    static Arena<ThreadsConfig> arena;
+    std::mutex mutex;
+    std::vector<unsigned char*> shared;
+    std::atomic<unsigned> wrong = 0;
+    auto const work = [&](unsigned seed) {
+        LocalHeap<ThreadsConfig> heap;
+        std::mt19937_64 random(seed);
+        for (int i = 0; i < 3'000; ++i) {
+            auto const bytes = 16 + random() % (random() % 50 == 0 ? 50'000 : 500);
+            auto* const block = static_cast<unsigned char*>(heap.allocate(arena, bytes));
+            std::memset(block, static_cast<int>(bytes % 251), bytes);
+            std::memcpy(block, &bytes, sizeof(bytes));
+            unsigned char* mine = nullptr;
+            {
+                std::lock_guard const guard(mutex);
+                shared.push_back(block);
+                if (shared.size() > 300) {
+                    std::swap(shared[random() % shared.size()], shared.back());
+                    mine = shared.back();
+                    shared.pop_back();
+                }
+            }
+            if (mine != nullptr) {
+                std::size_t size = 0;
+                std::memcpy(&size, mine, sizeof(size));
+                wrong += mine[size - 1] != size % 251 && size > sizeof(size) ? 1 : 0;
+                heap.free(arena, mine);
+            }
+        }
+        heap.abandon(arena);
+    };
+    for (unsigned round = 0; round < 5; ++round) {
+        std::vector<std::thread> threads;
+        for (unsigned id = 0; id < 4; ++id) {
+            threads.emplace_back(work, round * 4 + id);
+        }
+        for (auto& thread : threads) {
+            thread.join();
+        }
+    }
+    LocalHeap<ThreadsConfig> heap;
+    for (auto* const block : shared) {
+        heap.free(arena, block);
+    }
+    heap.abandon(arena);
+    arena.trim();
+    EXPECT_EQ(wrong, 0u);
+    EXPECT_EQ(statistics_of(arena.runs()).in_use_bytes, 0u);
+    arena.release();
+}
+
+TEST(LocalHeap, AClassInUseUpToItsEdgeIsNotRefilledForEveryBlock) {
+    TestHeap heap;
+    std::vector<void*> queue(1024);
+    for (auto& block : queue) {
+        block = heap.allocate(64);
+    }
+    for (std::size_t i = 0; i < 100'000; ++i) {
+        heap.free(queue[i % queue.size()]);
+        queue[i % queue.size()] = heap.allocate(64);
+    }
+    // Four slabs hold them all, without a block to spare; a fifth makes room.
+    EXPECT_EQ(heap.statistics().classes[class_of(64)].slabs, 5u);
+    for (auto* const block : queue) {
+        heap.free(block);
+    }
+    heap.release();
+}
+
+// A list of one or two blocks costs as much as one of many: few blocks of a full slab are left for later.
+TEST(LocalHeap, AFewFreeBlocksOfAFullSlabWaitWhileAnotherHasMany) {
+    TestHeap heap;
+    constexpr std::size_t bytes = 256;
+    constexpr std::size_t capacity = blocks_a_slab(class_of(bytes));
+    std::vector<std::uintptr_t> blocks(2 * capacity);  // of two slabs, the second one current
+    for (auto& block : blocks) {
+        block = reinterpret_cast<std::uintptr_t>(heap.allocate(bytes));
+    }
+    auto const slab_of = [](std::uintptr_t block) { return block >> unit_shift; };
+    ASSERT_EQ(slab_of(blocks[0]), slab_of(blocks[capacity - 1]));
+    auto const free = [&](std::size_t i) { heap.free(reinterpret_cast<void*>(blocks[i])); };
+    free(capacity);
+    free(capacity + 1);
+    for (std::size_t i = 0; i < capacity / 2; ++i) {
+        free(i);
+    }
+    for (std::size_t i = 0; i < capacity / 2; ++i) {
+        auto const block = reinterpret_cast<std::uintptr_t>(heap.allocate(bytes));
+        ASSERT_EQ(slab_of(block), slab_of(blocks[0])) << i;
+    }
+    // They count, and so the slab is one with many when enough have come.
+    EXPECT_EQ(heap.statistics().in_use_bytes, (2 * capacity - 2) * bytes);
+    for (std::size_t i = 2; i < capacity / 8; ++i) {
+        free(capacity + i);
+    }
+    auto const next = reinterpret_cast<std::uintptr_t>(heap.allocate(bytes));
+    EXPECT_EQ(slab_of(next), slab_of(blocks[capacity]));
+    heap.release();
+}
+
+}  // namespace
+}  // namespace slab
