@@ -6,6 +6,7 @@
 #include "heap/freed.hpp"
 #include "heap/remote_batches.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -125,7 +126,42 @@ class LocalHeap {
         return block;
     }
 
-    // Where a list is at its last block, or at none.
+    // Where a list is at its last block, or at none, and what comes next is simple: the last block, or else
+    // the first of those that came back to the current slab; the others of those are the list then. Null
+    // for everything else, which is take_last's affair.
+    [[gnu::always_inline]] void* take_ending(Arena const& arena, std::size_t size_class) {
+        auto const index = current_.data()[size_class];
+        if (index == 0 || taken_ >= blocks_a_look) [[unlikely]] {
+            return nullptr;
+        }
+        auto& slab = arena.runs().unit(index);
+        if (slab.absent_pages() != 0) [[unlikely]] {
+            return nullptr;
+        }
+        auto* block = heads_.data()[size_class];
+        auto const end = arena.end_mark(slab);
+        bool const takes_more = slab.free != end && !has_few(arena, slab);
+        if (block == nothing()) {
+            if (!takes_more || !LinkKey::is_free(arena.key().step(slab.free))) [[unlikely]] {
+                return nullptr;
+            }
+            block = word_at(slab.free);
+            auto const next = slab.free ^ arena.key().step(slab.free);
+            heads_.data()[size_class] = next != end ? word_at(next) : nothing();
+        } else if ((address_of(block) ^ arena.key().step(address_of(block))) != end) [[unlikely]] {
+            return nullptr;
+        } else {
+            heads_.data()[size_class] = takes_more ? word_at(slab.free) : nothing();
+        }
+        if (takes_more) {
+            slab.free = end;
+            slab.until_change =
+                slab.carved | Unit::is_current;  // what is in the list counts as in use
+        }
+        count_taken(size_class);
+        *block = 0;
+        return block;
+    }
     [[gnu::noinline]] void* take_last(Arena& arena, std::size_t size_class);
 
     // See heap.hpp.
@@ -159,6 +195,11 @@ class LocalHeap {
         return reinterpret_cast<std::uintptr_t*>(address);
     }
 
+    // A list holds a slab's blocks at most: a look at the clock for every 4,096 blocks, at least.
+    static constexpr std::uint32_t blocks_a_look = 4096;
+    void count_taken(std::size_t size_class) {
+        taken_ += std::max(blocks_a_slab(size_class), blocks_a_look / 16);
+    }
     // A hardened heap's blocks are watched from their neighbours'.
     static constexpr bool gives_pages_back =
         StaysUsable<typename Config::Source> && !is_hardened<Config>;

@@ -4,6 +4,8 @@
 #include "heap/local_heap.hpp"
 #include "heap/tag.hpp"
 
+#include <utility>
+
 namespace slab {
 
 template <HeapConfig Config>
@@ -19,34 +21,29 @@ void* LocalHeap<Config>::allocate_slow(Arena& arena, std::size_t bytes) {
 // The list does not lead on: it is at its last block, or there is none, or a program wrote into it.
 template <HeapConfig Config>
 void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
-    // A list holds a slab's blocks at most: a look at the clock for every 4,096 blocks, at least.
-    constexpr std::uint32_t blocks_a_look = 4096;
-    taken_ += std::max(blocks_a_slab(size_class), blocks_a_look / 16);
     if (taken_ >= blocks_a_look) {
         taken_ = 0;
         tidy_up(arena);
     }
-    auto* block = heads_[size_class];
-    if (block == nothing()) {
-        if (!refill(arena, size_class)) {
+    for (;;) {
+        if (void* const block = take_at_hand(arena, size_class)) {
+            return block;
+        }
+        if (void* const block = take_ending(arena, size_class)) {
+            return block;
+        }
+        if (auto* const block = std::exchange(heads_[size_class], nothing()); block != nothing()) {
+            auto const next = address_of(block) ^ arena.key().step(address_of(block));
+            if (next == arena.end_mark(arena.runs().unit(current_[size_class]))) {
+                count_taken(size_class);
+                *block = 0;
+                return block;
+            }
+            arena.fail(corrupted, block);
+        } else if (!refill(arena, size_class)) {
             return nullptr;
         }
-        return take(arena, size_class);
     }
-    auto& slab = arena.runs().unit(current_[size_class]);
-    bool const whole =
-        (address_of(block) ^ arena.key().step(address_of(block))) == arena.end_mark(slab);
-    heads_[size_class] = nothing();
-    if (!whole) {
-        arena.fail(corrupted, block);
-        return take(arena, size_class);
-    }
-    // What came back meanwhile is at hand for the next one.
-    if (!has_few(arena, slab)) {
-        (void)use_free(arena, slab);
-    }
-    *block = 0;
-    return block;
 }
 
 // Blocks of the class's list from its current slab, or from another one.

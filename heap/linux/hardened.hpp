@@ -57,7 +57,11 @@ template <Origin origin>
 [[gnu::noinline]] void* malloc_slower(std::size_t bytes) {
     auto& own = *thread_heap;
     if (bytes <= small_limit && &own != &no_heap && sample_rate == 0) [[likely]] {
-        if (void* const block = own.take_last(arena, class_of(bytes))) [[likely]] {
+        auto const size_class = class_of(bytes);
+        if (void* const block = own.take_ending(arena, size_class)) [[likely]] {
+            return block;
+        }
+        if (void* const block = own.take_last(arena, size_class)) [[likely]] {
             return block;
         }
     }

@@ -1,10 +1,12 @@
 // malloc and its kin, as programs and the C library find them in libslab.so.
 #include "heap/linux/hardened.hpp"
 #include "heap/linux/threads.hpp"
+#include "heap/zeros.hpp"
 
 #include <bit>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 using slab::Origin;
 using slab::hosted::allocate_with_heap;
@@ -20,6 +22,16 @@ std::size_t saturating_product(std::size_t count, std::size_t bytes) {
     std::size_t total = 0;
     return __builtin_mul_overflow(count, bytes, &total) ? SIZE_MAX : total;
 }
+
+[[gnu::noinline]] void* calloc_slow(std::size_t count, std::size_t bytes) {
+    if (is_hardened()) [[unlikely]] {
+        return hardened_allocate(slab::quantum, saturating_product(count, bytes), Origin::malloc);
+    }
+    return allocate_with_heap(saturating_product(count, bytes), [=](ThreadHeap& heap) {
+        return heap.allocate_zeroed(arena, count, bytes);
+    });
+}
+
 }  // namespace
 
 #define SLAB_EXPORT extern "C" [[gnu::visibility("default")]]
@@ -35,12 +47,21 @@ SLAB_EXPORT void free(void* block) {
 }
 
 SLAB_EXPORT void* calloc(std::size_t count, std::size_t bytes) {
-    if (is_hardened()) [[unlikely]] {
-        return hardened_allocate(slab::quantum, saturating_product(count, bytes), Origin::malloc);
+    std::size_t total = 0;
+    if (__builtin_mul_overflow(count, bytes, &total)) [[unlikely]] {
+        return calloc_slow(count, bytes);
     }
-    return allocate_with_heap(saturating_product(count, bytes), [=](ThreadHeap& heap) {
-        return heap.allocate_zeroed(arena, count, bytes);
-    });
+    void* const block = ThreadHeap::allocate(*thread_heap, arena, total,
+                                             [](std::size_t) -> void* { return nullptr; });
+    if (block == nullptr) [[unlikely]] {
+        return calloc_slow(count, bytes);
+    }
+    if (total > slab::inline_limit) {
+        return std::memset(block, 0, total);
+    }
+    slab::make_zero_up_to(reinterpret_cast<std::uintptr_t>(block),
+                          (total + slab::quantum - 1) & ~(slab::quantum - 1), 0);
+    return block;
 }
 
 SLAB_EXPORT void* realloc(void* block, std::size_t bytes) {
