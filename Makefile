@@ -5,7 +5,7 @@ SHELL = /bin/bash
 export QUARRY_PRESET = $(PRESET)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run shell rustshim run-rustshim replay grade gdb iso debug release format lint bench bench-kernel bench-linux bench-malloc bench-heap probe-heaps fuzz soak soak-linux conformance clean
+.PHONY: help setup build run shell rustshim run-rustshim replay grade gdb iso debug release format lint bench bench-kernel bench-linux bench-malloc bench-heap bench-pairs probe-heaps fuzz soak soak-linux conformance clean
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench-linux                               Linux's calls, beside Linux under the same emulator"
 	@echo "make bench-malloc                              five mallocs, in Quarry and on Linux"
 	@echo "make bench-heap [RUNS=9]                       programs of this machine with this heap and others"
+	@echo "make bench-pairs                               instructions of an allocation and a free, the same heaps"
 	@echo "make probe-heaps                               mistakes that this heap and others catch"
 	@echo "make fuzz [RUNS=1000000]                       inputs of up to 4,096 calls for the heap"
 	@echo "make soak [CALLS=1000000000]                   the model check, for hours"
@@ -95,6 +96,10 @@ fuzz: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet heap_fuzz
 	@mkdir -p $(BUILD)/fuzz-corpus
 	@$(BUILD)/tests/host/heap_fuzz -max_len=16384 -runs=$(or $(RUNS),1000000) -print_final_stats=1 $(BUILD)/fuzz-corpus
+
+bench-pairs: setup $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet slab heap_pairs
+	@tools/bench_pairs.py
 
 probe-heaps: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet slab heap_probes

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 
 import probe_heaps
+import bench_pairs
 import quarry_qemu as qemu
 
 from .common import Job, Outcome, last_lines
@@ -103,6 +104,18 @@ def _survivors() -> list[Outcome]:
     return [Outcome("hosted", "Heap.FewSurvivorsKeepLittleMemory", not wrong, "\n".join(wrong))]
 
 
+def _pairs() -> list[Outcome]:
+    recorded = bench_pairs.recorded()
+    library = str(qemu.build_directory() / "heap" / "libslab.so")
+    wrong = []
+    for kind, text in bench_pairs.KINDS.items():
+        now, before = bench_pairs.count(kind, library, False), recorded.get(text, 0)
+        if now > before * 1.02:
+            wrong.append(f"{text}: {now:.1f} instructions now, {before} recorded; if that must be, record it "
+                         "with tools/bench_pairs.py --record")
+    return [Outcome("hosted", "Heap.PairsTakeNoMoreInstructionsThanRecorded", not wrong, "\n".join(wrong))]
+
+
 def _job(program: str, label: str, environment: dict[str, str], only: str) -> Job:
     return Job(lambda: _run(program, label, environment, only))
 
@@ -127,6 +140,8 @@ def jobs(only: str) -> list[Job]:
         found.append(Job(_fuzz))
     if only.lower() in "heap.fewsurvivorskeeplittlememory":
         found.append(Job(_survivors))
+    if only.lower() in "heap.pairstakenomoreinstructionsthanrecorded":
+        found.append(Job(_pairs))
     if only.lower() in "probes.mistakesarecaught":
         found += [Job(lambda heap=heap: _probe(heap)) for heap in LEAST_CAUGHT]
     return found
