@@ -1,5 +1,8 @@
 // `heap_pairs KIND COUNT`: that many pairs of an allocation and a free, for tools/bench_pairs.py to count the
 // instructions of. What stays live is made before, whatever COUNT is.
+#include "heap/heap.hpp"
+#include "heap/sources/mmap_source.hpp"
+
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -51,6 +54,14 @@ void by_new(std::uint64_t count) {
     }
 }
 
+// Through the C++ interface, of this project's heap whichever is preloaded.
+void inlined(std::uint64_t count) {
+    static constinit slab::Heap<slab::MmapSource> heap;
+    for (; count != 0; --count) {
+        heap.free(used(heap.allocate(64)));
+    }
+}
+
 // So many live, of 16 to 127 bytes; one after the other, at random, makes way for a new one.
 template <std::size_t Live>
 void random_of(std::uint64_t count) {
@@ -74,6 +85,7 @@ constexpr std::array kinds = {
     Kind{"repeated", repeated},
     Kind{"queue", queue},
     Kind{"new", by_new},
+    Kind{"inlined", inlined},
     Kind{"calloc", zeroed},
     Kind{"large", large},
     Kind{"random-1e3", random_of<1'000>},

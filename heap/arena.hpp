@@ -59,22 +59,23 @@ class Arena {
     Runs<Source> const& runs() const { return runs_; }
     Config::Lock& lock() { return lock_; }
 
-    // Where a pointer's unit has its metadata, as an offset; beyond `limit` for a pointer that is not
-    // this heap's.
-    [[gnu::always_inline]] std::uintptr_t offset_of(std::uintptr_t address) const {
+    // Where a pointer's unit has its metadata; not within what is_own for a pointer that is not this heap's.
+    // A number, which may be no address at all.
+    [[gnu::always_inline]] std::uintptr_t metadata_of(std::uintptr_t address) const {
         constexpr auto shift = unit_shift - std::countr_zero(sizeof(Unit));
-        return (address - runs_.base()) >> shift & ~(sizeof(Unit) - 1);
+        return ((address - runs_.base()) >> shift & ~(sizeof(Unit) - 1)) +
+               reinterpret_cast<std::uintptr_t>(runs_.units());
     }
-    [[gnu::always_inline]] bool is_own(std::uintptr_t offset) const {
-        return offset < runs_.limit();
+    [[gnu::always_inline]] bool is_own(std::uintptr_t metadata) const {
+        return metadata < runs_.metadata_end();
     }
-    [[gnu::always_inline]] Unit& unit_at_offset(std::uintptr_t offset) const {
-        return *reinterpret_cast<Unit*>(reinterpret_cast<std::uintptr_t>(runs_.units()) + offset);
+    [[gnu::always_inline]] static Unit& unit_of(std::uintptr_t metadata) {
+        return *reinterpret_cast<Unit*>(metadata);
     }
     // Metadata of the unit that a pointer of this heap's lies in; null for any other pointer.
     Unit* unit_at(std::uintptr_t address) const {
-        auto const offset = offset_of(address);
-        return is_own(offset) ? &unit_at_offset(offset) : nullptr;
+        auto const metadata = metadata_of(address);
+        return is_own(metadata) ? &unit_of(metadata) : nullptr;
     }
     // The same, or the first unit of the slab or large block that the pointer lies in.
     Unit* head_at(std::uintptr_t address) const {

@@ -59,11 +59,11 @@ class HardenedHeap {
     // Gives a block back. Whatever is wrong with it is reported.
     [[gnu::always_inline]] void free(Arena& arena, void* pointer, Freed freed) {
         auto const address = reinterpret_cast<std::uintptr_t>(pointer);
-        auto const offset = arena.offset_of(address);
-        if (!arena.is_own(offset)) [[unlikely]] {
+        auto const metadata = arena.metadata_of(address);
+        if (!arena.is_own(metadata)) [[unlikely]] {
             return free_slow(arena, pointer, freed);
         }
-        auto* unit = &arena.unit_at_offset(offset);
+        auto* unit = &arena.unit_of(metadata);
         if (unit->kind == UnitKind::inner) {
             unit = &arena.runs().unit(unit->head);
         }
@@ -84,8 +84,7 @@ class HardenedHeap {
         if (*rested != 0) [[unlikely]] {
             return put_back(arena, rested);
         }
-        auto& slab =
-            arena.unit_at_offset(arena.offset_of(reinterpret_cast<std::uintptr_t>(rested)));
+        auto& slab = arena.unit_of(arena.metadata_of(reinterpret_cast<std::uintptr_t>(rested)));
         LocalHeap<Config>::free_known(
             arena, slab, rested, [&](void* block) { heap_.free_slow(arena, block); },
             [&](Unit& changed) { heap_.slab_changed(arena, changed); });

@@ -57,11 +57,11 @@ class LocalHeap {
     [[gnu::always_inline]] static void free(Arena const& arena, void* pointer, Slow slow,
                                             Changed changed, Fits fits = any_fits) {
         auto const address = address_of(pointer);
-        auto const offset = arena.offset_of(address);
-        if (!arena.is_own(offset)) [[unlikely]] {
+        auto const metadata = arena.metadata_of(address);
+        if (!arena.is_own(metadata)) [[unlikely]] {
             return slow(pointer);
         }
-        auto& slab = arena.unit_at_offset(offset);
+        auto& slab = arena.unit_of(metadata);
         if (!Config::is_self(slab.owner)) [[unlikely]] {
             return slow(pointer);
         }

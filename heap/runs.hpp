@@ -28,13 +28,13 @@ class Runs {
     std::uint32_t used_units() const { return used_units_; }
     std::uintptr_t base() const { return base_; }
     std::uintptr_t window_end() const { return address_of(window_units_); }
-    // Bytes of metadata in use: what bounds an index, and so a pointer. Read while others extend it, as
-    // a plain word: whoever has a block of the heap has seen a limit beyond it, and any later one will do.
+    // The end of the metadata in use: what bounds a unit, and so a pointer. Read while others extend it, as
+    // a plain word: whoever has a block of the heap has seen an end beyond it, and any later one will do.
 #ifdef __clang__
     [[clang::no_sanitize("thread")]]
 #endif
-    std::uintptr_t limit() const {
-        return limit_;
+    std::uintptr_t metadata_end() const {
+        return metadata_end_;
     }
 
     std::uintptr_t address_of(std::uint32_t index) const {
@@ -366,7 +366,7 @@ class Runs {
             return 0;
         }
         used_units_ = first + wanted;
-        limit_ = std::uintptr_t{used_units_} * sizeof(Unit);
+        metadata_end_ = reinterpret_cast<std::uintptr_t>(units_ + used_units_);
         units_[first].run_units = wanted;
         return first;
     }
@@ -426,7 +426,7 @@ class Runs {
 
     Unit* units_ = nullptr;
     std::uintptr_t base_ = 0;
-    std::uintptr_t limit_ = 0;
+    std::uintptr_t metadata_end_ = 0;
     std::uint32_t used_units_ = 0;
     std::uint32_t window_units_ = 0;
     std::size_t reserved_bytes_ = 0;

@@ -81,8 +81,8 @@ template <Origin origin>
         return;
     }
     auto* const heap = hardened_heap;
-    auto const offset = hardened_arena.offset_of(reinterpret_cast<std::uintptr_t>(pointer));
-    if (heap == nullptr || !hardened_arena.is_own(offset)) [[unlikely]] {
+    auto const metadata = hardened_arena.metadata_of(reinterpret_cast<std::uintptr_t>(pointer));
+    if (heap == nullptr || !hardened_arena.is_own(metadata)) [[unlikely]] {
         return free_slow_as(pointer, freed);
     }
     heap->free(hardened_arena, pointer, freed);
