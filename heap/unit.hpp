@@ -51,7 +51,7 @@ struct alignas(64) Unit {
     // class has let go has what is missing until enough of its blocks are free to be worth a change.
     static constexpr std::uint32_t is_current = std::uint32_t{1} << 31;
     static constexpr std::uint32_t frees_until_useful(std::uint32_t capacity) {
-        return capacity < 16 ? 1 : capacity / 8;
+        return capacity < 8 ? 1 : capacity / 4;
     }
     std::uint32_t used() const {
         return is_full ? carved - frees_until_useful(capacity()) + until_change
