@@ -91,6 +91,7 @@ constexpr std::array kinds = {
     Kind{"random-1e3", random_of<1'000>},
     Kind{"random-1e5", random_of<100'000>},
     Kind{"random-1e6", random_of<1'000'000>},
+    Kind{"random-1e7", random_of<10'000'000>},
 };
 
 }  // namespace
