@@ -226,7 +226,7 @@ void Source::unguard(std::byte* at, std::size_t bytes) {
 std::uint32_t Source::ticks() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    auto const a_second = on_quarry ? 1000 : 10;
+    auto const a_second = on_quarry ? 2000 : 10;
     auto const nanoseconds = 1'000'000'000 / a_second;
     return static_cast<std::uint32_t>(now.tv_sec * a_second + now.tv_nsec / nanoseconds);
 }

@@ -66,7 +66,7 @@ struct Source {
         report(what, pointer, block_bytes);
     }
     std::uint64_t entropy() { return random_word(); }
-    // Tenths of a second; where pages come and go for little (Quarry), milliseconds.
+    // Tenths of a second; where pages come and go for little (Quarry), half milliseconds.
     std::uint32_t ticks();
 };
 
