@@ -142,11 +142,15 @@ class LocalHeap {
         auto const end = arena.end_mark(slab);
         bool const takes_more = slab.free != end && !has_few(arena, slab);
         if (block == nothing()) {
-            if (!takes_more || !LinkKey::is_free(arena.key().step(slab.free))) [[unlikely]] {
+            if (!takes_more) [[unlikely]] {
+                return nullptr;
+            }
+            auto const step = arena.key().step(slab.free);
+            auto const next = slab.free ^ step;
+            if (!LinkKey::leads_on(step) && next != end) [[unlikely]] {
                 return nullptr;
             }
             block = word_at(slab.free);
-            auto const next = slab.free ^ arena.key().step(slab.free);
             heads_.data()[size_class] = next != end ? word_at(next) : nothing();
         } else if ((address_of(block) ^ arena.key().step(address_of(block))) != end) [[unlikely]] {
             return nullptr;

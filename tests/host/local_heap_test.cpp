@@ -1,6 +1,7 @@
 // Threads at a heap, each with its own part of it or all with one, and in which order a part takes from its
 // slabs.
 #include "heap/heap.hpp"
+#include "heap/sources/failing.hpp"
 #include "heap/sources/mmap_source.hpp"
 
 #include <gtest/gtest.h>
@@ -129,6 +130,33 @@ TEST(LocalHeap, AClassInUseUpToItsEdgeIsNotRefilledForEveryBlock) {
     EXPECT_EQ(heap.statistics().classes[class_of(64)].slabs, 5u);
     for (auto* const block : queue) {
         heap.free(block);
+    }
+    heap.release();
+}
+
+TEST(LocalHeap, AFreeBlockThatWasWrittenToIsReportedAndNotFollowed) {
+    char const* failure = nullptr;
+    Failing<MmapSource> source;
+    source.complaint = &failure;
+    Heap<Failing<MmapSource>> heap(source);
+    for (std::size_t const bytes : {64u, 1000u, 20'000u, 32'768u}) {
+        // At the end of a list, and as the first of those that came back.
+        auto* const block = static_cast<std::uintptr_t*>(heap.allocate(bytes));
+        void* const keeps_the_slab = heap.allocate(bytes);
+        heap.free(block);
+        *block ^= 0x1234'5678'9abc'def0;
+        failure = nullptr;
+        std::vector<void*> blocks;
+        for (std::size_t i = 0; i < blocks_a_slab(class_of(bytes)) && failure == nullptr; ++i) {
+            blocks.push_back(heap.allocate(bytes));
+        }
+        ASSERT_NE(failure, nullptr) << bytes;
+        EXPECT_NE(std::strstr(failure, "written to"), nullptr) << failure;
+        for (void* const each : blocks) {
+            EXPECT_NE(each, nullptr);
+            heap.free(each);
+        }
+        heap.free(keeps_the_slab);
     }
     heap.release();
 }
