@@ -12,8 +12,7 @@ from .common import Failed, Job, Outcome, last_lines, save_console, single
 
 SOURCES = qemu.ROOT / "tests" / "guest" / "programs"
 SUITE_MEMORY_MIB = 128
-PROCESSORS = (1, 2, 8)
-AT_ONCE = 4
+PROCESSORS = (2, 4, 8)
 
 
 def expectation(source: pathlib.Path) -> tuple[str, list[str]]:
@@ -41,28 +40,26 @@ def judge(name: str, console: str) -> str:
     return ""
 
 
-def boot_suite(names: list[str], processors: int = 1, kernel: pathlib.Path | None = None,
-               at_once: bool = False) -> qemu.Result:
-    """One boot that runs these tests. Several processors take turns, so that a run repeats exactly, or run
-    `at_once`, each a thread of QEMU's."""
+def boot_suite(names: list[str], processors: int = 1, kernel: pathlib.Path | None = None) -> qemu.Result:
+    """One boot that runs these tests. A run on one processor repeats exactly; several run at once, each a
+    thread of QEMU's, which can stand still when they take turns (CAVEATS.md)."""
     with tempfile.TemporaryDirectory() as folder:
         archive = pathlib.Path(folder) / "archive"
         qemu.make_archive(archive, ["suite", *names], {})
         return qemu.run(["-kernel", str(kernel or qemu.kernel()), "-initrd", str(archive), "-append",
                          " ".join(["suite", *names])], memory_mib=SUITE_MEMORY_MIB,
-                        repeatable=not at_once, extra=["-smp", str(processors)])
+                        repeatable=processors == 1, extra=["-smp", str(processors)])
 
 
-def _suite(names: list[str], processors: int, at_once: bool = False) -> list[Outcome]:
+def _suite(names: list[str], processors: int) -> list[Outcome]:
     begin = time.monotonic()
-    result = boot_suite(names, processors, at_once=at_once)
-    how = f"{processors} processors" + (" at once" if at_once else "")
-    save_console("suite-" + how.replace(" processors", "").replace(" ", "-"), result)
+    result = boot_suite(names, processors)
+    save_console(f"suite-{processors}", result)
     seconds = (time.monotonic() - begin) / len(names)
     outcomes = []
     for name in names:
         problem = judge(name, result.console)
-        shown = name if processors == 1 else f"{name} [{how}]"
+        shown = name if processors == 1 else f"{name} [{processors} processors]"
         outcomes.append(Outcome("guest", shown, not problem, problem, seconds))
     return outcomes
 
@@ -75,7 +72,7 @@ def _with_checks(names: list[str]) -> None:
         done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=qemu.ROOT)
         if done.returncode != 0:
             raise Failed(last_lines(done.stdout + done.stderr))
-    result = boot_suite(names, AT_ONCE, folder / kernel, at_once=True)
+    result = boot_suite(names, 4, folder / kernel)
     save_console("suite-debug", result)
     problems = {name: judge(name, result.console) for name in names}
     if failed := [f"{name}: {problem}" for name, problem in problems.items() if problem]:
@@ -92,9 +89,7 @@ def jobs(only: str) -> list[Job]:
     """The suite, in one boot for each number of processors."""
     every = sorted(path.stem for path in SOURCES.glob("*.cpp"))
     names = [name for name in every if only in name]
-    found = [Job(lambda count=count: _suite(names, count)) for count in PROCESSORS if names]
-    if names:
-        found.append(Job(lambda: _suite(names, AT_ONCE, at_once=True)))
+    found = [Job(lambda count=count: _suite(names, count)) for count in (1, *PROCESSORS) if names]
     if only in "debug_kernel_finds_nothing_wrong":
         found.append(single("guest", "debug_kernel_finds_nothing_wrong", lambda: _with_checks(every)))
     if only in "runs_repeat_exactly":

@@ -19,8 +19,7 @@ from .common import Failed, Job, Outcome, last_lines, save_console, single
 
 TESTS = qemu.ROOT / "tests" / "linux"
 ANSWERS = TESTS / "answers"
-# How many, and whether each is a thread of QEMU's or they take turns.
-PROCESSORS = ((1, False), (4, False), (4, True))
+PROCESSORS = (1, 4)  # several run at once, each a thread of QEMU's
 ENVIRONMENT = {"PATH": "/bin", "HOME": "/root", "TERM": "linux", "USER": "root"}
 
 # How a source becomes a program: the library's name and the compiler.
@@ -177,17 +176,16 @@ def _suite(names: list[str]) -> list[Outcome]:
         except (Failed, OSError, subprocess.SubprocessError) as problem:
             return [Outcome("linux", "linux_programs_are_built", False, str(problem))]
         expected = {name: _expected(name, words, folder) for name, words in commands.items()}
-        for processors, at_once in PROCESSORS:
+        for processors in PROCESSORS:
             begin = time.monotonic()
             result = linux_root.run(["/bin/sh", "/all.sh"], _fill(folder, _script(commands)),
                                     processors=processors, memory_mib=512, limit_seconds=300,
-                                    repeatable=not at_once)
-            how = f"{processors} processors" + (" at once" if at_once else "")
-            save_console("linux-" + how.replace(" processors", "").replace(" ", "-"), result)
+                                    repeatable=processors == 1)
+            save_console(f"linux-{processors}", result)
             seconds = (time.monotonic() - begin) / len(commands)
             for name in commands:
                 problem = _judge(name, result.console, expected[name])
-                shown = f"linux_{name}" + ("" if processors == 1 else f" [{how}]")
+                shown = f"linux_{name}" + ("" if processors == 1 else f" [{processors} processors]")
                 outcomes.append(Outcome("linux", shown, not problem, problem, seconds))
     return outcomes
 
