@@ -92,12 +92,10 @@ std::string_view name_of(Wait wait) {
 void print_wait(Environment const& environment) {
     auto const [wait, of] = environment.present_wait();
     print("{}", name_of(wait));
-    if (wait == Wait::bits) {
-        print(" {:x}", of);
-    } else if (wait >= Wait::end && of != 0) {
-        print(" {:x}", of);
-    } else if (wait >= Wait::end) {
+    if (wait == Wait::to_receive && of == 0) {
         print(" anyone");
+    } else if (wait == Wait::bits || wait >= Wait::end) {
+        print(" {:x}", of);
     }
     if (wait != Wait::none && environment.deadline != 0) {
         print(", until {} ns", environment.deadline);

@@ -38,18 +38,20 @@ inline std::string library() {
     return info.dli_fname;
 }
 
-// Of this process, from /proc.
-inline std::size_t anonymous_kib() {
-    std::ifstream status("/proc/self/status");
-    for (std::string word; status >> word;) {
-        if (word == "RssAnon:") {
+// Of this process: what a file in /proc says behind a name.
+inline std::size_t kib_of(char const* file, std::string_view name) {
+    std::ifstream lines(file);
+    for (std::string word; lines >> word;) {
+        if (word == name) {
             std::size_t kib = 0;
-            status >> kib;
+            lines >> kib;
             return kib;
         }
     }
     return 0;
 }
+inline std::size_t anonymous_kib() { return kib_of("/proc/self/status", "RssAnon:"); }
+inline std::size_t huge_page_kib() { return kib_of("/proc/self/smaps_rollup", "AnonHugePages:"); }
 
 // The tests run twice, the second time with SLAB_HARDENED=1.
 inline bool is_hardened() {

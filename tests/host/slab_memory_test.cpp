@@ -80,17 +80,6 @@ TEST(Slab, FreeMemoryGoesBackByItselfIfThatIsWished) {
     expect_alone("DISABLED_FreeMemoryGoesBackByItself", "SLAB_PURGE_THREAD=1");
 }
 
-std::size_t huge_page_kib() {
-    std::ifstream maps("/proc/self/smaps_rollup");
-    for (std::string word; maps >> word;) {
-        if (word == "AnonHugePages:") {
-            std::size_t kib = 0;
-            maps >> kib;
-            return kib;
-        }
-    }
-    return 0;
-}
 bool has_huge_pages() {
     std::ifstream setting("/sys/kernel/mm/transparent_hugepage/enabled");
     std::string words;
