@@ -140,6 +140,26 @@ void InvariantChecker::compare_accounts() {
     });
 }
 
+// Whoever may destroy it lives and finds it; only of a first space there is nobody.
+void InvariantChecker::find_creator(Space& space) {
+    auto const creator_id = space.creator_id.load();
+    if (creator_id == 0) {
+        return;
+    }
+    auto* const creator = kernel_.spaces.find(creator_id).object;
+    if (creator == nullptr || creator != space.creator) {
+        fail("a space has outlived its creator");
+        return;
+    }
+    auto* child = creator->children.first();
+    while (child != nullptr && child != &space) {
+        child = creator->children.after(*child);
+    }
+    if (child == nullptr) {
+        fail("a space is not among its creator's children");
+    }
+}
+
 std::string_view InvariantChecker::check() {
     broken_ = {};
     std::ranges::fill(marks_, std::uint8_t{unseen});
@@ -153,6 +173,7 @@ std::string_view InvariantChecker::check() {
         use(space.own_frame(), 1, FrameKind::object);
         ++charges_[space.account()];
         walk(space, space.root(), machine::top_level);
+        find_creator(space);
     });
     kernel_.environments.each([&](Environment& environment) {
         use(environment.own_frame(), 1, FrameKind::object);

@@ -1,6 +1,6 @@
 // Walks everything and says what does not add up: a frame's counts equal its mappings and holders,
 // accounts equal their charges, no frame is free and mapped, lost, or a table that a program can
-// see. For tests on the hosted machine; time and scratch memory grow with the arena.
+// see, each space is somebody's child. For tests on the hosted machine; time and scratch memory grow with the arena.
 #pragma once
 
 #include "kernel/kernel.hpp"
@@ -39,6 +39,7 @@ class InvariantChecker {
     void count_mapping(Space& space, PhysPage frame, bool huge);
     void compare_frames();
     void compare_accounts();
+    void find_creator(Space& space);
 
     Kernel& kernel_;
     std::vector<MemoryRegion> regions_;

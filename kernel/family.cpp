@@ -67,7 +67,7 @@ void Kernel::free_object(PhysPage frame, AccountIndex account) {
 }
 
 Result<Space*> Kernel::make_space(AccountIndex account, Space* creator, SpaceForm form,
-                                  std::string_view name) {
+                                  std::string_view name, bool owns_account) {
     auto const frame = TRY(allocate_object(memory, account));
     auto const root = allocate_root_table(memory, account);
     if (!root) {
@@ -77,6 +77,7 @@ Result<Space*> Kernel::make_space(AccountIndex account, Space* creator, SpaceFor
     auto* const space =
         std::construct_at(machine::object_at<Space>(frame), memory, *root, frame, account, form);
     space->set_name(name);
+    space->owns_account = owns_account;
     space->creator_id = creator != nullptr ? creator->id.value : 0;
     if (auto const furnished = furnish(memory, *space); !furnished) {
         free_space(*space);
@@ -112,7 +113,7 @@ void Kernel::free_space(Space& space) {
 
 Result<Space*> Kernel::create_root_space(std::uint64_t limit_pages, SpaceForm form,
                                          std::string_view name) {
-    return make_space(memory.accounts.create_root(limit_pages), nullptr, form, name);
+    return make_space(memory.accounts.create_root(limit_pages), nullptr, form, name, false);
 }
 
 Result<abi::SpaceId> Kernel::create_space(Space& creator, std::uint64_t account_pages,
@@ -123,12 +124,11 @@ Result<abi::SpaceId> Kernel::create_space(Space& creator, std::uint64_t account_
     } else {
         account = TRY(memory.accounts.split(account, account_pages));
     }
-    auto const space = make_space(account, &creator, form, name);
+    auto const space = make_space(account, &creator, form, name, account_pages != 0);
     if (!space) {
         memory.accounts.release(account);
         return space.error();
     }
-    (*space)->owns_account = account_pages != 0;
     return (*space)->id;
 }
 
@@ -202,8 +202,11 @@ Result<bool> Kernel::destroy_space_step(Space const& caller, abi::SpaceId id) {
         return Error::not_found;
     }
     auto& space = *found.object;
+    if (space.running != 0) {
+        return false;  // one that is at its end is still in its last call, and may create a child
+    }
     end_space(space, true);
-    if (space.running != 0 || !torn_down(space)) {
+    if (!torn_down(space)) {
         return false;
     }
     reap_all(space);

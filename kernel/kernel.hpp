@@ -162,7 +162,7 @@ class Kernel {
 
   private:
     Result<Space*> make_space(AccountIndex account, Space* creator, SpaceForm form,
-                              std::string_view name);
+                              std::string_view name, bool owns_account);
     void free_space(Space& space);
     void end_space(Space& space, bool keep_memory) REQUIRES(family_);
     void end_space_of_last(abi::SpaceId id, bool keep_memory);

@@ -34,6 +34,15 @@ inline std::uint64_t used_pages() {
     return status.used_pages;
 }
 
+// Until the environment waits for something: what is to end its wait does not come before it.
+inline void wait_until_blocked(abi::EnvId env) {
+    abi::EnvStatus status{};
+    while (status.state != abi::EnvState::blocked) {
+        check(env_status(env, {&status}).has_value(), "it lives");
+        (void)yield();
+    }
+}
+
 // A place in the address space that nothing else uses.
 inline constexpr std::uint64_t free_area = 0x2000'0000'0000;
 

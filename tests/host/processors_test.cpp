@@ -306,6 +306,33 @@ TEST(TimerQueue, WhoWasTakenOutMayHaveAnotherDeadlineAtOnce) {
     EXPECT_EQ(processors[1]->deadlines.first(), 7u);
 }
 
+// It is at an end from the first step on, and yet in the middle of its last call.
+TEST(Family, WhatADyingSpaceCreatesPassesToItsCreator) {
+    ProcessorsMachine machine(2, frames);
+    auto* const root = *the_kernel.create_root_space(frames, SpaceForm{}, "root");
+    auto& creator = **the_kernel.create_environment(*root, UserAddr{0x400000}, UserAddr{0x7000}, 0);
+    the_kernel.start(creator);
+    the_kernel.reschedule();
+    auto const doomed = ProcessorsMachine::call<abi::SpaceCreate>(0, 0, 0);
+    auto const env = ProcessorsMachine::call<abi::EnvCreate>(doomed, 0x400000, 0x7000, 0);
+    ASSERT_EQ(ProcessorsMachine::call<abi::EnvStart>(env), 0u);
+    machine.become(1);
+    the_kernel.reschedule();
+    ASSERT_EQ(this_processor().current->id.value, env);
+
+    auto const destroy = [&] { return ProcessorsMachine::call<abi::SpaceDestroy>(doomed); };
+    machine.become(0);
+    ASSERT_EQ(destroy(), encode_error(Error::again));
+    ASSERT_EQ(destroy(), encode_error(Error::again)) << "the other processor has it";
+    machine.become(1);
+    auto const late = ProcessorsMachine::call<abi::SpaceCreate>(0, 0, 0);
+    the_kernel.reschedule();
+    machine.become(0);
+    ASSERT_EQ(destroy(), 0u);
+    EXPECT_EQ(machine.check(), "");
+    EXPECT_EQ(ProcessorsMachine::call<abi::SpaceNextChild>(0), late);
+}
+
 TEST(Processors, RandomCallsOnSeveralLeaveTheInvariantsWhole) {
     auto const* const text = std::getenv("QUARRY_SOAK_CALLS");
     auto const calls = text != nullptr ? std::stoull(text) : 200'000;

@@ -54,7 +54,7 @@ int main() {
     auto const self = *env_self();
     auto const waker = Thread::start(
         [](std::uint64_t env) {
-            (void)sleep_until(*clock_nanoseconds() + 1'000'000);
+            wait_until_blocked({env});
             (void)env_interrupt({env}, 16);
         },
         self.value);

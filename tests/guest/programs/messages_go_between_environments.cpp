@@ -30,15 +30,13 @@ void ask_twice(std::uint64_t env) {
     exit_program(first && second ? static_cast<int>(first->words[0] + second->words[0]) : 0);
 }
 
-bool is_blocked(abi::EnvId env) {
-    abi::EnvStatus status{};
-    return env_status(env, {&status}) && status.state == abi::EnvState::blocked;
-}
+abi::EnvId main_env;
 
 void receive_nothing(std::uint64_t) { (void)sleep_until(~std::uint64_t{0} >> 1); }
 }  // namespace
 
 int main() {
+    main_env = *env_self();
     {
         auto server = Thread::start(serve);
         check(server.has_value(), "a thread");
@@ -82,7 +80,7 @@ int main() {
         // Its end wakes who waits for it alone.
         auto const waited = Thread::start(
             [](std::uint64_t env) {
-                (void)sleep_until(*clock_nanoseconds() + 1'000'000);
+                wait_until_blocked(main_env);
                 (void)env_destroy({env});
             },
             deaf->env().value);
@@ -90,9 +88,7 @@ int main() {
     }
     {
         auto asker = Thread::start(ask_twice, env_self()->value);
-        while (!is_blocked(asker->env())) {
-            (void)yield();
-        }
+        wait_until_blocked(asker->env());
         check_error(ipc_reply_receive(asker->env(), 0, 0, 0, 0, {}), Error::not_waiting,
                     "a reply to a call that was not received yet");
         check(ipc_receive({}).has_value(), "its first call");

@@ -4,6 +4,7 @@
 #include "user/rt/timer.hpp"
 
 #include <atomic>
+#include <optional>
 
 using namespace quarry;
 using namespace quarry::test;
@@ -14,6 +15,15 @@ std::atomic<std::uint64_t> seen = 0;
 std::atomic<bool> ended_in_order = false;
 
 void on_interrupt(std::uint64_t bits, UpcallRegisters&) { seen |= bits; }
+
+std::optional<Timer> second;
+
+void start_second_timer(std::uint64_t env) {
+    wait_until_blocked({env});
+    auto timer = Timer::start({env}, *clock_nanoseconds() + 1'000'000, 2);
+    check(timer.has_value(), "a timer for another one");
+    second.emplace(std::move(*timer));
+}
 
 void work_until_cancelled(std::uint64_t) {
     accept_cancel();
@@ -35,15 +45,15 @@ int main() {
         asm volatile("pause");
     }
     check(seen == 1 && *clock_nanoseconds() >= now + 2'000'000, "out of a computation, in time");
-    auto const second = Timer::start(own_env, *clock_nanoseconds() + 1'000'000, 2);
+    auto starter = Thread::start(start_second_timer, env_self()->value);
     check_error(sleep_until(~std::uint64_t{0} >> 1), Error::interrupted, "out of a wait");
-    check(seen == 3 && second->has_fired() && !never->has_fired(),
-          "by the one whose time had come");
+    check(seen == 3 && starter->join().cause == abi::EndCause::exited, "a second timer");
+    check(second->has_fired() && !never->has_fired(), "by the one whose time had come");
     check_error(Timer::start(own_env, 0, 1), Error::bad_argument, "no time");
 
     auto thread = Thread::start(work_until_cancelled);
     check(thread.has_value(), "a thread");
-    (void)sleep_until(*clock_nanoseconds() + 1'000'000);
+    wait_until_blocked(thread->env());
     check(request_cancel(thread->env()).has_value(), "cancel");
     check(thread->join().cause == abi::EndCause::exited && ended_in_order, "it ended in order");
     check(seen == 3, "without an upcall");
