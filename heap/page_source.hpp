@@ -42,6 +42,13 @@ concept CanMove = requires(S source, std::byte* from, std::byte* to, std::size_t
     { source.move(from, to, bytes) } -> std::same_as<bool>;
 };
 
+// One that can exchange what two places of the window hold, of which all may be touched. False: nothing was
+// changed.
+template <typename S>
+concept CanExchange = requires(S source, std::byte* one, std::byte* other, std::size_t bytes) {
+    { source.exchange(one, other, bytes) } -> std::same_as<bool>;
+};
+
 // A source that can put pages out of reach: whoever touches them faults, until unguard. What they held is
 // lost by guard, and kept by hide, which is for so many parts at once. False: they are as they were.
 template <typename S>

@@ -12,6 +12,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace slab {
 
@@ -239,6 +240,9 @@ class Runs {
         if constexpr (CanMove<Source>) {
             auto const units =
                 static_cast<std::uint32_t>((pages + pages_a_unit - 1) / pages_a_unit);
+            if (exchange_pages(from, to, units)) {
+                return true;
+            }
             decommit(to, units);
             decommit_behind(from, units, pages);  // the last unit may have more from before
             if (!source_.move(at(address_of(from)), at(address_of(to)), pages * page_bytes)) {
@@ -349,6 +353,26 @@ class Runs {
             return true;
         }
         return false;
+    }
+
+    // Where there are pages at both places, they stay what they are, at each other's.
+    bool exchange_pages(std::uint32_t one, std::uint32_t other, std::uint32_t count) {
+        if constexpr (CanExchange<Source>) {
+            std::size_t pages = 0;
+            for (auto i = other; i < other + count; ++i) {
+                pages += units_[i].committed_pages;
+            }
+            if (pages <= count * pages_a_unit / 8 ||
+                !source_.exchange(at(address_of(one)), at(address_of(other)), count * unit_bytes)) {
+                return false;
+            }
+            for (std::uint32_t i = 0; i < count; ++i) {
+                std::swap(units_[one + i].committed_pages, units_[other + i].committed_pages);
+            }
+            return true;
+        } else {
+            return false;
+        }
     }
 
     static std::uint32_t aligned(std::uint32_t index, std::uint32_t align_units) {

@@ -1,5 +1,6 @@
 #include "heap/linux/source.hpp"
 
+#include "heap/linux/moves.hpp"
 #include "heap/linux/quarry.hpp"
 #include "heap/size_class.hpp"
 #include "heap/unit.hpp"
@@ -21,7 +22,6 @@ constinit Frontier metadata;
 constinit Frontier units;
 constinit std::uintptr_t units_begin = 0;
 constinit std::uintptr_t window_end = 0;
-constinit std::atomic<std::uint32_t> moves = 0;
 // Whether this Linux is Quarry's: then the whole window may be touched, and pages come and go without
 // the library OS.
 constinit bool on_quarry = false;
@@ -142,26 +142,13 @@ void Source::decommit(std::byte* at, std::size_t bytes) {
 
 bool Source::move(std::byte* from, std::byte* to, std::size_t bytes) {
     KeepErrno const kept;
-    // Each move may leave two mappings more, which a process may have 65,530 of. So only ever larger
-    // blocks move.
-    constexpr std::uint32_t moves_a_doubling = 64;
-    auto const doublings = moves.load(std::memory_order_relaxed) / moves_a_doubling;
-    if (doublings >= 16 || bytes < least_moved << doublings ||
-        commit(to, bytes) == Committed::failed) {
-        return false;
-    }
-    moves.fetch_add(1, std::memory_order_relaxed);
-    if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) !=
-        MAP_FAILED) {
-        return true;
-    }
-    // Before Linux 6.17 a block that spans two mappings does not move, and what was at its new place is
-    // gone all the same (mm/mremap.c, mremap_to).
-    if (mmap(to, bytes, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) {
-        report("memory of the heap's own was lost to a failed mremap", to, bytes);
-    }
-    return false;
+    return commit(to, bytes) != Committed::failed && move_pages(from, to, bytes);
+}
+
+bool Source::exchange(std::byte* one, std::byte* other, std::size_t bytes) {
+    KeepErrno const kept;
+    return commit(one, bytes) != Committed::failed && commit(other, bytes) != Committed::failed &&
+           exchange_pages(one, other, bytes);
 }
 
 namespace {

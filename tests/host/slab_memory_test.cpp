@@ -2,6 +2,7 @@
 #include "tests/host/slab_fixture.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -117,6 +118,12 @@ TEST(Slab, ALargeHeapOfSmallBlocksGrowsInHugePagesIfThatIsWished) {
     expect_alone("DISABLED_ALargeHeapOfSmallBlocksGrowsInHugePages", "SLAB_HUGE_PAGES=1");
 }
 
+long page_faults() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
 std::size_t mappings() {
     std::ifstream maps("/proc/self/maps");
     std::size_t count = 0;
@@ -141,6 +148,71 @@ TEST(Slab, ALargeBlockGrowsByMovingItsPages) {
     EXPECT_LT(anonymous_kib(), before + 1000) << "copied";
     free(grown);
     free(in_the_way);
+}
+
+// Pages that the program has touched, taken for moving a block, would come back by a fault each.
+TEST(Slab, DISABLED_MovingABlockLosesNoFreePages) {
+    constexpr std::size_t small = std::size_t{20} << 20;
+    auto const touched = [](std::size_t bytes) {
+        auto* const block = static_cast<unsigned char*>(opaque(malloc(bytes)));
+        std::memset(block, 1, bytes);
+        return block;
+    };
+    auto* const grows = touched(small);
+    auto* const in_the_way = touched(small);
+    auto* const place = touched(2 * small);
+    auto* const behind = touched(small);
+    free(place);
+    auto* const grown = static_cast<unsigned char*>(realloc(grows, 2 * small));
+    ASSERT_EQ(grown, place);
+    auto const before = page_faults();
+    std::memset(grown, 1, 2 * small);
+    auto* const again = touched(small);
+    EXPECT_EQ(again, grows);
+    EXPECT_LT(page_faults(), before + 100);
+    for (auto* const block : {grown, again, in_the_way, behind}) {
+        free(block);
+    }
+}
+
+TEST(Slab, MovingABlockLosesNoFreePages) {
+    if (is_hardened()) {
+        GTEST_SKIP() << "free pages of a hardened heap go at once";
+    }
+    expect_alone("DISABLED_MovingABlockLosesNoFreePages", "");
+}
+
+TEST(Slab, BlocksThatGrowAmongFreedOnesKeepTheirContentsAndFewMappings) {
+    constexpr std::size_t words = (std::size_t{300} << 10) / sizeof(std::uint64_t);
+    std::mt19937_64 random(11);
+    struct Block {
+        std::uint64_t* at = nullptr;
+        std::size_t words = 0;
+        std::uint64_t stamp = 0;
+    };
+    std::array<Block, 12> blocks{};
+    for (std::uint64_t step = 1; step < 3000; ++step) {
+        auto& block = blocks[random() % blocks.size()];
+        for (std::size_t i = 0; i < block.words; i += 501) {
+            ASSERT_EQ(block.at[i], block.stamp + i) << "step " << step;
+        }
+        if (block.words > 6 * words) {
+            free(block.at);
+            block = {};
+            continue;
+        }
+        block.words += words / 2 + random() % words;
+        block.at = static_cast<std::uint64_t*>(realloc(block.at, block.words * sizeof(*block.at)));
+        block.stamp = step << 32;
+        for (std::size_t i = 0; i < block.words; i += 501) {
+            block.at[i] = block.stamp + i;
+        }
+    }
+    EXPECT_LT(mappings(), is_hardened() ? 5000u : 1000u);
+    for (auto& block : blocks) {
+        free(block.at);
+    }
+    malloc_trim(0);
 }
 
 TEST(Slab, ManyGrowingBlocksKeepTheirContentsAndFewMappings) {
