@@ -140,7 +140,7 @@ class LocalHeap {
         }
         auto* block = heads_.data()[size_class];
         auto const end = arena.end_mark(slab);
-        bool const takes_more = slab.free != end && !has_few(arena, slab);
+        bool const takes_more = slab.free != end && !has_few(arena, slab, size_class);
         if (block == nothing()) {
             if (!takes_more) [[unlikely]] {
                 return nullptr;
@@ -158,11 +158,11 @@ class LocalHeap {
             heads_.data()[size_class] = takes_more ? word_at(slab.free) : nothing();
         }
         if (takes_more) {
+            count_taken(free_blocks(slab));
             slab.free = end;
             slab.until_change =
                 slab.carved | Unit::is_current;  // what is in the list counts as in use
         }
-        count_taken(size_class);
         *block = 0;
         return block;
     }
@@ -199,10 +199,12 @@ class LocalHeap {
         return reinterpret_cast<std::uintptr_t*>(address);
     }
 
-    // A list holds a slab's blocks at most: a look at the clock for every 4,096 blocks, at least.
+    // A look at the clock for every 4,096 blocks, at least.
     static constexpr std::uint32_t blocks_a_look = 4096;
-    void count_taken(std::size_t size_class) {
-        taken_ += std::max(blocks_a_slab(size_class), blocks_a_look / 16);
+    void count_taken(std::uint32_t blocks) { taken_ += std::max(blocks, blocks_a_look / 64); }
+    // Of a current slab.
+    static std::uint32_t free_blocks(Unit const& slab) {
+        return slab.carved - (slab.until_change & ~Unit::is_current);
     }
     // A hardened heap's blocks are watched from their neighbours'.
     static constexpr bool gives_pages_back =
@@ -218,7 +220,9 @@ class LocalHeap {
     static void check_freed(Arena& arena, Unit const& unit, std::uintptr_t address, Freed freed);
     void tidy_up(Arena& arena);
     bool refill(Arena& arena, std::size_t size_class);
-    bool has_few(Arena const& arena, Unit const& slab) const;
+    bool has_few(Arena const& arena, Unit const& slab, std::size_t size_class) const;
+    [[gnu::noinline]] bool has_too_few(Arena const& arena, Unit const& slab,
+                                       std::uint32_t free) const;
     bool has_better(Arena& arena, Unit& slab);
     bool use_free(Arena& arena, Unit& slab);
     bool use_remote(Unit& slab);
@@ -238,7 +242,7 @@ class LocalHeap {
     std::array<UnitList, class_count> partial_{};  // other slabs with a free block
     std::array<UnitList, class_count> full_{};     // slabs without
     RemoteBatches<Config> remote_;
-    std::uint32_t taken_ = 0;      // blocks at most, since the last look at the clock
+    std::uint32_t taken_ = 0;      // blocks, into lists, since the last look at the clock
     std::uint32_t tidied_at_ = 0;  // in ticks
     std::uint32_t trimmed_at_ = 0;
     std::uint64_t held_before_ = 0;  // pages of the arena when free ones were last looked for

@@ -237,6 +237,8 @@ bool LocalHeap<Config>::restore_page(Arena& arena, Unit& slab) {
             }
             if (list != arena.end_mark(slab)) {
                 heads_[slab.size_class] = word_at(list);
+                count_taken(geometry.last_block_of(page, slab.carved) -
+                            geometry.first_block_of(page));
                 return true;
             }
         }

@@ -35,7 +35,6 @@ void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
         if (auto* const block = std::exchange(heads_[size_class], nothing()); block != nothing()) {
             auto const next = address_of(block) ^ arena.key().step(address_of(block));
             if (next == arena.end_mark(arena.runs().unit(current_[size_class]))) {
-                count_taken(size_class);
                 *block = 0;
                 return block;
             }
@@ -52,7 +51,9 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
     for (;;) {
         if (auto const index = current_[size_class]; index != 0) {
             auto& slab = arena.runs().unit(index);
-            if ((!has_few(arena, slab) && use_free(arena, slab)) || use_remote(slab)) {
+            if (((slab.absent_pages() != 0 || !has_few(arena, slab, size_class)) &&
+                 use_free(arena, slab)) ||
+                use_remote(slab)) {
                 return true;
             }
             if (!has_better(arena, slab)) {
@@ -74,15 +75,23 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
     }
 }
 
-// Whether so few of a full slab's blocks are free that another slab comes first: short lists cost time. They
-// stay for when there are more.
+// Whether so few of a current slab's blocks are free that what nobody has touched comes first, or, if the slab
+// is full, another one: short lists cost time. They stay for when there are more. Of one with all its pages.
 template <HeapConfig Config>
-bool LocalHeap<Config>::has_few(Arena const& arena, Unit const& slab) const {
+bool LocalHeap<Config>::has_few(Arena const& arena, Unit const& slab,
+                                std::size_t size_class) const {
+    auto const free = free_blocks(slab);
+    return free < frees_until_useful(size_class) && has_too_few(arena, slab, free);
+}
+template <HeapConfig Config>
+bool LocalHeap<Config>::has_too_few(Arena const& arena, Unit const& slab,
+                                    std::uint32_t free) const {
+    constexpr std::uint32_t enough = 8;
     auto const* const units = arena.runs().units();
     auto const other = partial_[slab.size_class].first();
-    return other != 0 && units[other].free != arena.end_mark(units[other]) &&
-           slab.carved == slab.capacity() && slab.absent_pages() == 0 &&
-           slab.carved - slab.used() < Unit::frees_until_useful(slab.capacity());
+    return free < std::min(slab.capacity() / 8, enough) ||
+           (slab.carved == slab.capacity() && other != 0 &&
+            units[other].free != arena.end_mark(units[other]));
 }
 
 // Whether blocks of another slab come before pages of this one that nobody has touched. Then this one
@@ -108,6 +117,7 @@ bool LocalHeap<Config>::use_free(Arena& arena, Unit& slab) {
     }
     heads_[slab.size_class] = word_at(slab.free);
     slab.free = none;
+    count_taken(free_blocks(slab));
     // What is in the list counts as in use.
     slab.until_change = (slab.carved - absent_blocks(arena, slab)) | Unit::is_current;
     return true;
@@ -119,6 +129,7 @@ bool LocalHeap<Config>::use_remote(Unit& slab) {
         return false;
     }
     // They counted as in use for this slab, and do so in the list.
+    count_taken(slab.carved);
     heads_[slab.size_class] = word_at(slab.remote.exchange(0, std::memory_order_acquire));
     return true;
 }
@@ -151,6 +162,7 @@ bool LocalHeap<Config>::carve(Arena& arena, Unit& slab) {
             TagPlace(arena.key(), at, size).write({});
         }
     }
+    count_taken(static_cast<std::uint32_t>(count));
     slab.carved += static_cast<std::uint32_t>(count);
     slab.until_change += static_cast<std::uint32_t>(count);
     heads_[slab.size_class] = word_at(first);
@@ -161,7 +173,7 @@ template <HeapConfig Config>
 void LocalHeap<Config>::let_go(Arena& arena, Unit& slab) {
     auto const free = slab.carved - slab.used();
     slab.is_full = true;
-    slab.until_change = Unit::frees_until_useful(slab.capacity()) - free;
+    slab.until_change = frees_until_useful(slab.size_class) - free;
     full_[slab.size_class].push(arena.runs().units(), arena.runs().index_of(slab));
     current_[slab.size_class] = 0;
 }

@@ -20,9 +20,9 @@ inline constexpr std::size_t fine_classes = fine_limit / quantum + 1;
 inline constexpr std::size_t class_count = fine_classes + 5 * classes_a_doubling;
 
 // A slab's unit of memory, and how many a slab of a class has.
-inline constexpr std::size_t unit_shift = 14;
+inline constexpr std::size_t unit_shift = 16;
 inline constexpr std::size_t unit_bytes = std::size_t{1} << unit_shift;
-inline constexpr std::size_t coarse_slab_units = 8;
+inline constexpr std::size_t coarse_slab_units = 2;
 
 // Of more than tiny_limit and up to fine_limit.
 constexpr std::size_t fine_class_of(std::size_t bytes) { return (bytes + quantum - 1) / quantum; }

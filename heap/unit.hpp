@@ -1,9 +1,10 @@
-// What the heap knows about one 16 KiB unit of its window. Kept out of line, so that a program that
+// What the heap knows about one 64 KiB unit of its window. Kept out of line, so that a program that
 // writes past a block cannot reach it.
 #pragma once
 
 #include "heap/size_class.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +23,18 @@ enum class UnitKind : std::uint8_t {
 
 // Who may take from a slab and give to it without telling others; 0 is nobody.
 using Owner = std::uintptr_t;
+
+// How many blocks of a slab that its class has let go must be free before it is looked at again.
+inline constexpr auto useful_frees = [] {
+    std::array<std::uint32_t, class_count> all{};
+    for (std::size_t i = 0; i < class_count; ++i) {
+        all[i] = blocks_a_slab(i) < 8 ? 1 : blocks_a_slab(i) / 4;
+    }
+    return all;
+}();
+constexpr std::uint32_t frees_until_useful(std::size_t size_class) {
+    return useful_frees[size_class];
+}
 
 struct alignas(64) Unit {
     // Of a slab. What a free looks at comes first.
@@ -50,11 +63,8 @@ struct alignas(64) Unit {
     // added, so that one block going back and forth stays off the slow path; a full slab that its
     // class has let go has what is missing until enough of its blocks are free to be worth a change.
     static constexpr std::uint32_t is_current = std::uint32_t{1} << 31;
-    static constexpr std::uint32_t frees_until_useful(std::uint32_t capacity) {
-        return capacity < 8 ? 1 : capacity / 4;
-    }
     std::uint32_t used() const {
-        return is_full ? carved - frees_until_useful(capacity()) + until_change
+        return is_full ? carved - frees_until_useful(size_class) + until_change
                        : until_change & ~is_current;
     }
 

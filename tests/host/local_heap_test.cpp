@@ -117,21 +117,24 @@ TEST(LocalHeap, BlocksWanderAndThreadsEnd) {
 }
 
 TEST(LocalHeap, AClassInUseUpToItsEdgeIsNotRefilledForEveryBlock) {
-    TestHeap heap;
-    std::vector<void*> queue(1024);
-    for (auto& block : queue) {
-        block = heap.allocate(64);
+    constexpr std::size_t capacity = blocks_a_slab(class_of(64));
+    for (std::size_t const slabs : {1u, 4u}) {
+        TestHeap heap;
+        std::vector<void*> queue(slabs * capacity);
+        for (auto& block : queue) {
+            block = heap.allocate(64);
+        }
+        for (std::size_t i = 0; i < 100'000; ++i) {
+            heap.free(queue[i % queue.size()]);
+            queue[i % queue.size()] = heap.allocate(64);
+        }
+        // So many slabs hold them all, without a block to spare; another one makes room.
+        EXPECT_EQ(heap.statistics().classes[class_of(64)].slabs, slabs + 1);
+        for (auto* const block : queue) {
+            heap.free(block);
+        }
+        heap.release();
     }
-    for (std::size_t i = 0; i < 100'000; ++i) {
-        heap.free(queue[i % queue.size()]);
-        queue[i % queue.size()] = heap.allocate(64);
-    }
-    // Four slabs hold them all, without a block to spare; a fifth makes room.
-    EXPECT_EQ(heap.statistics().classes[class_of(64)].slabs, 5u);
-    for (auto* const block : queue) {
-        heap.free(block);
-    }
-    heap.release();
 }
 
 TEST(LocalHeap, AFreeBlockThatWasWrittenToIsReportedAndNotFollowed) {
@@ -139,14 +142,20 @@ TEST(LocalHeap, AFreeBlockThatWasWrittenToIsReportedAndNotFollowed) {
     Failing<MmapSource> source;
     source.complaint = &failure;
     Heap<Failing<MmapSource>> heap(source);
-    for (std::size_t const bytes : {64u, 1000u, 20'000u, 32'768u}) {
-        // At the end of a list, and as the first of those that came back.
-        auto* const block = static_cast<std::uintptr_t*>(heap.allocate(bytes));
+    auto const expect_report = [&](std::size_t bytes, bool at_the_end) {
+        // As many as are taken at once, if they are few.
+        std::vector<void*> blocks(std::min<std::size_t>(8, blocks_a_slab(class_of(bytes)) - 1));
+        for (auto*& block : blocks) {
+            block = heap.allocate(bytes);
+        }
         void* const keeps_the_slab = heap.allocate(bytes);
-        heap.free(block);
-        *block ^= 0x1234'5678'9abc'def0;
+        for (auto* const block : blocks) {
+            heap.free(block);
+        }
+        auto* const written = at_the_end ? blocks.front() : blocks.back();
+        *static_cast<std::uintptr_t*>(written) ^= 0x1234'5678'9abc'def0;
         failure = nullptr;
-        std::vector<void*> blocks;
+        blocks.clear();
         for (std::size_t i = 0; i < blocks_a_slab(class_of(bytes)) && failure == nullptr; ++i) {
             blocks.push_back(heap.allocate(bytes));
         }
@@ -157,6 +166,10 @@ TEST(LocalHeap, AFreeBlockThatWasWrittenToIsReportedAndNotFollowed) {
             heap.free(each);
         }
         heap.free(keeps_the_slab);
+    };
+    for (std::size_t const bytes : {64u, 1000u, 20'000u, 32'768u}) {
+        expect_report(bytes, true);
+        expect_report(bytes, false);
     }
     heap.release();
 }
@@ -184,7 +197,7 @@ TEST(LocalHeap, AFewFreeBlocksOfAFullSlabWaitWhileAnotherHasMany) {
     }
     // They count, and so the slab is one with many when enough have come.
     EXPECT_EQ(heap.statistics().in_use_bytes, (2 * capacity - 2) * bytes);
-    for (std::size_t i = 2; i < Unit::frees_until_useful(capacity); ++i) {
+    for (std::size_t i = 2; i < frees_until_useful(class_of(bytes)); ++i) {
         free(capacity + i);
     }
     auto const next = reinterpret_cast<std::uintptr_t>(heap.allocate(bytes));
