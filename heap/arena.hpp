@@ -279,7 +279,9 @@ class Arena {
         } else {
             shrink(index, units);
         }
-        runs_.decommit_behind(index, unit.run_units, pages);
+        if (pages < large_pages(index)) {
+            runs_.decommit_behind(index, unit.run_units, pages);
+        }
         large_pages(index) = static_cast<std::uint32_t>(pages);
         return true;
     }

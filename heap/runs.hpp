@@ -240,8 +240,10 @@ class Runs {
         if constexpr (CanMove<Source>) {
             auto const units =
                 static_cast<std::uint32_t>((pages + pages_a_unit - 1) / pages_a_unit);
-            if (exchange_pages(from, to, units)) {
-                return true;
+            if constexpr (CanExchange<Source>) {
+                if (holds_much(to, units)) {
+                    return exchange_pages(from, to, units);
+                }
             }
             decommit(to, units);
             decommit_behind(from, units, pages);  // the last unit may have more from before
@@ -355,24 +357,22 @@ class Runs {
         return false;
     }
 
-    // Where there are pages at both places, they stay what they are, at each other's.
+    bool holds_much(std::uint32_t first, std::uint32_t count) const {
+        std::size_t pages = 0;
+        for (auto i = first; i < first + count; ++i) {
+            pages += units_[i].committed_pages;
+        }
+        return pages > count * pages_a_unit / 8;
+    }
+    // The pages at both places stay what they are, at each other's.
     bool exchange_pages(std::uint32_t one, std::uint32_t other, std::uint32_t count) {
-        if constexpr (CanExchange<Source>) {
-            std::size_t pages = 0;
-            for (auto i = other; i < other + count; ++i) {
-                pages += units_[i].committed_pages;
-            }
-            if (pages <= count * pages_a_unit / 8 ||
-                !source_.exchange(at(address_of(one)), at(address_of(other)), count * unit_bytes)) {
-                return false;
-            }
-            for (std::uint32_t i = 0; i < count; ++i) {
-                std::swap(units_[one + i].committed_pages, units_[other + i].committed_pages);
-            }
-            return true;
-        } else {
+        if (!source_.exchange(at(address_of(one)), at(address_of(other)), count * unit_bytes)) {
             return false;
         }
+        for (std::uint32_t i = 0; i < count; ++i) {
+            std::swap(units_[one + i].committed_pages, units_[other + i].committed_pages);
+        }
+        return true;
     }
 
     static std::uint32_t aligned(std::uint32_t index, std::uint32_t align_units) {
