@@ -40,7 +40,9 @@ class LocalHeap {
         if (!LinkKey::leads_on(step)) [[unlikely]] {
             return slow(bytes);
         }
-        head = word_at(address_of(block) ^ step);
+        auto* const next = word_at(address_of(block) ^ step);
+        __builtin_prefetch(next);  // it is looked at next time, and may have been free for long
+        head = next;
         *block = 0;  // so that what is in use does not look free
         return block;
     }
