@@ -318,7 +318,10 @@ class Arena {
         if (there == 0) {
             return nullptr;
         }
-        if (!runs_.move_pages(index, there, old_pages) ||
+        // A hardened heap gives no free pages to others.
+        constexpr auto others =
+            is_hardened<Config> ? Runs<Source>::Others::are_lost : Runs<Source>::Others::are_kept;
+        if (!runs_.move_pages(index, there, old_pages, others) ||
             runs_.commit(there, pages) == Committed::failed) {
             give_up_move(index, there, old_pages);
             return nullptr;
@@ -481,7 +484,7 @@ class Arena {
     // The pages are here or there; they belong here.
     void give_up_move(std::uint32_t index, std::uint32_t there, std::size_t pages) {
         if (runs_.unit(index).committed_pages == 0) {
-            (void)runs_.move_pages(there, index, pages);
+            (void)runs_.move_pages(there, index, pages, Runs<Source>::Others::are_lost);
         }
         put(there);
     }

@@ -234,7 +234,8 @@ class LocalHeap {
     std::uint32_t find_freed_by_others(Arena& arena, std::size_t size_class);
     std::uint32_t adopt(Arena& arena, std::size_t size_class);
     Unit* unit_of_block(Arena& arena, void const* pointer);
-    std::uint32_t find_any_free(Arena& arena, std::size_t size_class);
+    void make_current(Arena& arena, std::uint32_t index);
+    bool use_any_free(Arena& arena, std::size_t size_class);
     std::uint32_t put_down(Arena& arena, std::size_t size_class);
     void leave(Arena& arena, std::uint32_t index);
 

@@ -61,17 +61,16 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
                     return true;
                 }
                 if (slab.carved != slab.capacity()) {
-                    return false;  // the source has no more pages
+                    return use_free(arena, slab) || use_any_free(arena, size_class);
                 }
                 let_go(arena, slab);
             }
         }
         auto const next = next_slab(arena, size_class);
         if (next == 0) {
-            return false;
+            return use_any_free(arena, size_class);
         }
-        current_[size_class] = next;
-        arena.runs().unit(next).until_change |= Unit::is_current;
+        make_current(arena, next);
     }
 }
 
@@ -191,17 +190,20 @@ std::uint32_t LocalHeap<Config>::next_slab(Arena& arena, std::size_t size_class)
         return index;
     }
     release_pages_if_grown(arena);
-    auto const fresh = arena.make_slab(size_class, Config::self());
-    return fresh != 0 ? fresh : find_any_free(arena, size_class);
+    return arena.make_slab(size_class, Config::self());
 }
 
-// Where no memory is left, full slabs with a few free blocks must do.
 template <HeapConfig Config>
-std::uint32_t LocalHeap<Config>::find_any_free(Arena& arena, std::size_t size_class) {
+void LocalHeap<Config>::make_current(Arena& arena, std::uint32_t index) {
+    auto& slab = arena.runs().unit(index);
+    current_[slab.size_class] = index;
+    slab.until_change |= Unit::is_current;
+}
+
+// Where the source has no more pages, full slabs with a few free blocks must do.
+template <HeapConfig Config>
+bool LocalHeap<Config>::use_any_free(Arena& arena, std::size_t size_class) {
     auto& full = full_[size_class];
-    if (full.first() == 0) {
-        return 0;
-    }
     auto* const units = arena.runs().units();
     for (auto index = full.first(); index != 0; index = units[index].next) {
         auto& slab = units[index];
@@ -209,10 +211,15 @@ std::uint32_t LocalHeap<Config>::find_any_free(Arena& arena, std::size_t size_cl
             full.remove(units, index);
             slab.until_change = slab.used();
             slab.is_full = false;
-            return index;
+            if (auto const other = current_[size_class]; other != 0) {
+                units[other].until_change &= ~Unit::is_current;
+                partial_[size_class].push_back(units, other);
+            }
+            make_current(arena, index);
+            return use_free(arena, slab) || use_remote(slab);
         }
     }
-    return 0;
+    return false;
 }
 
 // A look at some of the full slabs, in turn: others may have freed blocks of them.

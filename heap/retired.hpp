@@ -76,7 +76,7 @@ class Retired {
 
   private:
     // Up to 2 MiB to keep pages and clear them for the next block costs less than to fetch new ones.
-    static constexpr std::uint32_t most_hidden_units = 128 + 1;
+    static constexpr std::uint32_t most_hidden_units = (std::uint32_t{2} << 20 >> unit_shift) + 2;
 
     // So many pages of free slabs are kept for a while, and an eighth of what the heap holds.
     static constexpr std::uint64_t least_pages = 2048;

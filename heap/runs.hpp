@@ -234,14 +234,15 @@ class Runs {
         }
     }
 
-    // Moves the pages of one run to another, which has at least as many units, and loses its own. False
-    // if the source cannot.
-    bool move_pages(std::uint32_t from, std::uint32_t to, std::size_t pages) {
+    // Moves the pages of one run to another, which has at least as many units. Its own go to the first one, or
+    // are lost. False if the source cannot.
+    enum class Others : bool { are_lost, are_kept };
+    bool move_pages(std::uint32_t from, std::uint32_t to, std::size_t pages, Others others) {
         if constexpr (CanMove<Source>) {
             auto const units =
                 static_cast<std::uint32_t>((pages + pages_a_unit - 1) / pages_a_unit);
             if constexpr (CanExchange<Source>) {
-                if (holds_much(to, units)) {
+                if (others == Others::are_kept && holds_much(to, units)) {
                     return exchange_pages(from, to, units);
                 }
             }

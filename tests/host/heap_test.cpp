@@ -239,6 +239,32 @@ TEST(Heap, ALimitIsKept) {
     heap.release();
 }
 
+// Few free blocks of a slab wait for more, but not where there is nothing else.
+TEST(Heap, WithoutMorePagesTheLastFreeBlockIsFound) {
+    for (std::size_t const bytes : {64u, 1000u, 9000u}) {
+        for (bool const fills_a_slab : {false, true}) {
+            std::uint64_t fails_at = ~std::uint64_t{0};
+            Failing<MmapSource> source;
+            source.fails_at = &fails_at;
+            FailingHeap heap(source);
+            std::vector<void*> blocks(fills_a_slab ? blocks_a_slab(class_of(bytes)) : 1);
+            for (auto& block : blocks) {
+                block = heap.allocate(bytes);
+            }
+            fails_at = 0;
+            while (auto* const block = heap.allocate(bytes)) {
+                blocks.push_back(block);
+            }
+            for (int i = 0; i < 3; ++i) {
+                heap.free(blocks[0]);
+                EXPECT_EQ(heap.allocate(bytes), blocks[0]) << bytes;
+                EXPECT_EQ(heap.allocate(bytes), nullptr);
+            }
+            heap.release();
+        }
+    }
+}
+
 TEST(Heap, IsAMemoryResource) {
     TestHeap heap;
     MemoryResource resource(heap);
