@@ -42,8 +42,8 @@ concept CanMove = requires(S source, std::byte* from, std::byte* to, std::size_t
     { source.move(from, to, bytes) } -> std::same_as<bool>;
 };
 
-// One that can exchange what two places of the window hold, of which all may be touched. False: nothing was
-// changed.
+// One that can exchange what two places of the window hold, of which all may be touched: what `one` has comes to
+// `other`, what `other` has to `one` or is lost. False: nothing was changed.
 template <typename S>
 concept CanExchange = requires(S source, std::byte* one, std::byte* other, std::size_t bytes) {
     { source.exchange(one, other, bytes) } -> std::same_as<bool>;

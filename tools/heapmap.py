@@ -26,7 +26,7 @@ vertical-align: -1px; border: 1px solid #cbd2d9; }
 <h1>Heap map: @TITLE@</h1><p id="line"></p>
 <input id="scrub" type="range" min="0" value="0" step="1" aria-label="dump">
 <svg id="map" xmlns="http://www.w3.org/2000/svg"></svg>
-<p class="key">A cell is a unit of 16 KiB; its colour is its size class, filled from below as its blocks
+<p class="key">A cell is a unit of @UNIT@ KiB; its colour is its size class, filled from below as its blocks
 are in use.
 <span style="background:#475569"></span>large <span style="background:#a78bfa"></span>the heap's own
 <span style="background:#fde68a"></span>free, pages held
@@ -112,7 +112,8 @@ def main() -> int:
     if not dumps:
         parser.error(f"{arguments.dump} has no dump in it")
     output = arguments.output or arguments.dump.with_suffix(".html")
-    page = PAGE.replace("@TITLE@", output.stem).replace("@DUMPS@", json.dumps(dumps))
+    page = (PAGE.replace("@TITLE@", output.stem).replace("@UNIT@", str(dumps[0]["unit_bytes"] >> 10))
+            .replace("@DUMPS@", json.dumps(dumps)))
     output.write_text(page, encoding="utf-8")
     print(f"{output}: {len(dumps)} dump{'s' if len(dumps) != 1 else ''}")
     return 0

@@ -57,6 +57,7 @@ struct Source {
     void decommit(std::byte* at, std::size_t bytes);
     // The pages go in their tables. What was there stays mapped, and empty: nobody else can take it.
     bool move(std::byte* from, std::byte* to, std::size_t bytes);
+    // What cannot be exchanged at `other` is lost; `one` is kept in any case.
     bool exchange(std::byte* one, std::byte* other, std::size_t bytes);
     void release(std::byte* at, std::size_t bytes) { munmap(at, bytes); }
     // By the kernel's guard regions, where it has them; else by mappings, of which there are so many.

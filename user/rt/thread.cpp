@@ -98,8 +98,8 @@ abi::EnvStatus Thread::join() {
     }
     auto ended = env_wait(env_, 0);
     while (!ended && ended.error() == Error::interrupted) {
-        (void)
-            yield();  // bits that nobody takes end every wait at once: whoever is joined goes first
+        // Bits that nobody takes end every wait at once: whoever is joined goes first.
+        (void)yield();
         ended = env_wait(env_, 0);
     }
     (void)env_status(env_, {&status});

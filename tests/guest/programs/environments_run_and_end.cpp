@@ -16,8 +16,8 @@ void change(std::atomic<std::uint32_t>& word, std::uint32_t value) {
 }
 
 void wait_until(std::atomic<std::uint32_t>& word, std::uint32_t value) {
-    while (word != value) {
-        (void)quarry::word_wait({reinterpret_cast<std::uint32_t*>(&word)}, word, 0, 0);
+    for (auto seen = word.load(); seen != value; seen = word) {
+        (void)quarry::word_wait({reinterpret_cast<std::uint32_t*>(&word)}, seen, 0, 0);
     }
 }
 
