@@ -95,9 +95,14 @@ class Arena {
     // Whether a block of the slab may begin there: whether the distance to the slab's end is a multiple
     // of the block size. The bias turns the sign, so that what comes first is the multiplication.
     [[gnu::always_inline]] static bool is_block(Unit const& slab, std::uintptr_t address) {
-        return static_cast<std::uint32_t>(address) * slab.reciprocal - slab.bias < slab.reciprocal;
+        return static_cast<std::uint32_t>(address) * slab.reciprocal + slab.bias >=
+               -most_of_multiple;
     }
     std::uintptr_t end_mark(Unit const& slab) const { return LinkKey::end_mark(memory_of(slab)); }
+    // Whether a slab's first free block is none but its end mark. Units begin at a multiple of twice the reach.
+    [[gnu::always_inline]] static bool is_end(std::uint32_t slab, std::uintptr_t free) {
+        return ((free >> unit_shift ^ slab) & LinkKey::reach >> unit_shift) != 0;
+    }
 
     // What a free block of the slab leads to: another block or the end mark; 0, if its link was written over.
     std::uintptr_t next_of(Unit const& slab, std::uintptr_t block) const {
@@ -118,8 +123,8 @@ class Arena {
         auto& slab = runs_.unit(index);
         slab.size_class = static_cast<std::uint8_t>(size_class);
         slab.reciprocal = reciprocal(class_bytes(size_class));
-        slab.bias = static_cast<std::uint32_t>(runs_.address_of(index + units)) * slab.reciprocal -
-                    slab.reciprocal + 1;
+        slab.bias =
+            ~(static_cast<std::uint32_t>(runs_.address_of(index + units)) * slab.reciprocal);
         slab.free = end_mark(slab);
         slab.until_change = 0;
         slab.is_full = false;

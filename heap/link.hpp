@@ -30,8 +30,12 @@ class LinkKey {
     [[gnu::always_inline]] std::uintptr_t step(std::uintptr_t block) const {
         return *reinterpret_cast<std::uintptr_t const*>(block) ^ mask(block);
     }
+    // What it says when `next` follows.
+    [[gnu::always_inline]] std::uintptr_t link_of(std::uintptr_t block, std::uintptr_t next) const {
+        return mask(block) ^ block ^ next;
+    }
     [[gnu::always_inline]] void link(std::uintptr_t block, std::uintptr_t next) const {
-        *reinterpret_cast<std::uintptr_t*>(block) = next ^ block ^ mask(block);
+        *reinterpret_cast<std::uintptr_t*>(block) = link_of(block, next);
     }
 
     // For what else is to be told from what a program writes.

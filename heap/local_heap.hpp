@@ -70,10 +70,13 @@ class LocalHeap {
         if (!Arena::is_block(slab, address)) [[unlikely]] {
             return slow(pointer);
         }
-        if (LinkKey::is_free(arena.key().step(address)) || !fits(slab)) [[unlikely]] {
+        // What the block is to say; what it says differs from that by little more than the distance of two free
+        // blocks, if it is one.
+        auto const link = arena.key().link_of(address, slab.free);
+        if (LinkKey::is_free(*word_at(address) ^ link) || !fits(slab)) [[unlikely]] {
             return slow(pointer);
         }
-        arena.key().link(address, slab.free);
+        *word_at(address) = link;
         slab.free = address;
         if (--slab.until_change == 0) [[unlikely]] {
             changed(slab);
@@ -116,8 +119,13 @@ class LocalHeap {
         return block != nullptr ? block : take_last(arena, size_class);
     }
 
-    // The same, or null where a list is at its end.
+    // The same, or null where there is more to be done.
     [[gnu::always_inline]] void* take_at_hand(Arena const& arena, std::size_t size_class) {
+        return is_coarse(size_class) ? take_coarse(arena, size_class)
+                                     : take_fine(arena, size_class);
+    }
+    // From the class's list, where it leads on.
+    [[gnu::always_inline]] void* take_fine(Arena const& arena, std::size_t size_class) {
         auto* const block = heads_.data()[size_class];
         auto const step = arena.key().step(address_of(block));
         if (!LinkKey::leads_on(step)) [[unlikely]] {
@@ -127,13 +135,38 @@ class LocalHeap {
         *block = 0;
         return block;
     }
+    // Larger blocks have no list at hand. There are few in a slab, and a list would soon be at its end, or
+    // hold what others could use: they come from the current slab itself, the one that was freed last first.
+    [[gnu::always_inline]] void* take_coarse(Arena const& arena, std::size_t size_class) {
+        auto const index = current_.data()[size_class];
+        if (index == 0 || (until_look_ -= coarse_weight) < 0) [[unlikely]] {
+            return nullptr;
+        }
+        return pop(arena, index);
+    }
+    // The first free block of a current slab.
+    [[gnu::always_inline]] static void* pop(Arena const& arena, std::uint32_t index) {
+        auto& slab = arena.runs().unit(index);
+        if (Arena::is_end(index, slab.free)) [[unlikely]] {
+            return nullptr;
+        }
+        auto* const block = word_at(slab.free);
+        auto const step = arena.key().step(slab.free);
+        if (!LinkKey::is_free(step)) [[unlikely]] {
+            return nullptr;
+        }
+        slab.free ^= step;
+        ++slab.until_change;
+        *block = 0;
+        return block;
+    }
 
-    // Where a list is at its last block, or at none, and what comes next is simple: the last block, or else
-    // the first of those that came back to the current slab; the others of those are the list then. Null
-    // for everything else, which is take_last's affair.
+    // Where a list of small blocks is at its last one, or at none, and what comes next is simple: the last
+    // block, or else the first of those that came back to the current slab; the others of those are the list
+    // then. Null for everything else, which is take_last's affair.
     [[gnu::always_inline]] void* take_ending(Arena const& arena, std::size_t size_class) {
         auto const index = current_.data()[size_class];
-        if (index == 0 || taken_ >= blocks_a_look) [[unlikely]] {
+        if (index == 0 || until_look_ < 0) [[unlikely]] {
             return nullptr;
         }
         auto& slab = arena.runs().unit(index);
@@ -202,8 +235,12 @@ class LocalHeap {
     }
 
     // A look at the clock for every 4,096 blocks, at least.
-    static constexpr std::uint32_t blocks_a_look = 4096;
-    void count_taken(std::uint32_t blocks) { taken_ += std::max(blocks, blocks_a_look / 64); }
+    static constexpr std::int32_t blocks_a_look = 4096;
+    void count_taken(std::uint32_t blocks) {
+        until_look_ -= std::max(static_cast<std::int32_t>(blocks), blocks_a_look / 64);
+    }
+    // One of the larger ones counts for so many.
+    static constexpr std::int32_t coarse_weight = 8;
     // Of a current slab.
     static std::uint32_t free_blocks(Unit const& slab) {
         return slab.carved - (slab.until_change & ~Unit::is_current);
@@ -227,7 +264,10 @@ class LocalHeap {
                                        std::uint32_t free) const;
     bool has_better(Arena& arena, Unit& slab);
     bool use_free(Arena& arena, Unit& slab);
-    bool use_remote(Unit& slab);
+    bool use_remote(Arena& arena, Unit& slab);
+    void give_list(Unit& slab, std::uintptr_t first, std::uint32_t blocks);
+    void* take_last_coarse(Arena& arena, std::size_t size_class);
+    static void forget_if_corrupted(Arena& arena, Unit& slab);
     bool carve(Arena& arena, Unit& slab);
     void let_go(Arena& arena, Unit& slab);
     std::uint32_t next_slab(Arena& arena, std::size_t size_class);
@@ -245,8 +285,8 @@ class LocalHeap {
     std::array<UnitList, class_count> partial_{};  // other slabs with a free block
     std::array<UnitList, class_count> full_{};     // slabs without
     RemoteBatches<Config> remote_;
-    std::uint32_t taken_ = 0;      // blocks, into lists, since the last look at the clock
-    std::uint32_t tidied_at_ = 0;  // in ticks
+    std::int32_t until_look_ = blocks_a_look;  // blocks, into lists, until the next look at the clock
+    std::uint32_t tidied_at_ = 0;              // in ticks
     std::uint32_t trimmed_at_ = 0;
     std::uint64_t held_before_ = 0;  // pages of the arena when free ones were last looked for
 };

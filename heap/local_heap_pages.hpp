@@ -227,18 +227,17 @@ bool LocalHeap<Config>::restore_page(Arena& arena, Unit& slab) {
             slab.set_absent_pages(slab.absent_pages() & (slab.absent_pages() - 1));
             arena.runs().count_restored(1);
             auto list = arena.end_mark(slab);
+            std::uint32_t blocks = 0;
             for (auto block = geometry.last_block_of(page, slab.carved);
                  block-- > geometry.first_block_of(page);) {
                 if ((geometry.pages_of(block) & slab.absent_pages()) == 0) {
                     arena.key().link(first + block * size, list);
                     list = first + block * size;
-                    ++slab.until_change;
+                    ++blocks;
                 }
             }
-            if (list != arena.end_mark(slab)) {
-                heads_[slab.size_class] = word_at(list);
-                count_taken(geometry.last_block_of(page, slab.carved) -
-                            geometry.first_block_of(page));
+            if (blocks != 0) {
+                give_list(slab, list, blocks);
                 return true;
             }
         }

@@ -21,12 +21,15 @@ void* LocalHeap<Config>::allocate_slow(Arena& arena, std::size_t bytes) {
 // The list does not lead on: it is at its last block, or there is none, or a program wrote into it.
 template <HeapConfig Config>
 void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
-    if (taken_ >= blocks_a_look) {
-        taken_ = 0;
+    if (until_look_ < 0) {
+        until_look_ = blocks_a_look;
         tidy_up(arena);
     }
+    if (is_coarse(size_class)) {
+        return take_last_coarse(arena, size_class);
+    }
     for (;;) {
-        if (void* const block = take_at_hand(arena, size_class)) {
+        if (void* const block = take_fine(arena, size_class)) {
             return block;
         }
         if (void* const block = take_ending(arena, size_class)) {
@@ -45,6 +48,32 @@ void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
     }
 }
 
+template <HeapConfig Config>
+void* LocalHeap<Config>::take_last_coarse(Arena& arena, std::size_t size_class) {
+    for (;;) {
+        if (auto const index = current_[size_class]; index != 0) {
+            if (void* const block = pop(arena, index)) {
+                return block;
+            }
+            forget_if_corrupted(arena, arena.runs().unit(index));
+        }
+        if (!refill(arena, size_class)) {
+            return nullptr;
+        }
+    }
+}
+
+// A current slab's free blocks are lost, if the first one's link was written over.
+template <HeapConfig Config>
+void LocalHeap<Config>::forget_if_corrupted(Arena& arena, Unit& slab) {
+    if (auto const block = slab.free;
+        block != arena.end_mark(slab) && !LinkKey::is_free(arena.key().step(block))) {
+        slab.free = arena.end_mark(slab);
+        slab.until_change = (slab.carved - absent_blocks(arena, slab)) | Unit::is_current;
+        arena.fail(corrupted, word_at(block));
+    }
+}
+
 // Blocks of the class's list from its current slab, or from another one.
 template <HeapConfig Config>
 bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
@@ -53,7 +82,7 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
             auto& slab = arena.runs().unit(index);
             if (((slab.absent_pages() != 0 || !has_few(arena, slab, size_class)) &&
                  use_free(arena, slab)) ||
-                use_remote(slab)) {
+                use_remote(arena, slab)) {
                 return true;
             }
             if (!has_better(arena, slab)) {
@@ -114,6 +143,9 @@ bool LocalHeap<Config>::use_free(Arena& arena, Unit& slab) {
     if (slab.free == none) {
         return false;
     }
+    if (is_coarse(slab.size_class)) {
+        return true;
+    }
     heads_[slab.size_class] = word_at(slab.free);
     slab.free = none;
     count_taken(free_blocks(slab));
@@ -123,9 +155,13 @@ bool LocalHeap<Config>::use_free(Arena& arena, Unit& slab) {
 }
 
 template <HeapConfig Config>
-bool LocalHeap<Config>::use_remote(Unit& slab) {
+bool LocalHeap<Config>::use_remote(Arena& arena, Unit& slab) {
     if (slab.remote.load(std::memory_order_relaxed) == 0) {
         return false;
+    }
+    if (is_coarse(slab.size_class)) {
+        arena.collect(slab);
+        return true;
     }
     // They counted as in use for this slab, and do so in the list.
     count_taken(slab.carved);
@@ -161,11 +197,21 @@ bool LocalHeap<Config>::carve(Arena& arena, Unit& slab) {
             TagPlace(arena.key(), at, size).write({});
         }
     }
-    count_taken(static_cast<std::uint32_t>(count));
     slab.carved += static_cast<std::uint32_t>(count);
-    slab.until_change += static_cast<std::uint32_t>(count);
-    heads_[slab.size_class] = word_at(first);
+    give_list(slab, first, static_cast<std::uint32_t>(count));
     return true;
+}
+
+// Of a current slab that has no free blocks, which get these: its class does, or it has them itself.
+template <HeapConfig Config>
+void LocalHeap<Config>::give_list(Unit& slab, std::uintptr_t first, std::uint32_t blocks) {
+    if (is_coarse(slab.size_class)) {
+        slab.free = first;
+        return;
+    }
+    count_taken(blocks);
+    slab.until_change += blocks;
+    heads_[slab.size_class] = word_at(first);
 }
 
 template <HeapConfig Config>
@@ -216,7 +262,7 @@ bool LocalHeap<Config>::use_any_free(Arena& arena, std::size_t size_class) {
                 partial_[size_class].push_back(units, other);
             }
             make_current(arena, index);
-            return use_free(arena, slab) || use_remote(slab);
+            return use_free(arena, slab) || use_remote(arena, slab);
         }
     }
     return false;

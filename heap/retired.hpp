@@ -91,7 +91,7 @@ class Retired {
     static void leave(Unit& unit) {
         unit.kind = UnitKind::retired;
         unit.owner.store(0, std::memory_order_relaxed);
-        unit.reciprocal = 0;
+        unit.hold_no_blocks();
     }
 
     std::array<UnitList, class_count> slabs_{};

@@ -68,7 +68,7 @@ class Runs {
             auto& unit = units_[i];
             unit.owner.store(0, std::memory_order_relaxed);
             unit.kind = UnitKind::untouched;
-            unit.reciprocal = 0;
+            unit.hold_no_blocks();
         }
         if constexpr (!HasClock<Source>) {
             decommit(first, count);

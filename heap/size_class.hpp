@@ -18,6 +18,7 @@ inline constexpr std::size_t classes_a_doubling = 16;
 inline constexpr std::size_t tiny_limit = 8;
 inline constexpr std::size_t fine_classes = fine_limit / quantum + 1;
 inline constexpr std::size_t class_count = fine_classes + 5 * classes_a_doubling;
+constexpr bool is_coarse(std::size_t size_class) { return size_class >= fine_classes; }
 
 // A slab's unit of memory, and how many a slab of a class has.
 inline constexpr std::size_t unit_shift = 16;
@@ -26,19 +27,18 @@ inline constexpr std::size_t coarse_slab_units = 2;
 
 // Of more than tiny_limit and up to fine_limit.
 constexpr std::size_t fine_class_of(std::size_t bytes) { return (bytes + quantum - 1) / quantum; }
+// Of more than fine_limit and up to small_limit.
+constexpr std::size_t coarse_class_of(std::size_t bytes) {
+    auto const doubling = std::size_t{63} ^ static_cast<unsigned>(__builtin_clzll(bytes - 1));
+    auto const sixteenths = (bytes - 1) >> (doubling - 4);  // 16 to 31: 2^doubling < bytes
+    return fine_classes + (doubling - 11) * classes_a_doubling + sixteenths;
+}
 // The class of a request of `bytes`, at most small_limit.
 constexpr std::size_t class_of(std::size_t bytes) {
     if (bytes <= tiny_limit) {
         return 0;
     }
-    if (bytes <= fine_limit) {
-        return fine_class_of(bytes);
-    }
-    auto const doubling =
-        static_cast<std::size_t>(std::bit_width((bytes - 1) | 1)) - 1;  // 2^d < bytes
-    auto const step_shift = doubling - 4;
-    return fine_classes + (doubling - 10) * classes_a_doubling +
-           ((bytes - 1 - (std::size_t{1} << doubling)) >> step_shift);
+    return bytes <= fine_limit ? fine_class_of(bytes) : coarse_class_of(bytes);
 }
 
 // Bytes of a block of this class.
@@ -93,12 +93,24 @@ constexpr std::optional<std::size_t> class_of_aligned(std::size_t alignment, std
 // Blocks from here on move by their pages, where the source can. Below, to copy is cheaper.
 inline constexpr std::size_t least_moved = std::size_t{256} << 10;
 
-// For asking whether a distance within a slab is a multiple of the block size: it is, if the low 32
-// bits of distance * reciprocal are below the reciprocal (Lemire, Kaser and Kurz, "Faster remainder
-// by direct computation", 2019). The high bits are the quotient.
+// For asking whether a distance within a slab is a multiple of the block size: the low 32 bits of distance *
+// reciprocal are below the reciprocal, if it is (Lemire, Kaser and Kurz, "Faster remainder by direct
+// computation", 2019). The high bits are the quotient.
 constexpr std::uint32_t reciprocal(std::size_t bytes) {
     return static_cast<std::uint32_t>(((std::uint64_t{1} << 32) + bytes - 1) / bytes);
 }
+// Within a slab they are below this, too, which is the same for all classes, and no more than any reciprocal.
+inline constexpr std::uint32_t most_of_multiple = max_slab_bytes;
+static_assert([] {
+    for (std::size_t i = 0; i < class_count; ++i) {
+        auto const a_block = static_cast<std::uint32_t>(class_bytes(i) * reciprocal(class_bytes(i)));
+        if (a_block * blocks_a_slab(i) >= most_of_multiple ||
+            reciprocal(class_bytes(i)) < most_of_multiple) {
+            return false;
+        }
+    }
+    return true;
+}());
 
 static_assert(class_of(8) == 0 && class_of(9) == 1 && class_of(1024) == 64);
 static_assert(class_of(1025) == 65 && class_bytes(65) == 1088);

@@ -58,6 +58,12 @@ struct alignas(64) Unit {
     std::uint32_t freed_at =
         0;  // of a free run: when, in ticks of the arena's clock; of a slab: see below
 
+    // So that is_block() is false, whatever it is asked.
+    void hold_no_blocks() {
+        reciprocal = 0;
+        bias = 0;
+    }
+
     // `free` counts until_change down and looks at the slab when it reaches zero. It is the number
     // of blocks in use, with two exceptions: a slab that its class takes blocks from has is_current
     // added, so that one block going back and forth stays off the slow path; a full slab that its
