@@ -34,7 +34,7 @@ class LocalHeap {
         if (bytes - (tiny_limit + 1) >= fine_limit - tiny_limit) [[unlikely]] {
             return slow(bytes);
         }
-        auto& head = heap.heads_.data()[(bytes + quantum - 1) / quantum];
+        auto& head = heap.heads_.data()[heap.serving((bytes + quantum - 1) / quantum)];
         auto* const block = head;
         auto const step = arena.key().step(address_of(block));
         if (!LinkKey::leads_on(step)) [[unlikely]] {
@@ -113,6 +113,15 @@ class LocalHeap {
     // A full slab that was let go got free blocks, or a slab lost its last one in use.
     [[gnu::noinline]] void slab_changed(Arena& arena, Unit& slab);
 
+    // The class that serves requests of this one.
+    [[gnu::always_inline]] std::size_t serving(std::size_t size_class) const {
+        if (__builtin_constant_p(size_class) && size_class <= ungrouped_limit / quantum) {
+            return size_class;
+        }
+        return serving_.data()[size_class];
+    }
+    // A block for a request of that class, from whichever serves it. For what is not at hand.
+    void* take_served(Arena& arena, std::size_t size_class);
     // A block of a class, at most small_limit.
     void* take(Arena& arena, std::size_t size_class) {
         void* const block = take_at_hand(arena, size_class);
@@ -284,9 +293,13 @@ class LocalHeap {
     std::array<std::uint32_t, class_count> current_{};
     std::array<UnitList, class_count> partial_{};  // other slabs with a free block
     std::array<UnitList, class_count> full_{};     // slabs without
+    std::array<std::uint8_t, class_count> serving_ = groups;
+    std::array<std::uint8_t, class_count> demand_{};  // see take_served()
+    std::uint32_t carved_ = 0;  // parts of slabs that were handed out for the first time
     RemoteBatches<Config> remote_;
-    std::int32_t until_look_ = blocks_a_look;  // blocks, into lists, until the next look at the clock
-    std::uint32_t tidied_at_ = 0;              // in ticks
+    std::int32_t until_look_ =
+        blocks_a_look;             // blocks, into lists, until the next look at the clock
+    std::uint32_t tidied_at_ = 0;  // in ticks
     std::uint32_t trimmed_at_ = 0;
     std::uint64_t held_before_ = 0;  // pages of the arena when free ones were last looked for
 };

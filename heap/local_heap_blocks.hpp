@@ -77,7 +77,7 @@ void* LocalHeap<Config>::reallocate(Arena& arena, void* pointer, std::size_t byt
     std::size_t old_bytes = 0;
     if (unit->kind == UnitKind::slab) {
         old_bytes = class_bytes(unit->size_class);
-        if (bytes <= small_limit && class_of(bytes) == unit->size_class) {
+        if (bytes <= small_limit && may_serve(unit->size_class, class_of(bytes))) {
             return pointer;
         }
     } else {

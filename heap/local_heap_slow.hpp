@@ -11,11 +11,25 @@ namespace slab {
 template <HeapConfig Config>
 void* LocalHeap<Config>::allocate_slow(Arena& arena, std::size_t bytes) {
     if (bytes <= small_limit) {
-        return take(arena, class_of(bytes));
+        return take_served(arena, class_of(bytes));
     }
     arena.purge();
     bool zeroed = false;
     return arena.allocate_large(bytes, unit_bytes, zeroed);
+}
+
+// A class whose requests make its group grow so often within a second is one that is much used: it gets slabs of
+// its own.
+template <HeapConfig Config>
+void* LocalHeap<Config>::take_served(Arena& arena, std::size_t size_class) {
+    constexpr std::uint8_t much = 32;
+    auto const serving = serving_[size_class];
+    auto const carved_before = carved_;
+    void* const block = take(arena, serving);
+    if (serving != size_class && carved_ != carved_before && ++demand_[size_class] == much) {
+        serving_[size_class] = static_cast<std::uint8_t>(size_class);
+    }
+    return block;
 }
 
 // The list does not lead on: it is at its last block, or there is none, or a program wrote into it.
@@ -198,6 +212,7 @@ bool LocalHeap<Config>::carve(Arena& arena, Unit& slab) {
         }
     }
     slab.carved += static_cast<std::uint32_t>(count);
+    ++carved_;
     give_list(slab, first, static_cast<std::uint32_t>(count));
     return true;
 }
@@ -326,6 +341,11 @@ void LocalHeap<Config>::slab_changed(Arena& arena, Unit& slab) {
         return;
     }
     partial.remove(units, index);
+    // What the class's group has grown by was not needed for long.
+    for (std::size_t member = slab.size_class; member != 0 && groups[member] == slab.size_class;
+         --member) {
+        demand_[member] = 0;
+    }
     arena.put(index);
 }
 
@@ -345,7 +365,7 @@ void LocalHeap<Config>::check_freed(Arena& arena, Unit const& unit, std::uintptr
     }
     auto const size_class = class_of_aligned(freed.alignment, freed.bytes);
     bool const fits = unit.kind == UnitKind::slab
-                          ? size_class && *size_class == unit.size_class
+                          ? size_class && may_serve(unit.size_class, *size_class)
                           : !size_class && whole_pages(freed.bytes) == unit.carved;
     if (!fits) {
         arena.fail(wrong_size, pointer);
@@ -513,6 +533,7 @@ void LocalHeap<Config>::tidy_up(Arena& arena) {
 template <HeapConfig Config>
 void LocalHeap<Config>::trim(Arena& arena) {
     remote_.flush(arena);
+    demand_ = {};
     for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
         auto& partial = partial_[size_class];
         if (auto const index = put_down(arena, size_class); index != 0) {

@@ -2,6 +2,7 @@
 // page runs.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -49,6 +50,30 @@ constexpr std::size_t class_bytes(std::size_t index) {
     auto const doubling = (index - fine_classes) / classes_a_doubling + 10;
     auto const step = (index - fine_classes) % classes_a_doubling + 1;
     return (std::size_t{1} << doubling) + (step << (doubling - 4));
+}
+
+// Classes that are little used are served by the largest one of their group, of which there are so many a
+// doubling, beyond so many bytes: then fewer free blocks of every size wait for the next one that wants it.
+inline constexpr std::size_t groups_a_doubling = 4;
+inline constexpr std::size_t ungrouped_limit = 128;
+constexpr std::size_t group_of(std::size_t index) {
+    auto const bytes = class_bytes(index);
+    if (bytes <= ungrouped_limit) {
+        return index;
+    }
+    auto const step = std::max(std::bit_floor(bytes - 1) / groups_a_doubling, quantum);
+    return class_of((bytes + step - 1) / step * step);
+}
+inline constexpr auto groups = [] {
+    std::array<std::uint8_t, class_count> all{};
+    for (std::size_t i = 0; i < class_count; ++i) {
+        all[i] = static_cast<std::uint8_t>(group_of(i));
+    }
+    return all;
+}();
+// Whether a block of that class may be what a request of class `index` got.
+constexpr bool may_serve(std::size_t of_block, std::size_t index) {
+    return of_block == index || of_block == groups[index];
 }
 
 inline constexpr auto class_sizes = [] {
@@ -103,7 +128,8 @@ constexpr std::uint32_t reciprocal(std::size_t bytes) {
 inline constexpr std::uint32_t most_of_multiple = max_slab_bytes;
 static_assert([] {
     for (std::size_t i = 0; i < class_count; ++i) {
-        auto const a_block = static_cast<std::uint32_t>(class_bytes(i) * reciprocal(class_bytes(i)));
+        auto const a_block =
+            static_cast<std::uint32_t>(class_bytes(i) * reciprocal(class_bytes(i)));
         if (a_block * blocks_a_slab(i) >= most_of_multiple ||
             reciprocal(class_bytes(i)) < most_of_multiple) {
             return false;

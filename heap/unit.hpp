@@ -4,6 +4,7 @@
 
 #include "heap/size_class.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -28,7 +29,8 @@ using Owner = std::uintptr_t;
 inline constexpr auto useful_frees = [] {
     std::array<std::uint32_t, class_count> all{};
     for (std::size_t i = 0; i < class_count; ++i) {
-        all[i] = blocks_a_slab(i) < 8 ? 1 : blocks_a_slab(i) / 4;
+        all[i] = is_coarse(i) ? std::max(blocks_a_slab(i) / 32, std::uint32_t{1})
+                              : std::min(blocks_a_slab(i) / 4, std::uint32_t{16});
     }
     return all;
 }();

@@ -53,7 +53,8 @@ void unlock_hardened(Side side);
     if (bytes - (fine_limit + 1) >= small_limit - fine_limit) {
         return nullptr;
     }
-    return thread_heap->take_coarse(arena, coarse_class_of(bytes));
+    auto& heap = *thread_heap;
+    return heap.take_coarse(arena, heap.serving(coarse_class_of(bytes)));
 }
 // the smallest ones, the ends of lists, all else, and the hardened heap's fast way, where that serves.
 template <Origin origin>
@@ -67,11 +68,11 @@ template <Origin origin>
             }
         }
         if (bytes <= fine_limit) {
-            if (void* const block = own.take_ending(arena, size_class)) [[likely]] {
+            if (void* const block = own.take_ending(arena, own.serving(size_class))) [[likely]] {
                 return block;
             }
         }
-        if (void* const block = own.take_last(arena, size_class)) [[likely]] {
+        if (void* const block = own.take_served(arena, size_class)) [[likely]] {
             return block;
         }
     }

@@ -96,7 +96,7 @@ template <Origin origin>
         slab::hosted::slab_changed,
         [=](slab::Unit const& slab) {
             return bytes <= slab::fine_limit &&
-                   (slab::fine_class_of(bytes) == slab.size_class ||
+                   (slab::may_serve(slab.size_class, slab::fine_class_of(bytes)) ||
                     (bytes <= slab::tiny_limit && slab.size_class == 0));
         });
 }

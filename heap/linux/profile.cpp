@@ -119,8 +119,9 @@ void* allocate_with_samples(ThreadHeap& heap, std::size_t bytes) {
     }
     void* const block = heap.allocate_slow(arena, bytes);
     // What is at hand now will be handed out without a look.
-    auto const blocks =
-        bytes <= small_limit ? heap.at_hand(arena, class_of(bytes)) + std::size_t{1} : 1;
+    auto const blocks = bytes <= small_limit
+                            ? heap.at_hand(arena, heap.serving(class_of(bytes))) + std::size_t{1}
+                            : 1;
     until_sample -= static_cast<std::int64_t>(blocks * bytes);
     return block;
 }
