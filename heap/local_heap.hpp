@@ -21,8 +21,12 @@ class LocalHeap {
   public:
     using Arena = slab::Arena<Config>;
 
-    // Constant-initialised, with nothing at hand: a thread can begin with one that all share.
-    constexpr LocalHeap() { heads_.fill(nothing()); }
+    // With nothing at hand.
+    constexpr LocalHeap() : serving_(groups) { heads_.fill(nothing()); }
+    // One that threads can begin with and share: nothing is ever at hand in it, whichever class is asked. All of
+    // it but a word is zero, so that it costs a program no memory.
+    struct Shared {};
+    constexpr explicit LocalHeap(Shared) { heads_[0] = nothing(); }
     LocalHeap(LocalHeap const&) = delete;
     LocalHeap& operator=(LocalHeap const&) = delete;
 
@@ -288,12 +292,12 @@ class LocalHeap {
     std::uint32_t put_down(Arena& arena, std::size_t size_class);
     void leave(Arena& arena, std::uint32_t index);
 
-    // The first block of each class's list; the list is of the current slab.
-    std::array<std::uintptr_t*, class_count> heads_{};
+    // The first block of each small class's list; the list is of the current slab.
+    std::array<std::uintptr_t*, fine_classes> heads_{};
     std::array<std::uint32_t, class_count> current_{};
     std::array<UnitList, class_count> partial_{};  // other slabs with a free block
     std::array<UnitList, class_count> full_{};     // slabs without
-    std::array<std::uint8_t, class_count> serving_ = groups;
+    std::array<std::uint8_t, class_count> serving_{};
     std::array<std::uint8_t, class_count> demand_{};  // see take_served()
     std::uint32_t carved_ = 0;  // parts of slabs that were handed out for the first time
     RemoteBatches<Config> remote_;

@@ -420,15 +420,17 @@ std::uint32_t LocalHeap<Config>::put_down(Arena& arena, std::size_t size_class) 
         return 0;
     }
     auto& slab = arena.runs().unit(index);
-    for (auto* block = heads_[size_class]; block != nothing();) {
-        auto const address = address_of(block);
-        auto const step = arena.key().step(address);
-        block = LinkKey::leads_on(step) ? word_at(address ^ step) : nothing();
-        arena.key().link(address, slab.free);
-        slab.free = address;
-        --slab.until_change;
+    if (!is_coarse(size_class)) {
+        auto* block = std::exchange(heads_[size_class], nothing());
+        while (block != nothing()) {
+            auto const address = address_of(block);
+            auto const step = arena.key().step(address);
+            block = LinkKey::leads_on(step) ? word_at(address ^ step) : nothing();
+            arena.key().link(address, slab.free);
+            slab.free = address;
+            --slab.until_change;
+        }
     }
-    heads_[size_class] = nothing();
     current_[size_class] = 0;
     slab.until_change &= ~Unit::is_current;
     return index;
@@ -472,6 +474,9 @@ void LocalHeap<Config>::abandon(Arena& arena) {
 template <HeapConfig Config>
 std::uint32_t LocalHeap<Config>::at_hand(Arena const& arena, std::size_t size_class) const {
     std::uint32_t count = 0;
+    if (is_coarse(size_class)) {
+        return count;
+    }
     for (auto* block = heads_[size_class]; block != nothing(); ++count) {
         auto const step = arena.key().step(address_of(block));
         block = LinkKey::leads_on(step) ? word_at(address_of(block) ^ step) : nothing();
@@ -500,7 +505,7 @@ void LocalHeap<Config>::for_each_free(Arena& arena, Visit visit) const {
     };
     for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
         if (auto const index = current_[size_class]; index != 0) {
-            if (heads_[size_class] != nothing()) {
+            if (!is_coarse(size_class) && heads_[size_class] != nothing()) {
                 follow(units[index], address_of(heads_[size_class]));
             }
             follow_all(index);

@@ -20,12 +20,13 @@ class RemoteBatches {
         auto& batch = batches_[index % batches_.size()];
         if (batch.slab != index) {
             flush(arena, batch);
-            batch = {index, 0, 0, 0};
         }
-        arena.key().link(block, batch.first != 0 ? batch.first : arena.end_mark(slab));
-        batch.first = block;
-        batch.last = batch.last == 0 ? block : batch.last;
-        if (++batch.count == most) {
+        auto const memory = arena.runs().address_of(index);
+        auto const place = static_cast<std::uint32_t>(block - memory);
+        bool const is_first = batch.count == 0;
+        arena.key().link(block, is_first ? arena.end_mark(slab) : memory + batch.first);
+        batch = {index, batch.count + 1, place, is_first ? place : batch.last};
+        if (batch.count == most) {
             flush(arena, batch);
         }
     }
@@ -37,15 +38,18 @@ class RemoteBatches {
 
   private:
     static constexpr std::uint32_t most = 48;
+    // Blocks by how far they are from the slab's memory: so a heap fits a page.
     struct Batch {
         std::uint32_t slab = 0;
         std::uint32_t count = 0;
-        std::uintptr_t first = 0;
-        std::uintptr_t last = 0;
+        std::uint32_t first = 0;
+        std::uint32_t last = 0;
     };
     void flush(Arena<Config>& arena, Batch& batch) {
-        if (batch.first != 0) {
-            arena.give_remote(arena.runs().unit(batch.slab), batch.first, batch.last);
+        if (batch.count != 0) {
+            auto const memory = arena.runs().address_of(batch.slab);
+            arena.give_remote(arena.runs().unit(batch.slab), memory + batch.first,
+                              memory + batch.last);
             batch = {};
         }
     }

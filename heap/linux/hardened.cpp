@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -34,9 +36,11 @@ constexpr bool by_default = false;
 thread_local constinit bool has_ended [[gnu::tls_model("initial-exec")]] = false;
 constinit Spares spares;
 
-// What a thread frees after its end needs a heap that is in somebody's hands.
+// What a thread frees after its end needs a heap that is in somebody's hands. It is made when that first happens:
+// a heap that is not all zero costs every program memory.
 constinit FutexLock last_lock;
-constinit Heap last_heap{1};
+alignas(Heap) constinit std::array<std::byte, sizeof(Heap)> last_memory{};
+constinit Heap* last_heap = nullptr;
 
 void end_thread(void* heap) {
     auto* const own = static_cast<Heap*>(heap);
@@ -71,7 +75,10 @@ auto with_heap(Function function) {
         return function(*heap);
     }
     std::lock_guard const guard(last_lock);
-    return function(last_heap);
+    if (last_heap == nullptr) {
+        last_heap = std::construct_at(reinterpret_cast<Heap*>(last_memory.data()), random_word());
+    }
+    return function(*last_heap);
 }
 
 // A block from before it was known which heap serves.

@@ -14,7 +14,7 @@
 namespace slab::hosted {
 
 constinit ProcessArena arena;
-constinit ThreadHeap no_heap;
+constinit ThreadHeap no_heap{ThreadHeap::Shared{}};
 thread_local constinit ThreadHeap* thread_heap [[gnu::tls_model("initial-exec")]] = &no_heap;
 
 namespace {

@@ -29,6 +29,7 @@ struct Config {
 
 using ProcessArena = Arena<Config>;
 using ThreadHeap = LocalHeap<Config>;
+static_assert(sizeof(ThreadHeap) <= page_bytes, "every thread has one");
 
 #pragma GCC visibility push(hidden)  // found without the global offset table
 extern constinit ProcessArena arena;
