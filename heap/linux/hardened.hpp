@@ -47,26 +47,21 @@ enum class Side : bool { parent, child };
 void unlock_hardened(Side side);
 #pragma GCC visibility pop
 
-// What malloc and new do not do at once, in two steps, of which the first keeps no register: the larger blocks
-// at hand;
-[[gnu::always_inline]] inline void* take_coarse_at_hand(std::size_t bytes) {
-    if (bytes - (fine_limit + 1) >= small_limit - fine_limit) {
-        return nullptr;
-    }
+// What malloc and new do not do at once, in two steps, of which the first keeps no register: the larger and the
+// smallest blocks at hand;
+[[gnu::always_inline]] inline void* take_other_at_hand(std::size_t bytes) {
     auto& heap = *thread_heap;
-    return heap.take_coarse(arena, heap.serving(coarse_class_of(bytes)));
+    if (bytes - (fine_limit + 1) < small_limit - fine_limit) {
+        return heap.take_coarse(arena, heap.serving(coarse_class_of(bytes)));
+    }
+    return bytes <= tiny_limit ? heap.take_fine(arena, 0) : nullptr;
 }
-// the smallest ones, the ends of lists, all else, and the hardened heap's fast way, where that serves.
+// the ends of lists, all else, and the hardened heap's fast way, where that serves.
 template <Origin origin>
 [[gnu::noinline]] void* malloc_slower(std::size_t bytes) {
     auto& own = *thread_heap;
     if (bytes <= small_limit && &own != &no_heap && sample_rate == 0) [[likely]] {
         auto const size_class = class_of(bytes);
-        if (bytes <= tiny_limit) {
-            if (void* const block = own.take_fine(arena, size_class)) [[likely]] {
-                return block;
-            }
-        }
         if (bytes <= fine_limit) {
             if (void* const block = own.take_ending(arena, own.serving(size_class))) [[likely]] {
                 return block;
@@ -82,7 +77,7 @@ template <Origin origin>
 }
 template <Origin origin>
 [[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
-    if (void* const block = take_coarse_at_hand(bytes)) [[likely]] {
+    if (void* const block = take_other_at_hand(bytes)) [[likely]] {
         return block;
     }
     return malloc_slower<origin>(bytes);

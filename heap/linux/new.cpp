@@ -71,7 +71,7 @@ template <Origin origin>
 
 template <Origin origin>
 [[gnu::noinline]] void* new_slow(std::size_t bytes) {
-    if (void* const block = slab::hosted::take_coarse_at_hand(bytes)) [[likely]] {
+    if (void* const block = slab::hosted::take_other_at_hand(bytes)) [[likely]] {
         return block;
     }
     return new_slower<origin>(bytes);
@@ -95,9 +95,13 @@ template <Origin origin>
         arena, block, [=](void* other) { slab::hosted::free_sized_slow<origin>(other, bytes); },
         slab::hosted::slab_changed,
         [=](slab::Unit const& slab) {
-            return bytes <= slab::fine_limit &&
-                   (slab::may_serve(slab.size_class, slab::fine_class_of(bytes)) ||
-                    (bytes <= slab::tiny_limit && slab.size_class == 0));
+            auto const size_class = slab::fine_class_of(bytes);
+            if (size_class == slab.size_class) [[likely]] {
+                return bytes <= slab::fine_limit;
+            }
+            return bytes <= slab::tiny_limit
+                       ? slab.size_class == 0
+                       : bytes <= slab::fine_limit && slab::groups[size_class] == slab.size_class;
         });
 }
 
