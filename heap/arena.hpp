@@ -400,6 +400,7 @@ class Arena {
         auto const index = runs_.take(units + behind, align_units);
         if (index != 0) {
             set_up(index, units + behind, kind);
+            make_up_for(index, units * pages_a_unit);
         }
         if constexpr (is_hardened<Config>) {
             if (index != 0) {
@@ -412,6 +413,17 @@ class Arena {
             key_ = LinkKey{random(), runs_.base(), runs_.window_end()};
         }
         return index;
+    }
+    // A large block that needs many new pages gets them in exchange for free ones that are no good for it: else
+    // a program that outgrows one block after the other held as much again as it has.
+    void make_up_for(std::uint32_t index, std::size_t pages) {
+        constexpr std::size_t many = (std::size_t{4} << 20) / page_bytes;
+        if (pages < many) {
+            return;
+        }
+        if (auto const missing = runs_.missing_pages(index, pages); missing >= many) {
+            runs_.shed(missing);
+        }
     }
     std::uint64_t random() {
         if constexpr (HasEntropy<Source>) {

@@ -272,6 +272,32 @@ class Runs {
             }
         }
     }
+    // Takes so many pages of free runs away, if there are as many: the longest runs first, from their ends.
+    void shed(std::size_t pages) {
+        for (auto bucket = bucket_count; bucket-- != 0;) {
+            for (auto run = free_[bucket].first(); run != 0; run = units_[run].next) {
+                auto const end = run + units_[run].run_units;
+                auto from = end;
+                while (from != run && pages != 0) {
+                    pages -= std::min<std::size_t>(pages, units_[--from].committed_pages);
+                }
+                decommit(from, end - from);
+                if (pages == 0) {
+                    return;
+                }
+            }
+        }
+    }
+    // How many of the first pages of a run are not usable yet.
+    std::size_t missing_pages(std::uint32_t first, std::size_t pages) const {
+        std::size_t missing = 0;
+        for (std::size_t done = 0; done < pages; done += pages_a_unit) {
+            auto const here = std::min(pages_a_unit, pages - done);
+            auto const held = units_[first + done / pages_a_unit].committed_pages;
+            missing += here > held ? here - held : 0;
+        }
+        return missing;
+    }
     std::uint32_t now() {
         if constexpr (HasClock<Source>) {
             return source_.ticks();
