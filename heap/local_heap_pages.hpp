@@ -109,7 +109,7 @@ std::uint32_t LocalHeap<Config>::absent_blocks(Arena const& arena, Unit const& s
                : pages_of(arena, slab).blocks_in(slab.absent_pages(), slab.carved);
 }
 
-// When the heap has grown by an eighth since the last time: free pages of slabs in use come before new ones.
+// When the heap has grown by half since the last time: free pages of slabs in use come before new ones.
 template <HeapConfig Config>
 void LocalHeap<Config>::release_pages_if_grown(Arena& arena) {
     if constexpr (gives_pages_back) {
@@ -117,7 +117,7 @@ void LocalHeap<Config>::release_pages_if_grown(Arena& arena) {
         auto const held = runs.pages_taken() - runs.pages_returned();
         constexpr std::uint64_t least = 512;
         held_before_ = std::min(held_before_, held);
-        if (held - held_before_ > least + held_before_ / 8) {
+        if (held - held_before_ > least + held_before_ / 2) {
             release_pages(arena);
             held_before_ = runs.pages_taken() - runs.pages_returned();
         }
