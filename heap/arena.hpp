@@ -145,6 +145,11 @@ class Arena {
         }
         return runs_.commit(index, std::min(most, 2 * pages - 1)) != Committed::failed;
     }
+    // The same for all of them, which will soon be touched.
+    void commit_whole_slab(Unit& slab) {
+        (void)runs_.commit(runs_.index_of(slab), slab_bytes(slab.size_class) / page_bytes,
+                           Committed::dirty, Runs<Source>::Touch::at_once);
+    }
     // Gives a chain of linked blocks to a slab, whose owner will find them.
     void give_remote(Unit& slab, std::uintptr_t first, std::uintptr_t last) {
         if (!gave_remote_.load(std::memory_order_relaxed)) {

@@ -284,6 +284,7 @@ class LocalHeap {
     bool carve(Arena& arena, Unit& slab);
     void let_go(Arena& arena, Unit& slab);
     std::uint32_t next_slab(Arena& arena, std::size_t size_class);
+    bool has_many_full(Arena const& arena, std::size_t size_class) const;
     std::uint32_t find_freed_by_others(Arena& arena, std::size_t size_class);
     std::uint32_t adopt(Arena& arena, std::size_t size_class);
     Unit* unit_of_block(Arena& arena, void const* pointer);

@@ -251,7 +251,25 @@ std::uint32_t LocalHeap<Config>::next_slab(Arena& arena, std::size_t size_class)
         return index;
     }
     release_pages_if_grown(arena);
-    return arena.make_slab(size_class, Config::self());
+    auto const index = arena.make_slab(size_class, Config::self());
+    if (index != 0 && has_many_full(arena, size_class)) {
+        arena.commit_whole_slab(arena.runs().unit(index));
+    }
+    return index;
+}
+
+// Whether a class fills one slab after the other: then the next one's pages come all at once, which costs less.
+template <HeapConfig Config>
+bool LocalHeap<Config>::has_many_full(Arena const& arena, std::size_t size_class) const {
+    auto many = CanPopulate<typename Config::Source> ? 8 : 0;
+    auto const* const units = arena.runs().units();
+    for (auto index = full_[size_class].first(); index != 0 && many != 0;
+         index = units[index].next) {
+        if (--many == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 template <HeapConfig Config>

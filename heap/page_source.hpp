@@ -63,6 +63,13 @@ concept CanGuard = requires(S source, std::byte* at, std::size_t bytes) {
 template <typename S>
 concept StaysUsable = requires { requires S::stays_usable; };
 
+// A source whose pages come when they are touched, but also, for less, many at once: committed ones. It may do
+// nothing.
+template <typename S>
+concept CanPopulate = requires(S source, std::byte* at, std::size_t bytes) {
+    { source.populate(at, bytes) } -> std::same_as<void>;
+};
+
 // A source of numbers that nobody can guess, for encoding what a program might write over.
 template <typename S>
 concept HasEntropy = requires(S source) {

@@ -102,9 +102,12 @@ class Runs {
         return true;
     }
 
+    // Whether pages are sure to be touched soon.
+    enum class Touch : bool { later, at_once };
     // Makes the first pages of a run usable that are not yet. Its owner calls it, without the lock.
     // dirty: some are not known to be zero; `held` is what those are that were usable before.
-    Committed commit(std::uint32_t first, std::size_t pages, Committed held = Committed::dirty) {
+    Committed commit(std::uint32_t first, std::size_t pages, Committed held = Committed::dirty,
+                     Touch touch = Touch::later) {
         auto result = Committed::zeroed;
         for (std::size_t done = 0; done < pages;) {
             auto& unit = units_[first + done / pages_a_unit];
@@ -120,6 +123,12 @@ class Runs {
             auto const to = end_of_missing(first, done, pages);
             if (!commit_pages(first, from, to, result)) {
                 return Committed::failed;
+            }
+            if constexpr (CanPopulate<Source>) {
+                if (touch == Touch::at_once) {
+                    source_.populate(at(address_of(first) + from * page_bytes),
+                                     (to - from) * page_bytes);
+                }
             }
             done = (to + pages_a_unit - 1) / pages_a_unit * pages_a_unit;
         }

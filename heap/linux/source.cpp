@@ -140,6 +140,15 @@ void Source::decommit(std::byte* at, std::size_t bytes) {
     }
 }
 
+void Source::populate(std::byte* at, std::size_t bytes) {
+    if (on_quarry) {
+        return;
+    }
+    constexpr int madv_populate_write = 23;  // Linux 5.14's, which older headers lack
+    KeepErrno const kept;                    // what does not come now comes when it is touched
+    madvise(at, bytes, madv_populate_write);
+}
+
 bool Source::move(std::byte* from, std::byte* to, std::size_t bytes) {
     KeepErrno const kept;
     return commit(to, bytes) != Committed::failed && move_pages(from, to, bytes);

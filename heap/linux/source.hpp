@@ -55,6 +55,7 @@ struct Source {
     // Untouched pages cost nothing, so all that is needed is the right to touch them.
     Committed commit(std::byte* at, std::size_t bytes);
     void decommit(std::byte* at, std::size_t bytes);
+    void populate(std::byte* at, std::size_t bytes);
     // The pages go in their tables. What was there stays mapped, and empty: nobody else can take it.
     bool move(std::byte* from, std::byte* to, std::size_t bytes);
     // What cannot be exchanged at `other` is lost; `one` is kept in any case.
