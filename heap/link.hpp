@@ -9,6 +9,13 @@
 
 namespace slab {
 
+// Without checks (SLAB_CHECKS=0 for every part of a program) links are not encoded, blocks in use may look free, and
+// a free is not asked whether it can be true: for programs that are known to be right, and for measuring.
+#ifndef SLAB_CHECKS
+#define SLAB_CHECKS 1
+#endif
+inline constexpr bool has_checks = SLAB_CHECKS != 0;
+
 // The word is block ^ next ^ key ^ block * spread. All blocks of a list lie in one slab, which begins at a
 // multiple of its size: so a step, block ^ next, is shorter than the longest slab. Behind the last block
 // comes the slab's end mark, just so far away that the step to it is told from the others by one
@@ -58,7 +65,7 @@ class LinkKey {
     [[clang::no_sanitize("thread")]]
 #endif
     std::uintptr_t mask(std::uintptr_t block) const {
-        return key_ ^ block * spread;
+        return has_checks ? key_ ^ block * spread : 0;
     }
     // Top bits that no product in [begin, end) has.
     static constexpr std::uint64_t unused_top(std::uintptr_t begin, std::uintptr_t end) {

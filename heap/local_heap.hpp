@@ -47,7 +47,7 @@ class LocalHeap {
         auto* const next = word_at(address_of(block) ^ step);
         __builtin_prefetch(next);  // it is looked at next time, and may have been free for long
         head = next;
-        *block = 0;  // so that what is in use does not look free
+        mark_used(block);
         return block;
     }
     void* allocate(Arena& arena, std::size_t bytes) {
@@ -71,13 +71,14 @@ class LocalHeap {
         if (!Config::is_self(slab.owner)) [[unlikely]] {
             return slow(pointer);
         }
-        if (!Arena::is_block(slab, address)) [[unlikely]] {
+        if (has_checks && !Arena::is_block(slab, address)) [[unlikely]] {
             return slow(pointer);
         }
         // What the block is to say; what it says differs from that by little more than the distance of two free
         // blocks, if it is one.
         auto const link = arena.key().link_of(address, slab.free);
-        if (LinkKey::is_free(*word_at(address) ^ link) || !fits(slab)) [[unlikely]] {
+        if (has_checks && (LinkKey::is_free(*word_at(address) ^ link) || !fits(slab)))
+            [[unlikely]] {
             return slow(pointer);
         }
         *word_at(address) = link;
@@ -145,7 +146,7 @@ class LocalHeap {
             return nullptr;
         }
         heads_.data()[size_class] = word_at(address_of(block) ^ step);
-        *block = 0;
+        mark_used(block);
         return block;
     }
     // Larger blocks have no list at hand. There are few in a slab, and a list would soon be at its end, or
@@ -170,7 +171,7 @@ class LocalHeap {
         }
         slab.free ^= step;
         ++slab.until_change;
-        *block = 0;
+        mark_used(block);
         return block;
     }
 
@@ -211,7 +212,7 @@ class LocalHeap {
             slab.until_change =
                 slab.carved | Unit::is_current;  // what is in the list counts as in use
         }
-        *block = 0;
+        mark_used(block);
         return block;
     }
     [[gnu::noinline]] void* take_last(Arena& arena, std::size_t size_class);
@@ -236,8 +237,14 @@ class LocalHeap {
     std::uint32_t trimmed_at() const { return trimmed_at_; }
 
   private:
+    // So that what is in use does not look free.
+    [[gnu::always_inline]] static void mark_used(std::uintptr_t* block) {
+        if constexpr (has_checks) {
+            *block = 0;
+        }
+    }
     // What a class without free blocks looks at: it never leads on.
-    static inline std::uintptr_t no_blocks = 0;
+    static inline std::uintptr_t no_blocks = has_checks ? 0 : UINTPTR_MAX;
     static constexpr std::uintptr_t* nothing() { return &no_blocks; }
 
     static std::uintptr_t address_of(void const* pointer) {
@@ -264,6 +271,7 @@ class LocalHeap {
     static SlabPages pages_of(Arena const& arena, Unit const& slab);
     static std::uint32_t absent_blocks(Arena const& arena, Unit const& slab);
     void release_pages_if_grown(Arena& arena);
+    std::uint64_t sparse_pages(Arena const& arena) const;
     void release_pages(Arena& arena);
     void release_pages_of(Arena& arena, Unit& slab);
     static BlockBits blocks_that_look_free(Arena const& arena, Unit const& slab);
@@ -306,7 +314,9 @@ class LocalHeap {
         blocks_a_look;             // blocks, into lists, until the next look at the clock
     std::uint32_t tidied_at_ = 0;  // in ticks
     std::uint32_t trimmed_at_ = 0;
-    std::uint64_t held_before_ = 0;  // pages of the arena when free ones were last looked for
+    // Pages of the arena when free ones were last given back, and when it was last asked whether to.
+    std::uint64_t held_when_released_ = 0;
+    std::uint64_t held_when_asked_ = 0;
 };
 
 }  // namespace slab

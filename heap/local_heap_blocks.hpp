@@ -44,7 +44,7 @@ Unit* LocalHeap<Config>::unit_of_block(Arena& arena, void const* pointer) {
     if (unit != nullptr) {
         bool const is_large = unit->kind == UnitKind::large && arena.memory_of(*unit) == address;
         bool const is_small = unit->kind == UnitKind::slab && Arena::is_block(*unit, address) &&
-                              !LinkKey::is_free(arena.key().step(address));
+                              !(has_checks && LinkKey::is_free(arena.key().step(address)));
         if (is_large || is_small) {
             return unit;
         }

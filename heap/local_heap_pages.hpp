@@ -109,19 +109,50 @@ std::uint32_t LocalHeap<Config>::absent_blocks(Arena const& arena, Unit const& s
                : pages_of(arena, slab).blocks_in(slab.absent_pages(), slab.carved);
 }
 
-// When the heap has grown by half since the last time: free pages of slabs in use come before new ones.
+// When the heap has grown by a third since the last time, or by an eighth and much of it is likely to be free pages
+// of slabs in use: those come before new ones.
 template <HeapConfig Config>
 void LocalHeap<Config>::release_pages_if_grown(Arena& arena) {
     if constexpr (gives_pages_back) {
         auto const& runs = arena.runs();
         auto const held = runs.pages_taken() - runs.pages_returned();
         constexpr std::uint64_t least = 512;
-        held_before_ = std::min(held_before_, held);
-        if (held - held_before_ > least + held_before_ / 2) {
-            release_pages(arena);
-            held_before_ = runs.pages_taken() - runs.pages_returned();
+        held_when_released_ = std::min(held_when_released_, held);
+        held_when_asked_ = std::min(held_when_asked_, held);
+        if (held - held_when_asked_ > least + held_when_asked_ / 8) {
+            if (held - held_when_released_ > held_when_released_ / 3 ||
+                sparse_pages(arena) > held / 4) {
+                release_pages(arena);
+                held_when_released_ = runs.pages_taken() - runs.pages_returned();
+            }
+            held_when_asked_ = runs.pages_taken() - runs.pages_returned();
         }
     }
+}
+
+// Whether a slab has so few blocks in use that some of its pages are free: where two a page are in use, one page in
+// seven is, if they are where chance has it.
+inline bool is_sparse(Unit const& slab) {
+    constexpr std::uint32_t most_used_a_page = 2;
+    auto const pages = slab_bytes(slab.size_class) / page_bytes;
+    return slab.used() <= most_used_a_page * pages && !slab.was_released_with(slab.used());
+}
+
+// Pages of such slabs, less one for each block in use.
+template <HeapConfig Config>
+std::uint64_t LocalHeap<Config>::sparse_pages(Arena const& arena) const {
+    std::uint64_t sparse = 0;
+    auto const* const units = arena.runs().units();
+    for (auto const& list : partial_) {
+        for (auto index = list.first(); index != 0; index = units[index].next) {
+            auto const& slab = units[index];
+            auto const busy =
+                static_cast<std::uint32_t>(std::popcount(slab.absent_pages())) + slab.used();
+            auto const pages = static_cast<std::uint32_t>(slab_bytes(slab.size_class) / page_bytes);
+            sparse += is_sparse(slab) && pages > busy ? pages - busy : 0;
+        }
+    }
+    return sparse;
 }
 
 template <HeapConfig Config>
@@ -158,6 +189,13 @@ BlockBits LocalHeap<Config>::blocks_that_look_free(Arena const& arena, Unit cons
     auto const absent = slab.absent_pages();
     auto const size = class_bytes(slab.size_class);
     auto address = arena.first_block(slab);
+    if constexpr (!has_checks) {  // only the list says it
+        for (auto block = slab.free; block != arena.end_mark(slab);
+             block ^= arena.key().step(block)) {
+            is_free.set(static_cast<std::uint32_t>((block - address) / size));
+        }
+        return is_free;
+    }
     for (std::uint32_t block = 0; block < slab.carved; ++block, address += size) {
         if (absent != 0 && (geometry.pages_of(block) & absent) != 0) {
             continue;
@@ -169,12 +207,9 @@ BlockBits LocalHeap<Config>::blocks_that_look_free(Arena const& arena, Unit cons
     return is_free;
 }
 
-// Where two blocks a page are in use, one page in seven is free, if they are where chance has it.
 template <HeapConfig Config>
 void LocalHeap<Config>::release_pages_of(Arena& arena, Unit& slab) {
-    constexpr std::uint32_t most_used_a_page = 2;
-    auto const pages = static_cast<std::uint32_t>(slab_bytes(slab.size_class) / page_bytes);
-    if (slab.used() > most_used_a_page * pages || slab.was_released_with(slab.used())) {
+    if (!is_sparse(slab)) {
         return;
     }
     slab.set_released_with(slab.used());

@@ -52,7 +52,7 @@ void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
         if (auto* const block = std::exchange(heads_[size_class], nothing()); block != nothing()) {
             auto const next = address_of(block) ^ arena.key().step(address_of(block));
             if (next == arena.end_mark(arena.runs().unit(current_[size_class]))) {
-                *block = 0;
+                mark_used(block);
                 return block;
             }
             arena.fail(corrupted, block);
@@ -123,7 +123,10 @@ template <HeapConfig Config>
 bool LocalHeap<Config>::has_few(Arena const& arena, Unit const& slab,
                                 std::size_t size_class) const {
     auto const free = free_blocks(slab);
-    return free < frees_until_useful(size_class) && has_too_few(arena, slab, free);
+    return !is_coarse(size_class) && free < frees_until_useful(size_class, Patience::much) &&
+           has_too_few(arena, slab, free) &&
+           (free < frees_until_useful(size_class, Patience::little) ||
+            has_many_full(arena, size_class));
 }
 template <HeapConfig Config>
 bool LocalHeap<Config>::has_too_few(Arena const& arena, Unit const& slab,
@@ -233,7 +236,11 @@ template <HeapConfig Config>
 void LocalHeap<Config>::let_go(Arena& arena, Unit& slab) {
     auto const free = slab.carved - slab.used();
     slab.is_full = true;
-    slab.until_change = frees_until_useful(slab.size_class) - free;
+    slab.patience = free >= frees_until_useful(slab.size_class, Patience::little) ||
+                            has_many_full(arena, slab.size_class)
+                        ? Patience::much
+                        : Patience::little;
+    slab.until_change = frees_until_useful(slab.size_class, slab.patience) - free;
     full_[slab.size_class].push(arena.runs().units(), arena.runs().index_of(slab));
     current_[slab.size_class] = 0;
 }
@@ -252,7 +259,7 @@ std::uint32_t LocalHeap<Config>::next_slab(Arena& arena, std::size_t size_class)
     }
     release_pages_if_grown(arena);
     auto const index = arena.make_slab(size_class, Config::self());
-    if (index != 0 && has_many_full(arena, size_class)) {
+    if (CanPopulate<typename Config::Source> && index != 0 && has_many_full(arena, size_class)) {
         arena.commit_whole_slab(arena.runs().unit(index));
     }
     return index;
@@ -261,7 +268,7 @@ std::uint32_t LocalHeap<Config>::next_slab(Arena& arena, std::size_t size_class)
 // Whether a class fills one slab after the other: then the next one's pages come all at once, which costs less.
 template <HeapConfig Config>
 bool LocalHeap<Config>::has_many_full(Arena const& arena, std::size_t size_class) const {
-    auto many = CanPopulate<typename Config::Source> ? 8 : 0;
+    auto many = 8;
     auto const* const units = arena.runs().units();
     for (auto index = full_[size_class].first(); index != 0 && many != 0;
          index = units[index].next) {
@@ -412,7 +419,7 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
     if (!Arena::is_block(*unit, address)) {
         return arena.fail(into_the_middle, pointer);
     }
-    if (LinkKey::is_free(arena.key().step(address))) {
+    if (has_checks && LinkKey::is_free(arena.key().step(address))) {
         return arena.fail(double_free, pointer);
     }
     if (freed.knows_anything()) {

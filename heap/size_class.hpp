@@ -85,9 +85,9 @@ inline constexpr auto class_sizes = [] {
 }();
 
 constexpr std::size_t slab_units(std::size_t index) {
-    return index < fine_classes                        ? 1
-           : index < fine_classes + classes_a_doubling ? coarse_slab_units / 2
-                                                       : coarse_slab_units;
+    return index < fine_classes                            ? 1
+           : index < fine_classes + 2 * classes_a_doubling ? coarse_slab_units / 2
+                                                           : coarse_slab_units;
 }
 constexpr std::size_t slab_bytes(std::size_t index) { return slab_units(index) * unit_bytes; }
 // Divisions that nobody should wait for.

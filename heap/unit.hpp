@@ -25,17 +25,23 @@ enum class UnitKind : std::uint8_t {
 // Who may take from a slab and give to it without telling others; 0 is nobody.
 using Owner = std::uintptr_t;
 
-// How many blocks of a slab that its class has let go must be free before it is looked at again.
+// How many blocks of a slab that its class has let go must be free before it is looked at again: few, where the
+// class has few slabs and so much of its memory is in them; a quarter, where it has many, for that takes less time.
+enum class Patience : bool { little, much };
 inline constexpr auto useful_frees = [] {
-    std::array<std::uint32_t, class_count> all{};
+    std::array<std::array<std::uint32_t, class_count>, 2> all{};
     for (std::size_t i = 0; i < class_count; ++i) {
-        all[i] = is_coarse(i) ? std::max(blocks_a_slab(i) / 32, std::uint32_t{1})
-                              : std::min(blocks_a_slab(i) / 4, std::uint32_t{16});
+        auto const blocks = blocks_a_slab(i);
+        auto const quarter = std::max(blocks / 4, std::uint32_t{1});
+        auto const few = is_coarse(i) ? std::max(blocks / 32, std::uint32_t{1})
+                                      : std::min(quarter, std::uint32_t{8});
+        all[0][i] = few;
+        all[1][i] = is_coarse(i) ? few : quarter;
     }
     return all;
 }();
-constexpr std::uint32_t frees_until_useful(std::size_t size_class) {
-    return useful_frees[size_class];
+constexpr std::uint32_t frees_until_useful(std::size_t size_class, Patience patience) {
+    return useful_frees[patience == Patience::much ? 1 : 0][size_class];
 }
 
 struct alignas(64) Unit {
@@ -47,13 +53,14 @@ struct alignas(64) Unit {
     std::uint32_t bias = 0;          // for is_block()
     UnitKind kind = UnitKind::untouched;
     std::uint8_t size_class = 0;
-    bool is_full : 1 = false;                // and let go by its class
-    bool is_guarded : 1 = false;             // any unit: out of reach; see CanGuard
-    bool is_sample : 1 = false;              // of a large block: see sample.hpp
-    std::uint8_t committed_pages = 0;        // of any unit, from its first one on
-    std::atomic<std::uintptr_t> remote = 0;  // blocks that others freed; 0: none
-    std::uint32_t carved = 0;                // blocks that were ever handed out
-    std::uint32_t next = 0;                  // in a list; see UnitList
+    bool is_full : 1 = false;                  // and let go by its class
+    Patience patience : 1 = Patience::little;  // of a full one
+    bool is_guarded : 1 = false;               // any unit: out of reach; see CanGuard
+    bool is_sample : 1 = false;                // of a large block: see sample.hpp
+    std::uint8_t committed_pages = 0;          // of any unit, from its first one on
+    std::atomic<std::uintptr_t> remote = 0;    // blocks that others freed; 0: none
+    std::uint32_t carved = 0;                  // blocks that were ever handed out
+    std::uint32_t next = 0;                    // in a list; see UnitList
     std::uint32_t previous = 0;
     std::uint32_t head = 0;  // of an inner one: the index of the first; of a slab: absent_pages()
     std::uint32_t run_units = 0;  // of a free run, a slab or a large block
@@ -72,7 +79,7 @@ struct alignas(64) Unit {
     // class has let go has what is missing until enough of its blocks are free to be worth a change.
     static constexpr std::uint32_t is_current = std::uint32_t{1} << 31;
     std::uint32_t used() const {
-        return is_full ? carved - frees_until_useful(size_class) + until_change
+        return is_full ? carved - frees_until_useful(size_class, patience) + until_change
                        : until_change & ~is_current;
     }
 

@@ -97,7 +97,8 @@ bool is_hardened_slow() {
         return by_default;  // too early to know
     }
     auto const* const wish = secure_getenv("SLAB_HARDENED");
-    bool const hardened = wish != nullptr ? std::string_view(wish) == "1" : by_default;
+    bool const hardened =
+        has_checks && (wish != nullptr ? std::string_view(wish) == "1" : by_default);
     mode.store(hardened ? Mode::hardened : Mode::plain, std::memory_order_relaxed);
     return hardened;
 }

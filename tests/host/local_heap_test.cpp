@@ -197,7 +197,7 @@ TEST(LocalHeap, AFewFreeBlocksOfAFullSlabWaitWhileAnotherHasMany) {
     }
     // They count, and so the slab is one with many when enough have come.
     EXPECT_EQ(heap.statistics().in_use_bytes, (2 * capacity - 2) * bytes);
-    for (std::size_t i = 2; i < frees_until_useful(class_of(bytes)); ++i) {
+    for (std::size_t i = 2; i < frees_until_useful(class_of(bytes), Patience::little); ++i) {
         free(capacity + i);
     }
     auto const next = reinterpret_cast<std::uintptr_t>(heap.allocate(bytes));
