@@ -281,8 +281,9 @@ class LocalHeap {
     void tidy_up(Arena& arena);
     bool refill(Arena& arena, std::size_t size_class);
     bool has_few(Arena const& arena, Unit const& slab, std::size_t size_class) const;
-    [[gnu::noinline]] bool has_too_few(Arena const& arena, Unit const& slab,
-                                       std::uint32_t free) const;
+    static constexpr std::uint32_t few_blocks = 8;
+    [[gnu::noinline]] bool comes_after_others(Arena const& arena, Unit const& slab,
+                                              std::uint32_t free) const;
     bool has_better(Arena& arena, Unit& slab);
     bool use_free(Arena& arena, Unit& slab);
     bool use_remote(Arena& arena, Unit& slab);
@@ -292,7 +293,7 @@ class LocalHeap {
     bool carve(Arena& arena, Unit& slab);
     void let_go(Arena& arena, Unit& slab);
     std::uint32_t next_slab(Arena& arena, std::size_t size_class);
-    bool has_many_full(Arena const& arena, std::size_t size_class) const;
+    bool has_many_slabs(Arena const& arena, std::size_t size_class) const;
     std::uint32_t find_freed_by_others(Arena& arena, std::size_t size_class);
     std::uint32_t adopt(Arena& arena, std::size_t size_class);
     Unit* unit_of_block(Arena& arena, void const* pointer);

@@ -123,20 +123,22 @@ template <HeapConfig Config>
 bool LocalHeap<Config>::has_few(Arena const& arena, Unit const& slab,
                                 std::size_t size_class) const {
     auto const free = free_blocks(slab);
-    return !is_coarse(size_class) && free < frees_until_useful(size_class, Patience::much) &&
-           has_too_few(arena, slab, free) &&
-           (free < frees_until_useful(size_class, Patience::little) ||
-            has_many_full(arena, size_class));
+    if (is_coarse(size_class) || free >= frees_until_useful(size_class, Patience::much)) {
+        return false;
+    }
+    auto const capacity = blocks_a_slab(size_class);
+    return free < std::min(capacity / 8, few_blocks) ||
+           (slab.carved == capacity && comes_after_others(arena, slab, free));
 }
+// Whether there is another slab with free blocks, and this one has not enough to be patient with it.
 template <HeapConfig Config>
-bool LocalHeap<Config>::has_too_few(Arena const& arena, Unit const& slab,
-                                    std::uint32_t free) const {
-    constexpr std::uint32_t enough = 8;
+bool LocalHeap<Config>::comes_after_others(Arena const& arena, Unit const& slab,
+                                           std::uint32_t free) const {
     auto const* const units = arena.runs().units();
     auto const other = partial_[slab.size_class].first();
-    return free < std::min(slab.capacity() / 8, enough) ||
-           (slab.carved == slab.capacity() && other != 0 &&
-            units[other].free != arena.end_mark(units[other]));
+    return other != 0 && units[other].free != arena.end_mark(units[other]) &&
+           (free < frees_until_useful(slab.size_class, Patience::little) ||
+            has_many_slabs(arena, slab.size_class));
 }
 
 // Whether blocks of another slab come before pages of this one that nobody has touched. Then this one
@@ -237,7 +239,7 @@ void LocalHeap<Config>::let_go(Arena& arena, Unit& slab) {
     auto const free = slab.carved - slab.used();
     slab.is_full = true;
     slab.patience = free >= frees_until_useful(slab.size_class, Patience::little) ||
-                            has_many_full(arena, slab.size_class)
+                            has_many_slabs(arena, slab.size_class)
                         ? Patience::much
                         : Patience::little;
     slab.until_change = frees_until_useful(slab.size_class, slab.patience) - free;
@@ -259,21 +261,23 @@ std::uint32_t LocalHeap<Config>::next_slab(Arena& arena, std::size_t size_class)
     }
     release_pages_if_grown(arena);
     auto const index = arena.make_slab(size_class, Config::self());
-    if (CanPopulate<typename Config::Source> && index != 0 && has_many_full(arena, size_class)) {
+    // Their pages come all at once: it fills one slab after the other, and that costs less.
+    if (CanPopulate<typename Config::Source> && index != 0 && has_many_slabs(arena, size_class)) {
         arena.commit_whole_slab(arena.runs().unit(index));
     }
     return index;
 }
 
-// Whether a class fills one slab after the other: then the next one's pages come all at once, which costs less.
+// Whether a class has so many slabs, full or not, that one more or less makes little difference.
 template <HeapConfig Config>
-bool LocalHeap<Config>::has_many_full(Arena const& arena, std::size_t size_class) const {
+bool LocalHeap<Config>::has_many_slabs(Arena const& arena, std::size_t size_class) const {
     auto many = 8;
     auto const* const units = arena.runs().units();
-    for (auto index = full_[size_class].first(); index != 0 && many != 0;
-         index = units[index].next) {
-        if (--many == 0) {
-            return true;
+    for (auto const& list : {full_[size_class], partial_[size_class]}) {
+        for (auto index = list.first(); index != 0; index = units[index].next) {
+            if (--many == 0) {
+                return true;
+            }
         }
     }
     return false;

@@ -30,15 +30,17 @@ KINDS = {  # as bench/heap_pairs.cpp names them
     "random-1e6": "the same, 1,000,000 live",
 }
 OURS_ONLY = ("inlined",)  # of a heap that is not preloaded
+UNCHECKED = "no checks"  # this project's heap, built without them
 FEW, MORE = 20_000, 100_000
 FIRST = {"random-1e5": 300_000, "random-1e6": 3_000_000}  # until most that lives was replaced
+UNCHECKED_LIBRARY = qemu.build_directory() / "heap" / "libslab_unchecked.so"
 RECORD = qemu.ROOT / "bench" / "pairs.md"
 
 
-def instructions(kind: str, pairs: int, library: str, hardened: bool) -> int:
+def instructions(kind: str, pairs: int, heap: str, library: str) -> int:
     """Of one run of the program."""
-    program = qemu.build_directory() / "bench" / "heap_pairs"
-    settings = dict(os.environ, SLAB_HARDENED="1" if hardened else "0")
+    program = qemu.build_directory() / "bench" / f"heap_pairs{'_unchecked' if heap == UNCHECKED else ''}"
+    settings = dict(os.environ, SLAB_HARDENED="1" if heap == "hardened" else "0")
     if library:
         settings["LD_PRELOAD"] = library
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", str(program), kind,
@@ -51,19 +53,20 @@ def instructions(kind: str, pairs: int, library: str, hardened: bool) -> int:
     return int(found.group(1))
 
 
-def count(kind: str, library: str, hardened: bool) -> float:
+def count(kind: str, heap: str, library: str) -> float:
     """Instructions a pair."""
     few = FIRST.get(kind, FEW)
-    before, after = (instructions(kind, pairs, library, hardened) for pairs in (few, few + MORE))
+    before, after = (instructions(kind, pairs, heap, library) for pairs in (few, few + MORE))
     return (after - before) / MORE
 
 
 def table(heaps: dict[str, str]) -> str:
     """All kinds and heaps, as Markdown."""
-    jobs = [(kind, name) for kind in KINDS for name in heaps if name == "quarry" or kind not in OURS_ONLY]
+    jobs = [(kind, name) for kind in KINDS for name in heaps
+            if name in ("quarry", UNCHECKED) or kind not in OURS_ONLY]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         counts = dict(zip(jobs, pool.map(
-            lambda job: count(job[0], heaps[job[1]], job[1] == "hardened"), jobs), strict=True))
+            lambda job: count(*job, heaps[job[1]]), jobs), strict=True))
     lines = [f"| a pair of | {' | '.join(heaps)} |", "|---|" + "---:|" * len(heaps)]
     for kind, text in KINDS.items():
         cells = [f"{counts[kind, name]:.1f}" if (kind, name) in counts else "–" for name in heaps]
@@ -88,6 +91,8 @@ def main() -> int:
     heaps = bench_heap.found_heaps(arguments.heaps)
     heaps.pop(bench_heap.CONTROL + " again", None)
     heaps.pop("scudo", None)  # does not run under valgrind
+    if not arguments.heaps:
+        heaps = {"quarry": heaps["quarry"], UNCHECKED: str(UNCHECKED_LIBRARY), **heaps}
     text = table(heaps)
     print(text)
     if arguments.record:
