@@ -366,12 +366,15 @@ class Arena {
             if (time == purged_at_.load(std::memory_order_relaxed)) {
                 return time;
             }
+            ask_for_pressure(time);
             std::lock_guard const guard(lock_);
             purged_at_.store(time, std::memory_order_relaxed);
-            purge_locked(ticks_until_purged);
+            purge_locked(is_short() ? 0 : ticks_until_purged);
         }
         return time;
     }
+    // Whether the source said so when it was last asked.
+    bool is_short() const { return is_short_.load(std::memory_order_relaxed); }
     // The same, for all that is free now.
     void trim() {
         std::lock_guard const guard(lock_);
@@ -386,6 +389,20 @@ class Arena {
     }
 
   private:
+    void ask_for_pressure(std::uint32_t time) {
+        if constexpr (HasPressure<Source>) {
+            constexpr std::uint32_t ticks_a_second = 10;
+            auto const before = asked_at_.load(std::memory_order_relaxed);
+            if (before != 0 && time - before < ticks_a_second) {
+                return;
+            }
+            asked_at_.store(time, std::memory_order_relaxed);
+            if (before != 0) {  // not by programs that end within a second
+                is_short_.store(runs_.source().pressure(), std::memory_order_relaxed);
+            }
+        }
+    }
+
     static constexpr std::size_t most_units = std::size_t{1} << 31;
     static constexpr std::uint32_t ticks_until_purged = 4;
     static constexpr std::size_t units_of(std::size_t pages) {
@@ -525,6 +542,8 @@ class Arena {
     bool has_key_ = false;
     std::atomic<bool> gave_remote_ = false;
     std::atomic<std::uint32_t> purged_at_ = 0;
+    std::atomic<std::uint32_t> asked_at_ = 0;
+    std::atomic<bool> is_short_ = false;
     std::array<UnitList, class_count> abandoned_{};
     struct Nothing {};
     [[no_unique_address]] std::conditional_t<is_hardened<Config>, Retired<Source>, Nothing>

@@ -558,7 +558,7 @@ void LocalHeap<Config>::tidy_up(Arena& arena) {
     }
     if (trimmed_at_ == 0) {
         trimmed_at_ = time;  // the first look
-    } else if (time - trimmed_at_ >= ticks_a_trim) {
+    } else if (time - trimmed_at_ >= (arena.is_short() ? 1 : ticks_a_trim)) {
         trimmed_at_ = time;
         trim(arena);
     }

@@ -70,6 +70,12 @@ concept CanPopulate = requires(S source, std::byte* at, std::size_t bytes) {
     { source.populate(at, bytes) } -> std::same_as<void>;
 };
 
+// A source that knows when memory is short: then what is free goes back at once. Asked once a second, by any thread.
+template <typename S>
+concept HasPressure = requires(S source) {
+    { source.pressure() } -> std::same_as<bool>;
+};
+
 // A source of numbers that nobody can guess, for encoding what a program might write over.
 template <typename S>
 concept HasEntropy = requires(S source) {

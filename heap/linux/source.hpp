@@ -1,6 +1,7 @@
 // Linux's pages for the heap: one reservation that grows from its start, so that it stays two mappings.
 #pragma once
 
+#include "heap/linux/pressure.hpp"
 #include "heap/page_source.hpp"
 
 #include <sys/mman.h>
@@ -69,6 +70,7 @@ struct Source {
         report(what, pointer, block_bytes);
     }
     std::uint64_t entropy() { return random_word(); }
+    bool pressure() { return is_memory_short(); }
     // Tenths of a second; where pages come and go for little (Quarry), half milliseconds.
     std::uint32_t ticks();
 };

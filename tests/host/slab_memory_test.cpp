@@ -81,6 +81,37 @@ TEST(Slab, FreeMemoryGoesBackByItselfIfThatIsWished) {
     expect_alone("DISABLED_FreeMemoryGoesBackByItself", "SLAB_PURGE_THREAD=1");
 }
 
+// The group's memory is short as long as the file says so; what is free does not stay then until it is old.
+TEST(Slab, DISABLED_FreeMemoryGoesBackAtOnce) {
+    auto const before = anonymous_kib();
+    auto const folder = std::filesystem::path(std::getenv("SLAB_CGROUP"));
+    std::ofstream(folder / "memory.current") << "190000000\n";
+    // Freed and wanted again sooner than free memory goes back otherwise: the pages are kept, or they are not.
+    auto const hold_and_free = [] {
+        constexpr std::size_t bytes = 50'000'000;
+        void* const block = opaque(std::malloc(bytes));
+        std::memset(block, 1, bytes);
+        std::free(opaque(block));
+    };
+    bool went_back = false;
+    for (int tries = 0; tries < 100 && !went_back; ++tries) {
+        hold_and_free();
+        usleep(100'000);
+        std::free(opaque(std::malloc(500'000)));  // a look at the clock
+        went_back = anonymous_kib() < before + 10'000;
+    }
+    EXPECT_TRUE(went_back);
+}
+TEST(Slab, FreeMemoryGoesBackAtOnceWhereTheGroupHasLittle) {
+    auto const folder =
+        std::filesystem::temp_directory_path() / ("slab_group_" + std::to_string(getpid()));
+    std::filesystem::create_directory(folder);
+    std::ofstream(folder / "memory.max") << "max\n";
+    std::ofstream(folder / "memory.high") << "200000000\n";
+    expect_alone("DISABLED_FreeMemoryGoesBackAtOnce", "SLAB_CGROUP=" + folder.string());
+    std::filesystem::remove_all(folder);
+}
+
 bool has_huge_pages() {
     std::ifstream setting("/sys/kernel/mm/transparent_hugepage/enabled");
     std::string words;
