@@ -98,7 +98,7 @@ fuzz: setup $(BUILD)/build.ninja
 	@$(BUILD)/tests/host/heap_fuzz -max_len=16384 -runs=$(or $(RUNS),1000000) -print_final_stats=1 $(BUILD)/fuzz-corpus
 
 bench-pairs: setup $(BUILD)/build.ninja
-	@ninja -C $(BUILD) --quiet slab heap_pairs
+	@ninja -C $(BUILD) --quiet slab heap_pairs heap_pairs_unchecked
 	@tools/bench_pairs.py
 
 probe-heaps: setup $(BUILD)/build.ninja
@@ -106,7 +106,7 @@ probe-heaps: setup $(BUILD)/build.ninja
 	@tools/probe_heaps.py
 
 bench-heap: setup $(BUILD)/build.ninja
-	@ninja -C $(BUILD) --quiet slab heap_programs run_measured
+	@ninja -C $(BUILD) --quiet slab slab_unchecked heap_programs run_measured
 	@tools/bench_heap.py $(if $(RUNS),--runs "$(RUNS)")
 
 CALLS ?= 1000000000

@@ -21,6 +21,7 @@ LIBRARIES = pathlib.Path("/usr/lib/x86_64-linux-gnu")
 HEAPS = {
     "quarry": None,  # the build's own
     "hardened": None,  # the same library, told by its environment
+    "unchecked": None,  # the same sources, built without checks
     "mimalloc": LIBRARIES / "libmimalloc.so.2",
     "jemalloc": LIBRARIES / "libjemalloc.so.2",
     "gperftools": LIBRARIES / "libtcmalloc_minimal.so.4",
@@ -28,7 +29,7 @@ HEAPS = {
     "scudo": pathlib.Path("/usr/lib/llvm-19/lib/clang/19/lib/linux/"
                           "libclang_rt.scudo_standalone-x86_64.so"),
 }
-OURS = ("quarry", "hardened")
+OURS = ("quarry", "hardened", "unchecked")
 CONTROL = "mimalloc"  # entered twice
 REAL = ("python3", "lua", "sqlite", "jq", "clang", "gcc")
 OWN = ["server", "queue", "stress", "numbers", "large", "tree", "growth", "density", "phases"]
@@ -78,7 +79,8 @@ def found_heaps(wanted: str) -> dict[str, str]:
         if wanted and name not in wanted.split(","):
             continue
         if library is None:
-            library = qemu.build_directory() / "heap" / "libslab.so"
+            library = (qemu.build_directory() / "heap" /
+                       ("libslab_unchecked.so" if name == "unchecked" else "libslab.so"))
         if library == "" or pathlib.Path(library).exists():
             heaps[name] = str(library)
         else:
@@ -162,6 +164,17 @@ def hardened_cost(results: dict) -> str:
             f"{geomean([values[1] for values in cost.values()]):.3f} in memory.")
 
 
+def remote_frees(heaps: dict[str, str], runs: int) -> str:
+    """Nanoseconds of CPU time for a block that a producer makes and a consumer frees, two of each."""
+    blocks = 2 * 30_000 * 256  # as bench/heap_programs.cpp has it
+    programs = str(qemu.build_directory() / "bench" / "heap_programs")
+    measured = measure({"two producers, two consumers": ([programs, "queue", "4"], {})}, heaps, runs)
+    cells = [f"{name} {values[0] / blocks * 1e9:.1f}" for name, values in
+             next(iter(measured.values())).items() if not name.endswith("again")]
+    return ("A block made by one of two producers, touched, and freed by one of two consumers, ns of CPU "
+            f"time: {', '.join(cells)}.")
+
+
 def ratios(results: dict, names: list[str], index: int) -> dict[str, dict[str, float]]:
     """Of each row, each heap's figure over the best peer's: not counting this project's own."""
     found = {}
@@ -236,6 +249,7 @@ def main() -> int:
         if not rows:
             parser.error(f"no row has {arguments.only!r} in its name")
         results = measure(rows, heaps, max(1, arguments.runs))
+        remote = remote_frees(heaps, max(1, arguments.runs)) if not arguments.only else ""
     names = list(heaps)
     times, peaks = ratios(results, names, 0), ratios(results, names, 1)
     peers = peers_of(names)
@@ -253,8 +267,13 @@ def main() -> int:
                    geomean([row[CONTROL] for row in times.values()]))
         lines.append(f"Control: {CONTROL} entered twice differs by a factor of {control:.3f} in time"
                      f"{'' if 0.98 <= control <= 1.02 else ': too much, so run this again'}.")
-    if set(OURS) <= set(names):
+    if {"quarry", "hardened"} <= set(names):
         lines += ["", hardened_cost(results)]
+    if {"quarry", "unchecked"} <= set(names):
+        checks = geomean([row["quarry"] / row["unchecked"] for row in times.values()])
+        lines += ["", f"With checks over without: {checks:.3f} in time."]
+    if remote:
+        lines += ["", remote]
     print("\n".join(lines))
     if arguments.record:
         folder = qemu.ROOT / "bench"

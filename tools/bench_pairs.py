@@ -30,10 +30,9 @@ KINDS = {  # as bench/heap_pairs.cpp names them
     "random-1e6": "the same, 1,000,000 live",
 }
 OURS_ONLY = ("inlined",)  # of a heap that is not preloaded
-UNCHECKED = "no checks"  # this project's heap, built without them
+UNCHECKED = "unchecked"
 FEW, MORE = 20_000, 100_000
 FIRST = {"random-1e5": 300_000, "random-1e6": 3_000_000}  # until most that lives was replaced
-UNCHECKED_LIBRARY = qemu.build_directory() / "heap" / "libslab_unchecked.so"
 RECORD = qemu.ROOT / "bench" / "pairs.md"
 
 
@@ -91,8 +90,6 @@ def main() -> int:
     heaps = bench_heap.found_heaps(arguments.heaps)
     heaps.pop(bench_heap.CONTROL + " again", None)
     heaps.pop("scudo", None)  # does not run under valgrind
-    if not arguments.heaps:
-        heaps = {"quarry": heaps["quarry"], UNCHECKED: str(UNCHECKED_LIBRARY), **heaps}
     text = table(heaps)
     print(text)
     if arguments.record:

@@ -108,7 +108,10 @@ TEST(Slab, TenThousandThreadsLeaveNothingBehind) {
     EXPECT_LT(anonymous_kib(), before + 2048);
 }
 
+// SLAB_TEST_FORKS says how many forks; ten thousand take a minute.
 TEST(Slab, AForkAmongBusyThreadsHasAUsableHeap) {
+    auto const* const wish = std::getenv("SLAB_TEST_FORKS");
+    auto const forks = wish != nullptr ? std::atoi(wish) : 300;
     std::atomic<bool> stop = false;
     std::vector<std::thread> threads;
     for (unsigned id = 0; id < 3; ++id) {
@@ -122,7 +125,7 @@ TEST(Slab, AForkAmongBusyThreadsHasAUsableHeap) {
             }
         });
     }
-    for (int i = 0; i < 300; ++i) {
+    for (int i = 0; i < forks; ++i) {
         auto const child = fork();
         if (child == 0) {
             for (std::size_t bytes = 1; bytes < 200'000; bytes += bytes / 3 + 1) {
