@@ -5,7 +5,7 @@ SHELL = /bin/bash
 export QUARRY_PRESET = $(PRESET)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup build run shell rustshim run-rustshim replay grade gdb iso debug release format lint bench bench-kernel bench-linux bench-malloc bench-heap bench-pairs probe-heaps fuzz soak soak-linux conformance clean
+.PHONY: help setup build run shell rustshim run-rustshim replay grade gdb iso debug release format lint bench bench-kernel bench-linux bench-malloc bench-heap bench-pairs probe-heaps check-heapmap fuzz soak soak-linux conformance clean
 
 help:
 	@echo "make run [FILE=path] [PROGRAM=name ARGS='…']   boot Quarry and run a program (wordcount)"
@@ -25,6 +25,7 @@ help:
 	@echo "make bench-heap [RUNS=9]                       programs of this machine with this heap and others"
 	@echo "make bench-pairs                               instructions of an allocation and a free, the same heaps"
 	@echo "make probe-heaps                               mistakes that this heap and others catch"
+	@echo "make check-heapmap                             a heap map in headless Chromium, and a screenshot of it"
 	@echo "make fuzz [RUNS=1000000]                       inputs of up to 4,096 calls for the heap"
 	@echo "make soak [CALLS=1000000000]                   the model check, for hours"
 	@echo "make soak-linux [CALLS=100000000]              random Linux calls from many processes"
@@ -108,6 +109,12 @@ probe-heaps: setup $(BUILD)/build.ninja
 bench-heap: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet slab slab_unchecked heap_programs run_measured
 	@tools/bench_heap.py $(if $(RUNS),--runs "$(RUNS)")
+
+# Chromium is installed for this only.
+check-heapmap: setup $(BUILD)/build.ninja
+	@PACKAGES="chromium" tools/setup.sh
+	@ninja -C $(BUILD) --quiet slab heap_programs
+	@tools/check_heapmap.py
 
 CALLS ?= 1000000000
 soak: setup $(BUILD)/build.ninja

@@ -232,6 +232,8 @@ class LocalHeap {
     // in them; a link that does not lead on is reported.
     template <typename Visit>
     void for_each_free(Arena& arena, Visit visit) const;
+    // For who must see each block of a class: the slab it takes from is one of several, and nothing is at hand.
+    void set_aside(Arena& arena, std::size_t size_class);
     // Gives all slabs back that are empty. It happens every second, too, if there is a clock.
     void trim(Arena& arena);
     std::uint32_t trimmed_at() const { return trimmed_at_; }
@@ -324,4 +326,7 @@ class LocalHeap {
 
 #include "heap/local_heap_blocks.hpp"  // IWYU pragma: export
 #include "heap/local_heap_pages.hpp"   // IWYU pragma: export
-#include "heap/local_heap_slow.hpp"    // IWYU pragma: export
+#include "heap/local_heap_free.hpp"    // IWYU pragma: export
+#include "heap/local_heap_refill.hpp"  // IWYU pragma: export
+#include "heap/local_heap_slabs.hpp"   // IWYU pragma: export
+#include "heap/local_heap_upkeep.hpp"  // IWYU pragma: export

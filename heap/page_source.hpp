@@ -2,6 +2,7 @@
 // committed before use and decommitted when free. Nobody else touches the window.
 #pragma once
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -74,6 +75,14 @@ concept CanPopulate = requires(S source, std::byte* at, std::size_t bytes) {
 template <typename S>
 concept HasPressure = requires(S source) {
     { source.pressure() } -> std::same_as<bool>;
+};
+
+// A source whose threads can sleep: wait returns when woken, or at once where the word has another value, or for no
+// reason; wake wakes one that waits, if there is one.
+template <typename S>
+concept CanWait = requires(std::atomic<std::uint32_t>& word, std::uint32_t value) {
+    { S::wait(word, value) } -> std::same_as<void>;
+    { S::wake(word) } -> std::same_as<void>;
 };
 
 // A source of numbers that nobody can guess, for encoding what a program might write over.

@@ -20,11 +20,16 @@ svg { width: 100%; height: auto; border: 1px solid #e4e7eb; background: #f8fafc;
 .bars { display: grid; grid-template-columns: 5rem 1fr 21rem; gap: 2px 10px; margin-top: 1rem; }
 .bars div { white-space: nowrap; } .bars .n { text-align: right; color: #52606d; }
 .bar { background: #e4e7eb; height: 1.05em; margin-top: 2px; } .bar i { display: block; height: 100%; }
-#scrub { width: 100%; } .key span { display: inline-block; width: .9em; height: .9em; margin: 0 .3em 0 1em;
+#scrub { width: 100%; margin: 0; } #time { height: 90px; display: block; margin-top: .6rem; cursor: pointer; }
+#time[hidden] { display: none; } .key span { display: inline-block; width: .9em; height: .9em; margin: 0 .3em 0 1em;
 vertical-align: -1px; border: 1px solid #cbd2d9; }
 </style></head><body>
 <h1>Heap map: @TITLE@</h1><p id="line"></p>
+<svg id="time" xmlns="http://www.w3.org/2000/svg" preserveAspectRatio="none"></svg>
 <input id="scrub" type="range" min="0" value="0" step="1" aria-label="dump">
+<p class="key several">Over time, a column a dump: <span style="background:#475569"></span>blocks in use
+<span style="background:#f97316"></span>free blocks, rounding, metadata
+<span style="background:#fde68a"></span>free, pages held</p>
 <svg id="map" xmlns="http://www.w3.org/2000/svg"></svg>
 <p class="key">A cell is a unit of @UNIT@ KiB; its colour is its size class, filled from below as its blocks
 are in use.
@@ -42,18 +47,37 @@ function rect(x, y, w, h, fill, title) {
   return `<rect x="${x}" y="${y}" width="${w}" height="${h}" fill="${fill}">` +
          (title ? `<title>${title}</title>` : '') + '</rect>';
 }
-function draw(index) {
-  const d = dumps[index], rows = Math.ceil(d.units / columns), parts = [], classes = new Map();
-  let held = d.metadata_bytes, used = 0, kept = 0;
+function totals(d) {
+  const sum = {held: d.metadata_bytes, used: 0, kept: 0, classes: new Map()};
   for (const [first, units, kind, bytes, inUse, capacity, pages] of d.map) {
-    held += pages * d.page_bytes;
-    const share = kind === 'slab' ? inUse / capacity : 1;
+    sum.held += pages * d.page_bytes;
     if (kind === 'slab') {
-      used += inUse * bytes;
-      const c = classes.get(bytes) || {slabs: 0, inUse: 0, blocks: 0, pages: 0};
-      c.slabs++; c.inUse += inUse; c.blocks += capacity; c.pages += pages; classes.set(bytes, c);
-    } else if (kind === 'large') used += pages * d.page_bytes;
-    else if (kind === 'free') kept += pages * d.page_bytes;
+      sum.used += inUse * bytes;
+      const c = sum.classes.get(bytes) || {slabs: 0, inUse: 0, blocks: 0, pages: 0};
+      c.slabs++; c.inUse += inUse; c.blocks += capacity; c.pages += pages; sum.classes.set(bytes, c);
+    } else if (kind === 'large') sum.used += pages * d.page_bytes;
+    else if (kind === 'free') sum.kept += pages * d.page_bytes;
+  }
+  return sum;
+}
+// A column for each dump: blocks in use, what else slabs hold, free pages not returned.
+function drawTime(chosen) {
+  const sums = dumps.map(totals), most = Math.max(...sums.map(s => s.held)), svg = document.getElementById('time');
+  svg.setAttribute('viewBox', `0 0 ${dumps.length} 100`);
+  svg.innerHTML = sums.map((s, i) => {
+    const height = n => n / most * 96, used = height(s.used), kept = height(s.kept), all = height(s.held);
+    const title = `Dump ${i + 1}: ${size(s.held)} held, ${size(s.used)} in use`;
+    return rect(i, 0, 1, 100, i === chosen ? '#dbeafe' : '#f8fafc', title) +
+           rect(i + .1, 100 - used, .8, used, '#475569', title) +
+           rect(i + .1, 100 - all + kept, .8, all - used - kept, '#f97316', title) +
+           rect(i + .1, 100 - all, .8, kept, '#fde68a', title);
+  }).join('');
+}
+function draw(index) {
+  const d = dumps[index], rows = Math.ceil(d.units / columns), parts = [];
+  const {held, used, kept, classes} = totals(d);
+  for (const [first, units, kind, bytes, inUse, capacity, pages] of d.map) {
+    const share = kind === 'slab' ? inUse / capacity : 1;
     const title = kind === 'slab' ? `${bytes} bytes: ${inUse} of ${capacity} blocks, ${pages} pages`
                 : `${kind}: ${units} units, ${pages} pages`;
     for (let u = first; u < first + units; u++) {
@@ -77,10 +101,16 @@ function draw(index) {
     `background:${colour(bytes, 48)}"></i></div><div>${c.inUse} of ${c.blocks} blocks, ${c.slabs} slabs, ` +
     `${size(c.pages * d.page_bytes)}</div>`).join('');
 }
-const scrub = document.getElementById('scrub');
-scrub.max = dumps.length - 1; scrub.value = dumps.length - 1; scrub.hidden = dumps.length < 2;
-scrub.oninput = () => draw(+scrub.value);
-draw(dumps.length - 1);
+// page.html#2 shows the second dump.
+const scrub = document.getElementById('scrub'), time = document.getElementById('time');
+const show = index => { scrub.value = index; draw(index); drawTime(index); };
+scrub.max = dumps.length - 1; scrub.hidden = time.hidden = dumps.length < 2;
+document.querySelectorAll('.several').forEach(e => { e.hidden = dumps.length < 2; });
+scrub.oninput = () => show(+scrub.value);
+time.onclick = e => show(Math.min(dumps.length - 1, Math.floor(e.offsetX / time.clientWidth * dumps.length)));
+const wanted = () => Math.min(dumps.length, Math.max(1, +location.hash.slice(1) || dumps.length)) - 1;
+onhashchange = () => show(wanted());
+show(wanted());
 </script></body></html>
 """
 

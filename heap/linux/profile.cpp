@@ -118,10 +118,13 @@ void* allocate_with_samples(ThreadHeap& heap, std::size_t bytes) {
         }
     }
     void* const block = heap.allocate_slow(arena, bytes);
-    // What is at hand now will be handed out without a look.
-    auto const blocks = bytes <= small_limit
-                            ? heap.at_hand(arena, heap.serving(class_of(bytes))) + std::size_t{1}
-                            : 1;
+    std::size_t blocks = 1;
+    if (bytes <= fine_limit) {
+        // What is at hand now will be handed out without a look.
+        blocks += heap.at_hand(arena, heap.serving(class_of(bytes)));
+    } else if (bytes <= small_limit) {
+        heap.set_aside(arena, heap.serving(class_of(bytes)));
+    }
     until_sample -= static_cast<std::int64_t>(blocks * bytes);
     return block;
 }

@@ -5,8 +5,11 @@
 #include "heap/size_class.hpp"
 #include "heap/unit.hpp"
 
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -217,6 +220,15 @@ void Source::unguard(std::byte* at, std::size_t bytes) {
     auto left = guards.load(std::memory_order_relaxed);
     while (left != 0 && !guards.compare_exchange_weak(left, left - 1)) {
     }
+}
+
+void Source::wait(std::atomic<std::uint32_t>& word, std::uint32_t value) {
+    KeepErrno const kept;
+    syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+}
+void Source::wake(std::atomic<std::uint32_t>& word) {
+    KeepErrno const kept;
+    syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
 std::uint32_t Source::ticks() {

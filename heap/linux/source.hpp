@@ -71,6 +71,8 @@ struct Source {
     }
     std::uint64_t entropy() { return random_word(); }
     bool pressure() { return is_memory_short(); }
+    static void wait(std::atomic<std::uint32_t>& word, std::uint32_t value);
+    static void wake(std::atomic<std::uint32_t>& word);
     // Tenths of a second; where pages come and go for little (Quarry), half milliseconds.
     std::uint32_t ticks();
 };

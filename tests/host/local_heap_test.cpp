@@ -174,6 +174,35 @@ TEST(LocalHeap, AFreeBlockThatWasWrittenToIsReportedAndNotFollowed) {
     heap.release();
 }
 
+// The lower part only: what it leads to then is near, perhaps where no memory is.
+TEST(LocalHeap, ALargerFreeBlockWhoseLinkWasWrittenToInPartIsReportedAndNotFollowed) {
+    constexpr std::size_t bytes = 20'000;
+    for (unsigned bit = 0; bit < 64; ++bit) {
+        char const* failure = nullptr;
+        Failing<MmapSource> source;
+        source.complaint = &failure;
+        Heap<Failing<MmapSource>> heap(source);
+        void* const keeps_the_slab = heap.allocate(bytes);
+        std::vector<void*> blocks(3);
+        for (auto*& block : blocks) {
+            block = heap.allocate(bytes);
+        }
+        for (auto* const block : blocks) {
+            heap.free(block);
+        }
+        *static_cast<std::uintptr_t*>(blocks.back()) ^= std::uintptr_t{1} << bit;
+        for (auto*& block : blocks) {
+            block = heap.allocate(bytes);
+            ASSERT_NE(block, nullptr);
+            std::memset(block, 1, bytes);
+        }
+        ASSERT_NE(failure, nullptr) << bit;
+        EXPECT_NE(std::strstr(failure, "written to"), nullptr) << failure;
+        heap.free(keeps_the_slab);
+        heap.release();
+    }
+}
+
 // A list of one or two blocks costs as much as one of many: few blocks of a full slab are left for later.
 TEST(LocalHeap, AFewFreeBlocksOfAFullSlabWaitWhileAnotherHasMany) {
     TestHeap heap;

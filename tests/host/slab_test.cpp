@@ -19,6 +19,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 extern "C" void* reallocarray(void*, std::size_t, std::size_t) noexcept;
@@ -211,46 +212,67 @@ TEST(Slab, ReportsCanBeIgnored) {
         testing::ExitedWithCode(3), "double free");
 }
 
-// A program that keeps a thousand blocks of 1,000 bytes that one function made.
-[[gnu::noinline]] void keep_blocks() {
+// A program that keeps a megabyte in blocks that one function made.
+[[gnu::noinline]] void keep_blocks(std::size_t bytes) {
     static std::vector<char*> kept;
-    for (int i = 0; i < 1'000; ++i) {
-        kept.push_back(opaque(static_cast<char*>(std::malloc(1'000))));
-        std::free(opaque(std::malloc(1'000)));
+    for (std::size_t i = 0; i < 1'000'000 / bytes; ++i) {
+        kept.push_back(opaque(static_cast<char*>(std::malloc(bytes))));
+        std::free(opaque(std::malloc(bytes)));
     }
 }
-TEST(Slab, DISABLED_KeepBlocks) { keep_blocks(); }
+TEST(Slab, DISABLED_KeepBlocks) { keep_blocks(1'000); }
+TEST(Slab, DISABLED_KeepLargerOnes) { keep_blocks(1'500); }
+
+// What the program says at its end; the lines of its profile are passed to `visit`.
+template <typename Visit>
+std::string profile_of(std::string const& disabled_test, Visit visit) {
+    auto const test = std::filesystem::read_symlink("/proc/self/exe").string();
+    auto const path = testing::TempDir() + "slab_profile";
+    auto const said =
+        output_of("SLAB_PROFILE=" + path + " SLAB_LEAKS=1 SLAB_PROFILE_RATE=20000 " + test +
+                  " --gtest_also_run_disabled_tests --gtest_filter=*" + disabled_test + " 2>&1");
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+        visit(line);
+    }
+    std::filesystem::remove(path);
+    return said;
+}
 
 TEST(Slab, AProfileSaysWhoAskedForWhatIsInUse) {
     if (is_hardened()) {
         GTEST_SKIP() << "the hardened heap takes no samples";
     }
-    auto const test = std::filesystem::read_symlink("/proc/self/exe").string();
-    auto const path = testing::TempDir() + "slab_profile";
+    std::vector<std::string> lines;
     auto const said =
-        output_of("SLAB_PROFILE=" + path + " SLAB_LEAKS=1 SLAB_PROFILE_RATE=20000 " + test +
-                  " --gtest_also_run_disabled_tests --gtest_filter=*KeepBlocks 2>&1");
-    std::ifstream file(path);
-    std::string line;
-    std::getline(file, line);
-    EXPECT_TRUE(line.starts_with("heap profile: ") && line.ends_with(" @ heap_v2/20000")) << line;
-    // A megabyte by samples of twenty thousand bytes: about fifty, and few are far from that.
-    int samples = 0;
-    while (std::getline(file, line) && !line.empty()) {
-        samples += line.starts_with("1: 1000 [1: 1000] @ 0x") ? 1 : 0;
-    }
-    EXPECT_GT(samples, 15);
-    EXPECT_LT(samples, 150);
-    std::getline(file, line);
-    EXPECT_EQ(line, "MAPPED_LIBRARIES:");
+        profile_of("KeepBlocks", [&](std::string const& line) { lines.push_back(line); });
+    ASSERT_FALSE(lines.empty());
+    EXPECT_TRUE(lines[0].starts_with("heap profile: ") && lines[0].ends_with(" @ heap_v2/20000"))
+        << lines[0];
+    EXPECT_NE(std::ranges::find(lines, "MAPPED_LIBRARIES:"), lines.end());
     EXPECT_NE(said.find("slab: in use at the end: "), std::string::npos) << said;
     EXPECT_NE(said.find("blocks of 1008 bytes\n"), std::string::npos) << said;
     EXPECT_NE(
         said.find("slab: one of 1000 bytes, for every 20000 that were asked for, from\nslab:     " +
-                  test),
+                  std::filesystem::read_symlink("/proc/self/exe").string()),
         std::string::npos)
         << said;
-    std::filesystem::remove(path);
+}
+
+// A megabyte by samples of twenty thousand bytes: about fifty, and few are far from that.
+TEST(Slab, SamplesAreInProportionWhateverTheSize) {
+    if (is_hardened()) {
+        GTEST_SKIP() << "the hardened heap takes no samples";
+    }
+    for (auto const& [test, sample] : {std::pair("KeepBlocks", "1: 1000 [1: 1000] @ 0x"),
+                                       std::pair("KeepLargerOnes", "1: 1500 [1: 1500] @ 0x")}) {
+        int samples = 0;
+        (void)profile_of(test, [&](std::string const& line) {
+            samples += line.starts_with(sample) ? 1 : 0;
+        });
+        EXPECT_GT(samples, 15) << test;
+        EXPECT_LT(samples, 150) << test;
+    }
 }
 
 TEST(Slab, AHandlerIsAskedWhenThereIsNoMemory) {

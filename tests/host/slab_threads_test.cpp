@@ -108,6 +108,36 @@ TEST(Slab, TenThousandThreadsLeaveNothingBehind) {
     EXPECT_LT(anonymous_kib(), before + 2048);
 }
 
+// One thread's blocks lie between another one's. What the hardened heap writes behind the one must never look to the
+// other as if somebody had written before its block.
+TEST(Slab, NeighboursOfOtherThreadsBlocksComeAndGo) {
+    for (std::size_t const bytes : {52u, 100u, 1'010u}) {
+        for (int round = 0; round < 60; ++round) {
+            std::array<void*, 2'000> blocks{};
+            for (auto& block : blocks) {
+                block = opaque(malloc(bytes));
+            }
+            std::atomic<bool> done = false;
+            std::thread other([&] {
+                for (std::size_t i = 1; i < blocks.size(); i += 2) {
+                    free(blocks[i]);
+                }
+                done = true;
+            });
+            do {
+                for (std::size_t i = 0; i < blocks.size(); i += 2) {
+                    free(blocks[i]);
+                    blocks[i] = opaque(malloc(bytes));
+                }
+            } while (!done);
+            other.join();
+            for (std::size_t i = 0; i < blocks.size(); i += 2) {
+                free(blocks[i]);
+            }
+        }
+    }
+}
+
 // SLAB_TEST_FORKS says how many forks; ten thousand take a minute.
 TEST(Slab, AForkAmongBusyThreadsHasAUsableHeap) {
     auto const* const wish = std::getenv("SLAB_TEST_FORKS");

@@ -1,0 +1,244 @@
+// Where the next block of a class comes from when none is at hand. Included by local_heap.hpp.
+#pragma once
+
+#include "heap/local_heap.hpp"
+#include "heap/tag.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace slab {
+
+template <HeapConfig Config>
+void* LocalHeap<Config>::allocate_slow(Arena& arena, std::size_t bytes) {
+    if (bytes <= small_limit) {
+        return take_served(arena, class_of(bytes));
+    }
+    arena.purge();
+    bool zeroed = false;
+    return arena.allocate_large(bytes, unit_bytes, zeroed);
+}
+
+// A class whose requests make its group grow so often within a second is one that is much used: it gets slabs of
+// its own.
+template <HeapConfig Config>
+void* LocalHeap<Config>::take_served(Arena& arena, std::size_t size_class) {
+    constexpr std::uint8_t much = 32;
+    auto const serving = serving_[size_class];
+    auto const carved_before = carved_;
+    void* const block = take(arena, serving);
+    if (serving != size_class && carved_ != carved_before && ++demand_[size_class] == much) {
+        serving_[size_class] = static_cast<std::uint8_t>(size_class);
+    }
+    return block;
+}
+
+// The list does not lead on: it is at its last block, or there is none, or a program wrote into it.
+template <HeapConfig Config>
+void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
+    if (until_look_ < 0) {
+        until_look_ = blocks_a_look;
+        tidy_up(arena);
+    }
+    if (is_coarse(size_class)) {
+        return take_last_coarse(arena, size_class);
+    }
+    for (;;) {
+        if (void* const block = take_fine(arena, size_class)) {
+            return block;
+        }
+        if (void* const block = take_ending(arena, size_class)) {
+            return block;
+        }
+        if (auto* const block = std::exchange(heads_[size_class], nothing()); block != nothing()) {
+            auto const next = address_of(block) ^ arena.key().step(address_of(block));
+            if (next == arena.end_mark(arena.runs().unit(current_[size_class]))) {
+                mark_used(block);
+                return block;
+            }
+            arena.fail(corrupted, block);
+        } else if (!refill(arena, size_class)) {
+            return nullptr;
+        }
+    }
+}
+
+template <HeapConfig Config>
+void* LocalHeap<Config>::take_last_coarse(Arena& arena, std::size_t size_class) {
+    for (;;) {
+        if (auto const index = current_[size_class]; index != 0) {
+            if (void* const block = pop(arena, index)) {
+                return block;
+            }
+            forget_if_corrupted(arena, arena.runs().unit(index));
+        }
+        if (!refill(arena, size_class)) {
+            return nullptr;
+        }
+    }
+}
+
+// A current slab's free blocks are lost, if the link to the first one, or its own, was written over.
+template <HeapConfig Config>
+void LocalHeap<Config>::forget_if_corrupted(Arena& arena, Unit& slab) {
+    auto const block = slab.free;
+    if (block == arena.end_mark(slab)) {
+        return;
+    }
+    bool const is_here = block - arena.memory_of(slab) < slab_bytes(slab.size_class) &&
+                         Arena::is_block(slab, block);
+    if (!is_here || arena.next_of(slab, block) == 0) {
+        slab.free = arena.end_mark(slab);
+        slab.until_change = (slab.carved - absent_blocks(arena, slab)) | Unit::is_current;
+        arena.fail(corrupted, word_at(block));
+    }
+}
+
+// Blocks of the class's list from its current slab, or from another one.
+template <HeapConfig Config>
+bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
+    for (;;) {
+        if (auto const index = current_[size_class]; index != 0) {
+            auto& slab = arena.runs().unit(index);
+            if (((slab.absent_pages() != 0 || !has_few(arena, slab, size_class)) &&
+                 use_free(arena, slab)) ||
+                use_remote(arena, slab)) {
+                return true;
+            }
+            if (!has_better(arena, slab)) {
+                if (restore_page(arena, slab) || carve(arena, slab)) {
+                    return true;
+                }
+                if (slab.carved != slab.capacity()) {
+                    return use_free(arena, slab) || use_any_free(arena, size_class);
+                }
+                let_go(arena, slab);
+            }
+        }
+        auto const next = next_slab(arena, size_class);
+        if (next == 0) {
+            return use_any_free(arena, size_class);
+        }
+        make_current(arena, next);
+    }
+}
+
+// Whether so few of a current slab's blocks are free that what nobody has touched comes first, or, if the slab
+// is full, another one: short lists cost time. They stay for when there are more. Of one with all its pages.
+template <HeapConfig Config>
+bool LocalHeap<Config>::has_few(Arena const& arena, Unit const& slab,
+                                std::size_t size_class) const {
+    auto const free = free_blocks(slab);
+    if (is_coarse(size_class) || free >= frees_until_useful(size_class, Patience::much)) {
+        return false;
+    }
+    auto const capacity = blocks_a_slab(size_class);
+    return free < std::min(capacity / 8, few_blocks) ||
+           (slab.carved == capacity && comes_after_others(arena, slab, free));
+}
+
+// Whether there is another slab with free blocks, and this one has not enough to be patient with it.
+template <HeapConfig Config>
+bool LocalHeap<Config>::comes_after_others(Arena const& arena, Unit const& slab,
+                                           std::uint32_t free) const {
+    auto const* const units = arena.runs().units();
+    auto const other = partial_[slab.size_class].first();
+    return other != 0 && units[other].free != arena.end_mark(units[other]) &&
+           (free < frees_until_useful(slab.size_class, Patience::little) ||
+            has_many_slabs(arena, slab.size_class));
+}
+
+// Whether blocks of another slab come before pages of this one that nobody has touched. Then this one
+// waits behind the others.
+template <HeapConfig Config>
+bool LocalHeap<Config>::has_better(Arena& arena, Unit& slab) {
+    auto& partial = partial_[slab.size_class];
+    auto* const units = arena.runs().units();
+    if ((slab.carved == slab.capacity() && slab.absent_pages() == 0) || partial.first() == 0 ||
+        units[partial.first()].free == arena.end_mark(units[partial.first()])) {
+        return false;
+    }
+    slab.until_change &= ~Unit::is_current;
+    partial.push_back(units, arena.runs().index_of(slab));
+    return true;
+}
+
+template <HeapConfig Config>
+bool LocalHeap<Config>::use_free(Arena& arena, Unit& slab) {
+    auto const none = arena.end_mark(slab);
+    if (slab.free == none) {
+        return false;
+    }
+    if (is_coarse(slab.size_class)) {
+        return true;
+    }
+    heads_[slab.size_class] = word_at(slab.free);
+    slab.free = none;
+    count_taken(free_blocks(slab));
+    // What is in the list counts as in use.
+    slab.until_change = (slab.carved - absent_blocks(arena, slab)) | Unit::is_current;
+    return true;
+}
+
+template <HeapConfig Config>
+bool LocalHeap<Config>::use_remote(Arena& arena, Unit& slab) {
+    if (slab.remote.load(std::memory_order_relaxed) == 0) {
+        return false;
+    }
+    if (is_coarse(slab.size_class)) {
+        arena.collect(slab);
+        return true;
+    }
+    // They counted as in use for this slab, and do so in the list.
+    count_taken(slab.carved);
+    heads_[slab.size_class] = word_at(slab.remote.exchange(0, std::memory_order_acquire));
+    return true;
+}
+
+// Blocks that were never handed out: up to the end of a page, so that no more are touched than needed.
+template <HeapConfig Config>
+bool LocalHeap<Config>::carve(Arena& arena, Unit& slab) {
+    auto const capacity = slab.capacity();
+    if (slab.carved == capacity) {
+        return false;
+    }
+    auto const size = class_bytes(slab.size_class);
+    auto const first = arena.first_block(slab) + slab.carved * size;
+    auto const memory = arena.memory_of(slab);
+    auto const least = whole_pages(first + size - memory);
+    if (!arena.commit_slab(slab, least)) {
+        return false;
+    }
+    auto const room = (memory + least * page_bytes - first) / size;
+    auto const count = std::min<std::size_t>(room, capacity - slab.carved);
+    auto block = first;
+    for (std::size_t i = 1; i < count; ++i, block += size) {
+        arena.key().link(block, block + size);
+    }
+    arena.key().link(block, arena.end_mark(slab));
+    if constexpr (is_hardened<Config>) {
+        // What is over before the first block ends with a tag too.
+        auto at = slab.carved == 0 && first - memory >= tag_bytes ? first - size : first;
+        for (; at != first + count * size; at += size) {
+            TagPlace(arena.key(), at, size).write({});
+        }
+    }
+    slab.carved += static_cast<std::uint32_t>(count);
+    ++carved_;
+    give_list(slab, first, static_cast<std::uint32_t>(count));
+    return true;
+}
+
+// Of a current slab that has no free blocks, which get these: its class does, or it has them itself.
+template <HeapConfig Config>
+void LocalHeap<Config>::give_list(Unit& slab, std::uintptr_t first, std::uint32_t blocks) {
+    if (is_coarse(slab.size_class)) {
+        slab.free = first;
+        return;
+    }
+    count_taken(blocks);
+    slab.until_change += blocks;
+    heads_[slab.size_class] = word_at(first);
+}
+
+}  // namespace slab

@@ -1,0 +1,222 @@
+// Which slab a class takes from next, and what becomes of those that are full, empty, or whose thread ends.
+// Included by local_heap.hpp.
+#pragma once
+
+#include "heap/local_heap.hpp"
+
+#include <utility>
+
+namespace slab {
+
+template <HeapConfig Config>
+void LocalHeap<Config>::let_go(Arena& arena, Unit& slab) {
+    auto const free = slab.carved - slab.used();
+    slab.is_full = true;
+    slab.patience = free >= frees_until_useful(slab.size_class, Patience::little) ||
+                            has_many_slabs(arena, slab.size_class)
+                        ? Patience::much
+                        : Patience::little;
+    slab.until_change = frees_until_useful(slab.size_class, slab.patience) - free;
+    full_[slab.size_class].push(arena.runs().units(), arena.runs().index_of(slab));
+    current_[slab.size_class] = 0;
+}
+
+template <HeapConfig Config>
+std::uint32_t LocalHeap<Config>::next_slab(Arena& arena, std::size_t size_class) {
+    if (auto const index = partial_[size_class].first(); index != 0) {
+        partial_[size_class].remove(arena.runs().units(), index);
+        return index;
+    }
+    if (auto const index = find_freed_by_others(arena, size_class); index != 0) {
+        return index;
+    }
+    if (auto const index = adopt(arena, size_class); index != 0) {
+        return index;
+    }
+    release_pages_if_grown(arena);
+    auto const index = arena.make_slab(size_class, Config::self());
+    // Their pages come all at once: it fills one slab after the other, and that costs less.
+    if (CanPopulate<typename Config::Source> && index != 0 && has_many_slabs(arena, size_class)) {
+        arena.commit_whole_slab(arena.runs().unit(index));
+    }
+    return index;
+}
+
+// Whether a class has so many slabs, full or not, that one more or less makes little difference.
+template <HeapConfig Config>
+bool LocalHeap<Config>::has_many_slabs(Arena const& arena, std::size_t size_class) const {
+    auto many = 8;
+    auto const* const units = arena.runs().units();
+    for (auto const& list : {full_[size_class], partial_[size_class]}) {
+        for (auto index = list.first(); index != 0; index = units[index].next) {
+            if (--many == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+template <HeapConfig Config>
+void LocalHeap<Config>::make_current(Arena& arena, std::uint32_t index) {
+    auto& slab = arena.runs().unit(index);
+    current_[slab.size_class] = index;
+    slab.until_change |= Unit::is_current;
+}
+
+// Where the source has no more pages, full slabs with a few free blocks must do.
+template <HeapConfig Config>
+bool LocalHeap<Config>::use_any_free(Arena& arena, std::size_t size_class) {
+    auto& full = full_[size_class];
+    auto* const units = arena.runs().units();
+    for (auto index = full.first(); index != 0; index = units[index].next) {
+        auto& slab = units[index];
+        if (slab.free != arena.end_mark(slab) || slab.remote.load(std::memory_order_relaxed) != 0) {
+            full.remove(units, index);
+            slab.until_change = slab.used();
+            slab.is_full = false;
+            if (auto const other = current_[size_class]; other != 0) {
+                units[other].until_change &= ~Unit::is_current;
+                partial_[size_class].push_back(units, other);
+            }
+            make_current(arena, index);
+            return use_free(arena, slab) || use_remote(arena, slab);
+        }
+    }
+    return false;
+}
+
+// A look at some of the full slabs, in turn: others may have freed blocks of them.
+template <HeapConfig Config>
+std::uint32_t LocalHeap<Config>::find_freed_by_others(Arena& arena, std::size_t size_class) {
+    constexpr unsigned most_looks = 8;
+    auto& full = full_[size_class];
+    if (full.first() == 0 || !arena.gave_remote()) {
+        return 0;
+    }
+    auto* const units = arena.runs().units();
+    for (unsigned looks = 0; looks < most_looks && full.first() != 0; ++looks) {
+        auto const index = full.first();
+        full.remove(units, index);
+        if (units[index].remote.load(std::memory_order_relaxed) != 0) {
+            units[index].until_change = units[index].used();
+            units[index].is_full = false;
+            return index;
+        }
+        full.push_back(units, index);
+    }
+    return 0;
+}
+
+// Slabs of threads that have ended are tried before new ones are made.
+template <HeapConfig Config>
+std::uint32_t LocalHeap<Config>::adopt(Arena& arena, std::size_t size_class) {
+    constexpr unsigned most_adopted = 8;
+    for (unsigned adopted = 0; adopted < most_adopted; ++adopted) {
+        auto const index = arena.adopt(size_class, Config::self());
+        if (index == 0) {
+            return 0;
+        }
+        auto& slab = arena.runs().unit(index);
+        arena.collect(slab);
+        if (slab.used() != slab.capacity()) {
+            return index;
+        }
+        let_go(arena, slab);
+    }
+    return 0;
+}
+
+template <HeapConfig Config>
+void LocalHeap<Config>::slab_changed(Arena& arena, Unit& slab) {
+    auto* const units = arena.runs().units();
+    auto const index = arena.runs().index_of(slab);
+    auto& partial = partial_[slab.size_class];
+    if (slab.is_full) {
+        slab.until_change = slab.used();
+        slab.is_full = false;
+        full_[slab.size_class].remove(units, index);
+        partial.push(units, index);
+        return;
+    }
+    // One empty slab of a class is kept, for when its blocks come and go at the edge of a slab.
+    if (partial.first() == index && slab.next == 0) {
+        return;
+    }
+    partial.remove(units, index);
+    // What the class's group has grown by was not needed for long.
+    for (std::size_t member = slab.size_class; member != 0 && groups[member] == slab.size_class;
+         --member) {
+        demand_[member] = 0;
+    }
+    arena.put(index);
+}
+
+// The blocks of a class's list go back to their slab, which is current no more and in no list. Its
+// index; 0 if the class had none.
+template <HeapConfig Config>
+std::uint32_t LocalHeap<Config>::put_down(Arena& arena, std::size_t size_class) {
+    auto const index = current_[size_class];
+    if (index == 0) {
+        return 0;
+    }
+    auto& slab = arena.runs().unit(index);
+    if (!is_coarse(size_class)) {
+        auto* block = std::exchange(heads_[size_class], nothing());
+        while (block != nothing()) {
+            auto const address = address_of(block);
+            auto const step = arena.key().step(address);
+            block = LinkKey::leads_on(step) ? word_at(address ^ step) : nothing();
+            arena.key().link(address, slab.free);
+            slab.free = address;
+            --slab.until_change;
+        }
+    }
+    current_[size_class] = 0;
+    slab.until_change &= ~Unit::is_current;
+    return index;
+}
+
+template <HeapConfig Config>
+void LocalHeap<Config>::set_aside(Arena& arena, std::size_t size_class) {
+    if (auto const index = put_down(arena, size_class); index != 0) {
+        partial_[size_class].push(arena.runs().units(), index);
+    }
+}
+
+// A slab in no list: empty, it goes back; else another thread may have it.
+template <HeapConfig Config>
+void LocalHeap<Config>::leave(Arena& arena, std::uint32_t index) {
+    auto& slab = arena.runs().unit(index);
+    arena.collect(slab);
+    if (slab.used() == 0) {
+        arena.put(index);
+    } else {
+        arena.abandon(index);
+    }
+}
+
+template <HeapConfig Config>
+void LocalHeap<Config>::abandon(Arena& arena) {
+    remote_.flush(arena);
+    auto* const units = arena.runs().units();
+    for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
+        if (auto const index = put_down(arena, size_class); index != 0) {
+            leave(arena, index);
+        }
+        for (auto index = partial_[size_class].first(); index != 0;
+             index = partial_[size_class].first()) {
+            partial_[size_class].remove(units, index);
+            leave(arena, index);
+        }
+        for (auto index = full_[size_class].first(); index != 0;
+             index = full_[size_class].first()) {
+            full_[size_class].remove(units, index);
+            units[index].until_change = units[index].used();
+            units[index].is_full = false;
+            leave(arena, index);
+        }
+    }
+}
+
+}  // namespace slab
