@@ -18,8 +18,8 @@ void* Arena<Config>::allocate_large(std::size_t bytes, std::size_t alignment, bo
         return nullptr;
     }
     auto const align = std::max(alignment, unit_bytes) >> unit_shift;
-    auto const index = take(static_cast<std::uint32_t>(units),
-                            static_cast<std::uint32_t>(align), UnitKind::large);
+    auto const index =
+        take(static_cast<std::uint32_t>(units), static_cast<std::uint32_t>(align), UnitKind::large);
     if (index == 0) {
         return nullptr;
     }

@@ -145,11 +145,18 @@ class HardenedHeap {
             room >= sizeof(word) ? ~std::uint64_t{0} : (std::uint64_t{1} << 8 * room) - 1;
         return ((word ^ canary(arena)) & behind) == 0;
     }
+    // At no time does the tag's word hold anything but a tag: who frees the next block may look at it. So where the
+    // canary's word would reach into it, that part of it is the tag's.
     [[gnu::always_inline]] static void mark(Arena const& arena, std::uintptr_t address, Tag tag,
                                             std::size_t size) {
-        auto const word = canary(arena);
+        TagPlace const place(arena.key(), address, size);
+        place.write(tag);
+        auto word = canary(arena);
+        if (auto const room = size - tag_bytes - tag.bytes(); room < sizeof(word)) {
+            auto const mine = (std::uint64_t{1} << 8 * room) - 1;
+            word = (word & mine) | place.word_of(tag) << 8 * room;
+        }
         std::memcpy(reinterpret_cast<void*>(address + tag.bytes()), &word, sizeof(word));
-        TagPlace(arena.key(), address, size).write(tag);
     }
 
     // Whether a free block is as it was left.

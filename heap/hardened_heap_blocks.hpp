@@ -48,7 +48,7 @@ template <HeapConfig Config>
     requires is_hardened<Config>
 void HardenedHeap<Config>::rest(Arena& arena, Unit& slab, std::uintptr_t address) {
     auto const size = class_sizes[slab.size_class];
-    std::memset(reinterpret_cast<void*>(address), 0, size);
+    std::memset(reinterpret_cast<void*>(address), 0, size - tag_bytes);
     TagPlace(arena.key(), address, size).write({});
     auto const rested = quarantine_.exchange(slab.size_class, address);
     if (rested != 0) {
@@ -126,7 +126,7 @@ bool HardenedHeap<Config>::resize_in_place(Arena& arena, Block const& block, std
         }
         auto const size = class_sizes[size_class];
         clear(std::min(bytes, block.bytes),
-              std::min<std::size_t>(block.bytes + sizeof(std::uint64_t), size));
+              std::min<std::size_t>(block.bytes + sizeof(std::uint64_t), size - tag_bytes));
         mark(arena, block.address, {bytes, block.origin}, size);
         return true;
     }

@@ -89,7 +89,7 @@ template <HeapConfig Config>
 void* HardenedHeap<Config>::clean(Arena& arena, std::uintptr_t address, Tag tag, std::size_t size) {
     auto* const block = reinterpret_cast<void*>(address);
     arena.fail(written_after_free, block);
-    std::memset(block, 0, size);
+    std::memset(block, 0, size - tag_bytes);
     mark(arena, address, tag, size);
     return block;
 }

@@ -325,8 +325,8 @@ class LocalHeap {
 }  // namespace slab
 
 #include "heap/local_heap_blocks.hpp"  // IWYU pragma: export
-#include "heap/local_heap_pages.hpp"   // IWYU pragma: export
 #include "heap/local_heap_free.hpp"    // IWYU pragma: export
+#include "heap/local_heap_pages.hpp"   // IWYU pragma: export
 #include "heap/local_heap_refill.hpp"  // IWYU pragma: export
 #include "heap/local_heap_slabs.hpp"   // IWYU pragma: export
 #include "heap/local_heap_upkeep.hpp"  // IWYU pragma: export

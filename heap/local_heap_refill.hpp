@@ -85,8 +85,8 @@ void LocalHeap<Config>::forget_if_corrupted(Arena& arena, Unit& slab) {
     if (block == arena.end_mark(slab)) {
         return;
     }
-    bool const is_here = block - arena.memory_of(slab) < slab_bytes(slab.size_class) &&
-                         Arena::is_block(slab, block);
+    bool const is_here =
+        block - arena.memory_of(slab) < slab_bytes(slab.size_class) && Arena::is_block(slab, block);
     if (!is_here || arena.next_of(slab, block) == 0) {
         slab.free = arena.end_mark(slab);
         slab.until_change = (slab.carved - absent_blocks(arena, slab)) | Unit::is_current;

@@ -21,7 +21,8 @@ svg { width: 100%; height: auto; border: 1px solid #e4e7eb; background: #f8fafc;
 .bars div { white-space: nowrap; } .bars .n { text-align: right; color: #52606d; }
 .bar { background: #e4e7eb; height: 1.05em; margin-top: 2px; } .bar i { display: block; height: 100%; }
 #scrub { width: 100%; margin: 0; } #time { height: 90px; display: block; margin-top: .6rem; cursor: pointer; }
-#time[hidden] { display: none; } .key span { display: inline-block; width: .9em; height: .9em; margin: 0 .3em 0 1em;
+#time[hidden] { display: none; }
+.key span { display: inline-block; width: .9em; height: .9em; margin: 0 .3em 0 1em;
 vertical-align: -1px; border: 1px solid #cbd2d9; }
 </style></head><body>
 <h1>Heap map: @TITLE@</h1><p id="line"></p>
@@ -62,7 +63,8 @@ function totals(d) {
 }
 // A column for each dump: blocks in use, what else slabs hold, free pages not returned.
 function drawTime(chosen) {
-  const sums = dumps.map(totals), most = Math.max(...sums.map(s => s.held)), svg = document.getElementById('time');
+  const sums = dumps.map(totals), most = Math.max(...sums.map(s => s.held));
+  const svg = document.getElementById('time');
   svg.setAttribute('viewBox', `0 0 ${dumps.length} 100`);
   svg.innerHTML = sums.map((s, i) => {
     const height = n => n / most * 96, used = height(s.used), kept = height(s.kept), all = height(s.held);

@@ -267,9 +267,8 @@ TEST(Slab, SamplesAreInProportionWhateverTheSize) {
     for (auto const& [test, sample] : {std::pair("KeepBlocks", "1: 1000 [1: 1000] @ 0x"),
                                        std::pair("KeepLargerOnes", "1: 1500 [1: 1500] @ 0x")}) {
         int samples = 0;
-        (void)profile_of(test, [&](std::string const& line) {
-            samples += line.starts_with(sample) ? 1 : 0;
-        });
+        (void)profile_of(
+            test, [&](std::string const& line) { samples += line.starts_with(sample) ? 1 : 0; });
         EXPECT_GT(samples, 15) << test;
         EXPECT_LT(samples, 150) << test;
     }
