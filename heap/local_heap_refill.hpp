@@ -154,8 +154,16 @@ template <HeapConfig Config>
 bool LocalHeap<Config>::has_better(Arena& arena, Unit& slab) {
     auto& partial = partial_[slab.size_class];
     auto* const units = arena.runs().units();
-    if ((slab.carved == slab.capacity() && slab.absent_pages() == 0) || partial.first() == 0 ||
-        units[partial.first()].free == arena.end_mark(units[partial.first()])) {
+    if (slab.carved == slab.capacity() && slab.absent_pages() == 0) {
+        return false;
+    }
+    if (partial.first() == 0) {
+        auto const freed = find_freed_by_others(arena, slab.size_class);
+        if (freed == 0) {
+            return false;
+        }
+        partial.push(units, freed);
+    } else if (units[partial.first()].free == arena.end_mark(units[partial.first()])) {
         return false;
     }
     slab.until_change &= ~Unit::is_current;

@@ -116,6 +116,35 @@ TEST(LocalHeap, BlocksWanderAndThreadsEnd) {
     arena.release();
 }
 
+// Where one thread allocates and another frees, that decides how much the first one holds.
+TEST(LocalHeap, WhatOthersFreedOfAFullSlabComesBeforePagesThatNobodyTouched) {
+    static Arena<ThreadsConfig> arena;
+    constexpr std::size_t bytes = 64;
+    constexpr std::size_t capacity = blocks_a_slab(class_of(bytes));
+    LocalHeap<ThreadsConfig> heap;
+    std::vector<void*> blocks(2 * capacity + 1);  // two full slabs, and a third one's first page
+    for (auto*& block : blocks) {
+        block = heap.allocate(arena, bytes);
+    }
+    std::thread([&] {
+        LocalHeap<ThreadsConfig> others;
+        for (std::size_t i = 0; i < capacity; ++i) {
+            others.free(arena, std::exchange(blocks[i], nullptr));
+        }
+        others.abandon(arena);
+    }).join();
+    auto const before = statistics_of(arena.runs()).held_bytes;
+    for (std::size_t i = 0; i < capacity; ++i) {
+        blocks[i] = heap.allocate(arena, bytes);
+    }
+    EXPECT_EQ(statistics_of(arena.runs()).held_bytes, before);
+    for (auto* const block : blocks) {
+        heap.free(arena, block);
+    }
+    heap.abandon(arena);
+    arena.release();
+}
+
 TEST(LocalHeap, AClassInUseUpToItsEdgeIsNotRefilledForEveryBlock) {
     constexpr std::size_t capacity = blocks_a_slab(class_of(64));
     for (std::size_t const slabs : {1u, 4u}) {
