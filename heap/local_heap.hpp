@@ -22,7 +22,12 @@ class LocalHeap {
     using Arena = slab::Arena<Config>;
 
     // With nothing at hand.
-    constexpr LocalHeap() : serving_(groups) { heads_.fill(nothing()); }
+    constexpr LocalHeap() {
+        heads_.fill(nothing());
+        for (std::size_t i = 0; i < class_count; ++i) {
+            serve(i, groups[i]);
+        }
+    }
     // One that threads can begin with and share: nothing is ever at hand in it, whichever class is asked. All of
     // it but a word is zero, so that it costs a program no memory.
     struct Shared {};
@@ -35,10 +40,10 @@ class LocalHeap {
     template <typename Slow>
     [[gnu::always_inline]] static void* allocate(LocalHeap& heap, Arena const& arena,
                                                  std::size_t bytes, Slow slow) {
-        if (bytes - (tiny_limit + 1) >= fine_limit - tiny_limit) [[unlikely]] {
+        if (step_of(bytes) >= fine_steps) [[unlikely]] {
             return slow(bytes);
         }
-        auto& head = heap.heads_.data()[heap.serving((bytes + quantum - 1) / quantum)];
+        auto& head = heap.heads_.data()[heap.serving_fine(bytes)];
         auto* const block = head;
         auto const step = arena.key().step(address_of(block));
         if (!LinkKey::leads_on(step)) [[unlikely]] {
@@ -119,11 +124,19 @@ class LocalHeap {
     [[gnu::noinline]] void slab_changed(Arena& arena, Unit& slab);
 
     // The class that serves requests of this one.
-    [[gnu::always_inline]] std::size_t serving(std::size_t size_class) const {
-        if (__builtin_constant_p(size_class) && size_class <= ungrouped_limit / quantum) {
-            return size_class;
+    std::size_t serving(std::size_t size_class) const {
+        return is_coarse(size_class) ? serving_coarse(size_class)
+                                     : serving_steps_[step_of(class_bytes(size_class))];
+    }
+    [[gnu::always_inline]] std::size_t serving_coarse(std::size_t size_class) const {
+        return serving_coarse_.data()[size_class - fine_classes];
+    }
+    // The class that serves requests of so many bytes, at most fine_limit and more than none.
+    [[gnu::always_inline]] std::size_t serving_fine(std::size_t bytes) const {
+        if (__builtin_constant_p(bytes) && bytes <= ungrouped_limit) {
+            return class_of(bytes);
         }
-        return serving_.data()[size_class];
+        return serving_steps_.data()[step_of(bytes)];
     }
     // A block for a request of that class, from whichever serves it. For what is not at hand.
     void* take_served(Arena& arena, std::size_t size_class);
@@ -153,7 +166,7 @@ class LocalHeap {
     // hold what others could use: they come from the current slab itself, the one that was freed last first.
     [[gnu::always_inline]] void* take_coarse(Arena const& arena, std::size_t size_class) {
         auto const index = current_.data()[size_class];
-        if (index == 0 || (until_look_ -= coarse_weight) < 0) [[unlikely]] {
+        if (index == 0 || count_coarse() < 0) [[unlikely]] {
             return nullptr;
         }
         return pop(arena, index);
@@ -261,8 +274,12 @@ class LocalHeap {
     void count_taken(std::uint32_t blocks) {
         until_look_ -= std::max(static_cast<std::int32_t>(blocks), blocks_a_look / 64);
     }
-    // One of the larger ones counts for so many.
-    static constexpr std::int32_t coarse_weight = 8;
+    // One of the larger ones counts for so many. Unsigned, so that what is left is compared in memory.
+    std::int32_t count_coarse() {
+        constexpr std::uint32_t weight = 8;
+        return until_look_ =
+                   static_cast<std::int32_t>(static_cast<std::uint32_t>(until_look_) - weight);
+    }
     // Of a current slab.
     static std::uint32_t free_blocks(Unit const& slab) {
         return slab.carved - (slab.until_change & ~Unit::is_current);
@@ -287,6 +304,7 @@ class LocalHeap {
     [[gnu::noinline]] bool comes_after_others(Arena const& arena, Unit const& slab,
                                               std::uint32_t free) const;
     bool has_better(Arena& arena, Unit& slab);
+    constexpr void serve(std::size_t size_class, std::size_t by);
     bool use_free(Arena& arena, Unit& slab);
     bool use_remote(Arena& arena, Unit& slab);
     void give_list(Unit& slab, std::uintptr_t first, std::uint32_t blocks);
@@ -309,7 +327,9 @@ class LocalHeap {
     std::array<std::uint32_t, class_count> current_{};
     std::array<UnitList, class_count> partial_{};  // other slabs with a free block
     std::array<UnitList, class_count> full_{};     // slabs without
-    std::array<std::uint8_t, class_count> serving_{};
+    // Which class serves requests.
+    std::array<std::uint8_t, fine_steps> serving_steps_{};
+    std::array<std::uint8_t, class_count - fine_classes> serving_coarse_{};
     std::array<std::uint8_t, class_count> demand_{};  // see take_served()
     std::uint32_t carved_ = 0;  // parts of slabs that were handed out for the first time
     RemoteBatches<Config> remote_;

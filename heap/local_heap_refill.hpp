@@ -24,13 +24,28 @@ void* LocalHeap<Config>::allocate_slow(Arena& arena, std::size_t bytes) {
 template <HeapConfig Config>
 void* LocalHeap<Config>::take_served(Arena& arena, std::size_t size_class) {
     constexpr std::uint8_t much = 32;
-    auto const serving = serving_[size_class];
+    auto const serving = this->serving(size_class);
     auto const carved_before = carved_;
     void* const block = take(arena, serving);
     if (serving != size_class && carved_ != carved_before && ++demand_[size_class] == much) {
-        serving_[size_class] = static_cast<std::uint8_t>(size_class);
+        serve(size_class, size_class);
     }
     return block;
+}
+
+// A class's requests are those of the last two steps up to its size, or of the first one or the next.
+template <HeapConfig Config>
+constexpr void LocalHeap<Config>::serve(std::size_t size_class, std::size_t by) {
+    auto const name = static_cast<std::uint8_t>(by);
+    if (is_coarse(size_class)) {
+        serving_coarse_[size_class - fine_classes] = name;
+        return;
+    }
+    auto const last = step_of(class_bytes(size_class));
+    serving_steps_[last] = name;
+    if (size_class > 1) {
+        serving_steps_[last - 1] = name;
+    }
 }
 
 // The list does not lead on: it is at its last block, or there is none, or a program wrote into it.

@@ -71,6 +71,9 @@ inline constexpr auto groups = [] {
     }
     return all;
 }();
+// Requests up to fine_limit, in steps of the smallest class: none and all larger ones are beyond.
+inline constexpr std::size_t fine_steps = fine_limit / tiny_limit;
+constexpr std::size_t step_of(std::size_t bytes) { return (bytes - 1) / tiny_limit; }
 // Whether a block of that class may be what a request of class `index` got.
 constexpr bool may_serve(std::size_t of_block, std::size_t index) {
     return of_block == index || of_block == groups[index];

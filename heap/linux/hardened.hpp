@@ -47,14 +47,13 @@ enum class Side : bool { parent, child };
 void unlock_hardened(Side side);
 #pragma GCC visibility pop
 
-// What malloc and new do not do at once, in two steps, of which the first keeps no register: the larger and the
-// smallest blocks at hand;
-[[gnu::always_inline]] inline void* take_other_at_hand(std::size_t bytes) {
+// What malloc and new do not do at once, in two steps, of which the first keeps no register: the larger blocks at
+// hand;
+[[gnu::always_inline]] inline void* take_larger_at_hand(std::size_t bytes) {
     auto& heap = *thread_heap;
-    if (bytes - (fine_limit + 1) < small_limit - fine_limit) {
-        return heap.take_coarse(arena, heap.serving(coarse_class_of(bytes)));
-    }
-    return bytes <= tiny_limit ? heap.take_fine(arena, 0) : nullptr;
+    return bytes - (fine_limit + 1) < small_limit - fine_limit
+               ? heap.take_coarse(arena, heap.serving_coarse(coarse_class_of(bytes)))
+               : nullptr;
 }
 // the ends of lists, all else, and the hardened heap's fast way, where that serves.
 template <Origin origin>
@@ -77,7 +76,7 @@ template <Origin origin>
 }
 template <Origin origin>
 [[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
-    if (void* const block = take_other_at_hand(bytes)) [[likely]] {
+    if (void* const block = take_larger_at_hand(bytes)) [[likely]] {
         return block;
     }
     return malloc_slower<origin>(bytes);

@@ -71,7 +71,7 @@ template <Origin origin>
 
 template <Origin origin>
 [[gnu::noinline]] void* new_slow(std::size_t bytes) {
-    if (void* const block = slab::hosted::take_other_at_hand(bytes)) [[likely]] {
+    if (void* const block = slab::hosted::take_larger_at_hand(bytes)) [[likely]] {
         return block;
     }
     return new_slower<origin>(bytes);
