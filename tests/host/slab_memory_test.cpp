@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -292,6 +294,29 @@ TEST(Slab, ZeroedMemoryIsZeroAfterUse) {
         }
         std::memset(block, 0xff, bytes);
         free(block);
+    }
+}
+
+TEST(Slab, ZeroingABlockLeavesItsNeighboursAlone) {
+    for (std::size_t bytes = 1; bytes <= 1100; ++bytes) {
+        std::array<unsigned char*, 64> blocks{};
+        for (auto*& block : blocks) {
+            block = static_cast<unsigned char*>(opaque(malloc(bytes)));
+            std::memset(block, 0xff, bytes);
+        }
+        for (std::size_t i = 0; i < blocks.size(); i += 2) {
+            free(blocks[i]);
+        }
+        for (std::size_t i = 0; i < blocks.size(); i += 2) {
+            blocks[i] = static_cast<unsigned char*>(opaque(calloc(1, bytes)));
+        }
+        for (std::size_t i = 0; i < blocks.size(); ++i) {
+            auto const expected = i % 2 == 0 ? 0 : 0xff;
+            ASSERT_TRUE(std::all_of(blocks[i], blocks[i] + bytes, [=](unsigned char byte) {
+                return byte == expected;
+            })) << bytes;
+            free(blocks[i]);
+        }
     }
 }
 
