@@ -59,35 +59,11 @@ class HardenedHeap {
     // Gives a block back. Whatever is wrong with it is reported.
     [[gnu::always_inline]] void free(Arena& arena, void* pointer, Freed freed) {
         auto const address = reinterpret_cast<std::uintptr_t>(pointer);
-        auto const metadata = arena.metadata_of(address);
-        if (!arena.is_own(metadata)) [[unlikely]] {
+        auto* const slab = good_slab_at(arena, address, freed);
+        if (slab == nullptr) [[unlikely]] {
             return free_slow(arena, pointer, freed);
         }
-        auto* unit = &arena.unit_of(metadata);
-        if (unit->kind == UnitKind::inner) {
-            unit = &arena.runs().unit(unit->head);
-        }
-        if (!is_good(arena, *unit, address, freed)) [[unlikely]] {
-            return free_slow(arena, pointer, freed);
-        }
-        auto const size_class = unit->size_class;
-        auto const size = class_sizes[size_class];
-        if (size > inline_limit) {
-            return rest(arena, *unit, address);
-        }
-        make_zero_up_to(address, size, TagPlace(arena.key(), address, size).word_of({}));
-        auto* const rested =
-            reinterpret_cast<std::uintptr_t*>(quarantine_.exchange(size_class, address));
-        if (rested == nullptr) {
-            return;
-        }
-        if (*rested != 0) [[unlikely]] {
-            return put_back(arena, rested);
-        }
-        auto& slab = arena.unit_of(arena.metadata_of(reinterpret_cast<std::uintptr_t>(rested)));
-        LocalHeap<Config>::free_known(
-            arena, slab, rested, [&](void* block) { heap_.free_slow(arena, block); },
-            [&](Unit& changed) { heap_.slab_changed(arena, changed); });
+        give_back(arena, *slab, address);
     }
     // malloc's kind of block with another size; on null the old one stays as it is.
     void* reallocate(Arena& arena, void* pointer, std::size_t bytes);
@@ -123,6 +99,40 @@ class HardenedHeap {
         return tag.is_of(freed.origin) && bytes + tag_bytes <= size &&
                (!freed.knows_bytes() || freed.bytes == bytes) && freed.is_aligned(address) &&
                has_canary(arena, address, bytes, size) && is_whole_before(arena, address, size);
+    }
+    // The slab of a block that is good; null for any other pointer.
+    [[gnu::always_inline]] static Unit* good_slab_at(Arena const& arena, std::uintptr_t address,
+                                                     Freed freed) {
+        auto const metadata = arena.metadata_of(address);
+        if (!arena.is_own(metadata)) [[unlikely]] {
+            return nullptr;
+        }
+        auto* unit = &arena.unit_of(metadata);
+        if (unit->kind == UnitKind::inner) {
+            unit = &arena.runs().unit(unit->head);
+        }
+        return is_good(arena, *unit, address, freed) ? unit : nullptr;
+    }
+    // A good block becomes a free one, and in its turn one to use again.
+    [[gnu::always_inline]] void give_back(Arena& arena, Unit& unit, std::uintptr_t address) {
+        auto const size_class = unit.size_class;
+        auto const size = class_sizes[size_class];
+        if (size > inline_limit) {
+            return rest(arena, unit, address);
+        }
+        make_zero_up_to(address, size, TagPlace(arena.key(), address, size).word_of({}));
+        auto* const rested =
+            reinterpret_cast<std::uintptr_t*>(quarantine_.exchange(size_class, address));
+        if (rested == nullptr) {
+            return;
+        }
+        if (*rested != 0) [[unlikely]] {
+            return put_back(arena, rested);
+        }
+        auto& slab = arena.unit_of(arena.metadata_of(reinterpret_cast<std::uintptr_t>(rested)));
+        LocalHeap<Config>::free_known(
+            arena, slab, rested, [&](void* block) { heap_.free_slow(arena, block); },
+            [&](Unit& changed) { heap_.slab_changed(arena, changed); });
     }
     // The word before a block is the tag of the one before it, in use or free. Where none fits before the
     // first one of a unit, what lies there is out of reach or ends with such a tag.
@@ -166,7 +176,6 @@ class HardenedHeap {
     }
     void* allocate_of_class(Arena& arena, std::size_t size_class, std::size_t bytes, Origin origin);
     [[gnu::noinline]] void* clean(Arena& arena, std::uintptr_t address, Tag tag, std::size_t size);
-    // A good block becomes a free one, and in its turn one to use again.
     [[gnu::noinline]] void rest(Arena& arena, Unit& slab, std::uintptr_t address);
     // A block that has rested. What is not zero any more in it, beyond its first word, is seen when it is
     // used again.
@@ -179,6 +188,7 @@ class HardenedHeap {
     void check_freed(Arena& arena, Block const& block, Freed freed);
     void* allocate_large(Arena& arena, std::size_t alignment, std::size_t bytes, Origin origin);
     void* move_large(Arena& arena, Block const& block, std::size_t bytes);
+    void* reallocate_small(Arena& arena, Unit& slab, std::uintptr_t address, std::size_t bytes);
     bool resize_in_place(Arena& arena, Block const& block, std::size_t bytes);
     void mark_large(Arena const& arena, Unit& unit, std::size_t bytes, Origin origin);
     // Where the canary of a large block ends: a word, but for the end of its last page.

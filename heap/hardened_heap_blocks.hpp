@@ -166,11 +166,17 @@ void* HardenedHeap<Config>::reallocate(Arena& arena, void* pointer, std::size_t 
     if (pointer == nullptr) {
         return allocate_aligned(arena, quantum, bytes, Origin::malloc);
     }
+    auto const address = reinterpret_cast<std::uintptr_t>(pointer);
+    Freed const freed{.origin = Origin::malloc};
+    if (auto* const slab = good_slab_at(arena, address, freed);
+        slab != nullptr && bytes <= small_limit) [[likely]] {
+        return reallocate_small(arena, *slab, address, bytes);
+    }
     auto const block = find(arena, pointer);
     if (!block || bytes > max_request - max_alignment) {
         return nullptr;
     }
-    check_freed(arena, *block, {.origin = Origin::malloc});
+    check_freed(arena, *block, freed);
     if (resize_in_place(arena, *block, bytes)) {
         return pointer;
     }
@@ -181,6 +187,27 @@ void* HardenedHeap<Config>::reallocate(Arena& arena, void* pointer, std::size_t 
     if (moved != nullptr) {
         std::memcpy(moved, pointer, std::min(bytes, block->bytes));
         free(arena, pointer, {.origin = block->origin});
+    }
+    return moved;
+}
+
+// A good block of malloc's.
+template <HeapConfig Config>
+    requires is_hardened<Config>
+void* HardenedHeap<Config>::reallocate_small(Arena& arena, Unit& slab, std::uintptr_t address,
+                                             std::size_t bytes) {
+    auto* const pointer = reinterpret_cast<void*>(address);
+    auto const old_bytes =
+        TagPlace(arena.key(), address, class_sizes[slab.size_class]).read().bytes();
+    if (resize_in_place(arena, {&slab, address, old_bytes, Origin::malloc}, bytes)) {
+        return pointer;
+    }
+    void* const moved = allocate(arena, bytes, Origin::malloc, [&] {
+        return allocate_aligned(arena, quantum, bytes, Origin::malloc);
+    });
+    if (moved != nullptr) {
+        std::memcpy(moved, pointer, std::min(bytes, old_bytes));
+        give_back(arena, slab, address);
     }
     return moved;
 }

@@ -49,13 +49,12 @@ void unlock_hardened(Side side);
 
 // What malloc and new do not do at once, in two steps, of which the first keeps no register: the larger blocks at
 // hand;
-[[gnu::always_inline]] inline void* take_larger_at_hand(std::size_t bytes) {
-    auto& heap = *thread_heap;
+[[gnu::always_inline]] inline void* take_larger_at_hand(ThreadHeap& heap, std::size_t bytes) {
     return bytes - (fine_limit + 1) < small_limit - fine_limit
                ? heap.take_coarse(arena, heap.serving_coarse(coarse_class_of(bytes)))
                : nullptr;
 }
-// the ends of lists, all else, and the hardened heap's fast way, where that serves.
+// the ends of lists, and all else; or the hardened heap's fast way, where that may serve.
 template <Origin origin>
 [[gnu::noinline]] void* malloc_slower(std::size_t bytes) {
     auto& own = *thread_heap;
@@ -70,16 +69,21 @@ template <Origin origin>
             return block;
         }
     }
+    return allocate_slow(bytes, origin);
+}
+template <Origin origin>
+[[gnu::noinline]] void* malloc_hardened(std::size_t bytes) {
     auto* const heap = hardened_heap;
     auto const slow = [=] { return allocate_slow(bytes, origin); };
     return heap != nullptr ? heap->allocate(hardened_arena, bytes, origin, slow) : slow();
 }
 template <Origin origin>
 [[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
-    if (void* const block = take_larger_at_hand(bytes)) [[likely]] {
+    auto& heap = *thread_heap;
+    if (void* const block = take_larger_at_hand(heap, bytes)) [[likely]] {
         return block;
     }
-    return malloc_slower<origin>(bytes);
+    return &heap == &no_heap ? malloc_hardened<origin>(bytes) : malloc_slower<origin>(bytes);
 }
 [[gnu::always_inline]] inline void free_slow_as_hardened(void* pointer, Freed freed) {
     if (pointer == nullptr) {

@@ -66,6 +66,9 @@ SLAB_EXPORT void* calloc(std::size_t count, std::size_t bytes) {
 }
 
 SLAB_EXPORT void* realloc(void* block, std::size_t bytes) {
+    if (block == nullptr) {
+        return malloc(bytes);
+    }
     if (slab::hosted::has_beyond() && slab::hosted::bytes_beyond(block) != 0) [[unlikely]] {
         return slab::hosted::reallocate_beyond(block, bytes);
     }

@@ -70,11 +70,21 @@ template <Origin origin>
 }
 
 template <Origin origin>
+[[gnu::noinline]] void* new_hardened(std::size_t bytes) {
+    auto* const heap = slab::hosted::hardened_heap;
+    return heap != nullptr ? heap->allocate(slab::hosted::hardened_arena, bytes, origin,
+                                            [=] { return allocate_or_throw(bytes, any, origin); })
+                           : new_slower<origin>(bytes);
+}
+
+template <Origin origin>
 [[gnu::noinline]] void* new_slow(std::size_t bytes) {
-    if (void* const block = slab::hosted::take_larger_at_hand(bytes)) [[likely]] {
+    auto& heap = *thread_heap;
+    if (void* const block = slab::hosted::take_larger_at_hand(heap, bytes)) [[likely]] {
         return block;
     }
-    return new_slower<origin>(bytes);
+    return &heap == &slab::hosted::no_heap ? new_hardened<origin>(bytes)
+                                           : new_slower<origin>(bytes);
 }
 
 template <Origin origin>

@@ -132,6 +132,11 @@ TEST(Slab, BadSizesAndAlignmentsHaveDefinedResults) {
     asm volatile("" : "+r"(huge));
     EXPECT_EQ(opaque(malloc(huge)), nullptr);
     EXPECT_EQ(opaque(calloc(huge, 16)), nullptr);
+    for (std::size_t const bytes : {8u, 1000u, 100'000u}) {
+        void* const kept = opaque(malloc(bytes));
+        EXPECT_EQ(opaque(realloc(kept, huge)), nullptr);
+        free(kept);
+    }
     EXPECT_EQ(opaque(reallocarray(nullptr, huge, 16)), nullptr);
     EXPECT_EQ(opaque(pvalloc(huge)), nullptr);
     void* block = nullptr;
