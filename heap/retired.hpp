@@ -32,14 +32,13 @@ class Retired {
         leave(slab);
         slab.freed_at = runs.now();
         slabs_[slab.size_class].push(runs.units(), index);
-        auto const held = runs.pages_taken() - runs.pages_returned();
-        if (auto const pages = pages_of(runs, index); pages_ + pages <= least_pages + held / 8) {
+        if (auto const pages = pages_of(runs, index); pages_ + pages <= most_pages(runs)) {
             pages_ += pages;
         } else {
             runs.decommit(index, slab.run_units);
         }
     }
-    // The one that waited longest is for others.
+    // Those that waited longest are for others, if there are many, or some that hold much.
     void put_large(Runs& runs, std::uint32_t index) {
         auto& large = runs.unit(index);
         leave(large);
@@ -49,18 +48,22 @@ class Retired {
         } else {
             runs.guard(index, large.run_units);
         }
-        auto const oldest = large_[turn_];
-        large_[turn_] = index;
-        turn_ = (turn_ + 1) % large_.size();
-        if (oldest != 0) {
-            runs.put(oldest, runs.unit(oldest).run_units);
+        if (waiting_ == large_.size()) {
+            let_go(runs);
+        }
+        large_[(oldest_ + waiting_++) % large_.size()] = index;
+        large_pages_ += pages_of(runs, index);
+        while (waiting_ > least_waiting && large_pages_ > most_pages(runs)) {
+            let_go(runs);
         }
     }
     // Takes the pages away of what has waited for so many ticks.
     void purge(Runs& runs, std::uint32_t age_ticks) {
         auto const now = runs.now();
-        for (auto const index : large_) {
-            if (index != 0 && now - runs.unit(index).freed_at >= age_ticks) {
+        for (std::size_t i = 0; i < waiting_; ++i) {
+            auto const index = large_[(oldest_ + i) % large_.size()];
+            if (now - runs.unit(index).freed_at >= age_ticks) {
+                large_pages_ -= pages_of(runs, index);
                 runs.decommit(index, runs.unit(index).run_units);
             }
         }
@@ -78,14 +81,27 @@ class Retired {
     // Up to 2 MiB to keep pages and clear them for the next block costs less than to fetch new ones.
     static constexpr std::uint32_t most_hidden_units = (std::uint32_t{2} << 20 >> unit_shift) + 2;
 
-    // So many pages of free slabs are kept for a while, and an eighth of what the heap holds.
-    static constexpr std::uint64_t least_pages = 2048;
+    // So many pages of free slabs are kept for a while, and as many of large blocks: 8 MiB, and an eighth of what
+    // the heap holds.
+    static std::uint64_t most_pages(Runs const& runs) {
+        constexpr std::uint64_t least = 2048;
+        return least + (runs.pages_taken() - runs.pages_returned()) / 8;
+    }
     static std::uint64_t pages_of(Runs const& runs, std::uint32_t index) {
         std::uint64_t pages = 0;
         for (auto i = index; i < index + runs.unit(index).run_units; ++i) {
             pages += runs.unit(i).committed_pages;
         }
         return pages;
+    }
+
+    // The large block that waited longest.
+    void let_go(Runs& runs) {
+        auto const index = large_[oldest_];
+        oldest_ = (oldest_ + 1) % large_.size();
+        --waiting_;
+        large_pages_ -= pages_of(runs, index);
+        runs.put(index, runs.unit(index).run_units);
     }
 
     static void leave(Unit& unit) {
@@ -95,9 +111,13 @@ class Retired {
     }
 
     std::array<UnitList, class_count> slabs_{};
-    std::uint64_t pages_ = 0;                // of free slabs
-    std::array<std::uint32_t, 32> large_{};  // a ring
-    std::size_t turn_ = 0;
+    std::uint64_t pages_ = 0;  // of free slabs
+    // Large blocks that wait, a ring: so many do in any case.
+    static constexpr std::size_t least_waiting = 8;
+    std::array<std::uint32_t, 32> large_{};
+    std::size_t oldest_ = 0;
+    std::size_t waiting_ = 0;
+    std::uint64_t large_pages_ = 0;  // of them
 };
 
 }  // namespace slab

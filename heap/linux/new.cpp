@@ -3,6 +3,8 @@
 #include "heap/linux/hardened.hpp"
 #include "heap/linux/threads.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -123,12 +125,43 @@ std::uint32_t small_number_of(std::align_val_t alignment) {
     return number <= slab::max_alignment ? static_cast<std::uint32_t>(number) : 0;
 }
 
+// Whether every block of at least so many bytes has the alignment: then it is as if none had been asked for.
+[[gnu::always_inline]] inline bool comes_by_itself(std::align_val_t alignment) {
+    constexpr std::uint32_t powers = 1u << 1 | 1u << 2 | 1u << 4 | 1u << 8 | 1u << 16;
+    return number_of(alignment) <= slab::quantum && (powers >> number_of(alignment) & 1) != 0;
+}
+
+template <Origin origin>
+[[gnu::always_inline]] inline void* allocate_aligned_new(std::size_t bytes,
+                                                         std::align_val_t alignment) {
+    if (comes_by_itself(alignment)) [[likely]] {
+        return allocate_new<origin>(std::max(bytes, number_of(alignment)));
+    }
+    return allocate_or_throw(bytes, number_of(alignment), origin);
+}
+
+template <Origin origin>
+[[gnu::always_inline]] inline void* allocate_aligned_or_null(std::size_t bytes,
+                                                             std::align_val_t alignment) {
+    auto const number = number_of(alignment);
+    // As many as a sized delete will name.
+    return allocate_or_null(comes_by_itself(alignment) ? std::max(bytes, number) : bytes, number,
+                            origin);
+}
+
 template <Origin origin>
 void free_aligned(void* block, std::align_val_t alignment) {
+    if (comes_by_itself(alignment) && reinterpret_cast<std::uintptr_t>(block) % slab::quantum == 0)
+        [[likely]] {
+        return free_new<origin>(block);
+    }
     slab::hosted::free_slow_as(block, {.alignment = small_number_of(alignment), .origin = origin});
 }
 template <Origin origin>
 void free_aligned(void* block, std::size_t bytes, std::align_val_t alignment) {
+    if (comes_by_itself(alignment)) [[likely]] {
+        return free_sized<origin>(block, std::max(bytes, number_of(alignment)));
+    }
     slab::hosted::free_slow_as(
         block, {.bytes = bytes, .alignment = small_number_of(alignment), .origin = origin});
 }
@@ -146,18 +179,18 @@ SLAB_EXPORT void* operator new[](std::size_t bytes, std::nothrow_t const&) noexc
     return allocate_or_null(bytes, any, array);
 }
 SLAB_EXPORT void* operator new(std::size_t bytes, std::align_val_t alignment) {
-    return allocate_or_throw(bytes, number_of(alignment), single);
+    return allocate_aligned_new<single>(bytes, alignment);
 }
 SLAB_EXPORT void* operator new[](std::size_t bytes, std::align_val_t alignment) {
-    return allocate_or_throw(bytes, number_of(alignment), array);
+    return allocate_aligned_new<array>(bytes, alignment);
 }
 SLAB_EXPORT void* operator new(std::size_t bytes, std::align_val_t alignment,
                                std::nothrow_t const&) noexcept {
-    return allocate_or_null(bytes, number_of(alignment), single);
+    return allocate_aligned_or_null<single>(bytes, alignment);
 }
 SLAB_EXPORT void* operator new[](std::size_t bytes, std::align_val_t alignment,
                                  std::nothrow_t const&) noexcept {
-    return allocate_or_null(bytes, number_of(alignment), array);
+    return allocate_aligned_or_null<array>(bytes, alignment);
 }
 
 SLAB_EXPORT void operator delete(void* block) noexcept { free_new<single>(block); }

@@ -297,6 +297,19 @@ TEST(Slab, ZeroedMemoryIsZeroAfterUse) {
     }
 }
 
+// In a hardened heap they wait for their turn.
+TEST(Slab, LargeBlocksThatWereFreedOneAfterTheOtherHoldLittle) {
+    constexpr std::size_t bytes = 1'900'000;
+    malloc_trim(0);
+    auto const before = anonymous_kib();
+    for (int i = 0; i < 40; ++i) {
+        void* const block = opaque(malloc(bytes));
+        std::memset(block, 1, bytes);
+        free(block);
+    }
+    EXPECT_LT(anonymous_kib() - before, 20'000u);
+}
+
 TEST(Slab, ZeroingABlockLeavesItsNeighboursAlone) {
     for (std::size_t bytes = 1; bytes <= 1100; ++bytes) {
         std::array<unsigned char*, 64> blocks{};

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <set>
 #include <sstream>
 #include <string>
@@ -155,6 +156,24 @@ TEST(Slab, BadSizesAndAlignmentsHaveDefinedResults) {
     free(large);
     EXPECT_EQ(errno, 7) << "free keeps errno";
     EXPECT_EQ(malloc_usable_size(nullptr), 0u);
+}
+
+TEST(Slab, NewAlignsAndEachDeleteTakesWhatItMade) {
+    for (std::size_t alignment = 1; alignment <= 4096; alignment *= 2) {
+        std::align_val_t const as{alignment};
+        for (std::size_t bytes = 0; bytes <= 100; ++bytes) {
+            for (int way = 0; way < 4; ++way) {
+                void* const block = opaque(way % 2 == 0 ? ::operator new(bytes, as)
+                                                        : ::operator new(bytes, as, std::nothrow));
+                ASSERT_TRUE(is_aligned(block, alignment)) << bytes << " at " << alignment;
+                if (way < 2) {
+                    ::operator delete(block, bytes, as);
+                } else {
+                    ::operator delete(block, as);
+                }
+            }
+        }
+    }
 }
 
 // Misuse ends the program with a report that names the address.
