@@ -299,7 +299,7 @@ TEST(Slab, ZeroedMemoryIsZeroAfterUse) {
 
 // In a hardened heap they wait for their turn.
 TEST(Slab, LargeBlocksThatWereFreedOneAfterTheOtherHoldLittle) {
-    constexpr std::size_t bytes = 1'900'000;
+    constexpr std::size_t bytes = 1'000'000;
     malloc_trim(0);
     auto const before = anonymous_kib();
     for (int i = 0; i < 40; ++i) {
