@@ -305,7 +305,7 @@ TEST(Slab, LargeBlocksThatWereFreedOneAfterTheOtherHoldLittle) {
     for (int i = 0; i < 40; ++i) {
         void* const block = opaque(malloc(bytes));
         std::memset(block, 1, bytes);
-        free(block);
+        free(opaque(block));
     }
     EXPECT_LT(anonymous_kib() - before, 20'000u);
 }
