@@ -288,12 +288,12 @@ TEST(Slab, ZeroedMemoryIsZeroAfterUse) {
     std::mt19937_64 random(3);
     for (int round = 0; round < 2000; ++round) {
         auto const bytes = random() % (round % 10 == 0 ? 300'000 : 3'000) + 1;
-        auto* const block = static_cast<unsigned char*>(calloc(1, bytes));
+        auto* const block = static_cast<unsigned char*>(opaque(calloc(1, bytes)));
         for (std::size_t i = 0; i < bytes; ++i) {
             ASSERT_EQ(block[i], 0);
         }
         std::memset(block, 0xff, bytes);
-        free(block);
+        free(opaque(block));
     }
 }
 
@@ -318,7 +318,7 @@ TEST(Slab, ZeroingABlockLeavesItsNeighboursAlone) {
             std::memset(block, 0xff, bytes);
         }
         for (std::size_t i = 0; i < blocks.size(); i += 2) {
-            free(blocks[i]);
+            free(opaque(blocks[i]));
         }
         for (std::size_t i = 0; i < blocks.size(); i += 2) {
             blocks[i] = static_cast<unsigned char*>(opaque(calloc(1, bytes)));
