@@ -337,7 +337,7 @@ class Arena {
         }
         if (index != 0 && !has_key_) {
             has_key_ = true;  // before anything is linked
-            key_ = LinkKey{random(), runs_.base(), runs_.window_end()};
+            key_ = LinkKey{random(), runs_.base(), runs_.most_window_end()};
         }
         return index;
     }

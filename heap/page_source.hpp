@@ -36,6 +36,14 @@ concept HasClock = requires(S source) {
     { source.ticks() } -> std::same_as<std::uint32_t>;
 };
 
+// A source that can make its window longer at its end, by so many bytes, up to `most_window_bytes` of units. False:
+// it is as it was.
+template <typename S>
+concept CanExtend = requires(S source, std::byte* end, std::size_t bytes) {
+    { S::most_window_bytes } -> std::convertible_to<std::size_t>;
+    { source.extend(end, bytes) } -> std::same_as<bool>;
+};
+
 // A source that can move committed pages to another place of the window, where none are committed; none
 // are where they were afterwards. False: nothing was moved.
 template <typename S>

@@ -5,6 +5,7 @@
 
 #include "heap/page_source.hpp"
 #include "heap/unit.hpp"
+#include "heap/window.hpp"
 
 #include <algorithm>
 #include <array>
@@ -28,7 +29,8 @@ class Runs {
     Unit& unit(std::uint32_t index) const { return units_[index]; }
     std::uint32_t used_units() const { return used_units_; }
     std::uintptr_t base() const { return base_; }
-    std::uintptr_t window_end() const { return address_of(window_units_); }
+    // Where the window ends when it has become as long as it may.
+    std::uintptr_t most_window_end() const { return address_of(most_window_units_); }
     // The end of the metadata in use: what bounds a unit, and so a pointer. Read while others extend it, as
     // a plain word: whoever has a block of the heap has seen an end beyond it, and any later one will do.
 #ifdef __clang__
@@ -333,7 +335,6 @@ class Runs {
 
   private:
     static constexpr std::size_t bucket_count = 32;
-    static constexpr std::size_t alignment = std::size_t{2} << 20;
     static constexpr std::size_t least_window = std::size_t{1} << 20;
     static std::size_t bucket_of(std::uint32_t units) {
         return static_cast<std::size_t>(std::bit_width(units)) - 1;
@@ -374,21 +375,37 @@ class Runs {
         count(decommits_, 1);
     }
 
-    // The window: metadata first, then the units, which begin at a multiple of 2 MiB. Unit 0 is given
-    // to nobody, so that 0 is no index, and its metadata a neighbour for unit 1's.
+    // Unit 0 is given to nobody, so that 0 is no index, and its metadata a neighbour for unit 1's.
     bool reserve() {
-        for (auto bytes = Source::window_bytes; bytes >= least_window; bytes /= 2) {
-            auto const count = bytes >> unit_shift;
-            auto const metadata = (count * sizeof(Unit) + alignment - 1) & ~(alignment - 1);
-            auto* const window = source_.reserve(metadata + bytes);
-            if (window == nullptr) {
-                continue;
+        for (unsigned refusals = 0;; ++refusals) {
+            auto const plan = plan_window<Source>(refusals);
+            if (plan.units_bytes < least_window) {
+                return false;
             }
-            reserved_bytes_ = metadata + bytes;
-            units_ = reinterpret_cast<Unit*>(window);
-            base_ = reinterpret_cast<std::uintptr_t>(window) + metadata;
-            window_units_ = static_cast<std::uint32_t>(count);
-            return true;
+            if (auto* const window = source_.reserve(plan.bytes()); window != nullptr) {
+                reserved_bytes_ = plan.bytes();
+                units_ = reinterpret_cast<Unit*>(window);
+                base_ = reinterpret_cast<std::uintptr_t>(window) + plan.metadata_bytes;
+                window_units_ = static_cast<std::uint32_t>(plan.units_bytes >> unit_shift);
+                most_window_units_ =
+                    static_cast<std::uint32_t>(plan.most_units_bytes >> unit_shift);
+                return true;
+            }
+        }
+    }
+    // To at least so many units; to twice what it has, if that can be had.
+    bool extend_window(std::uint32_t units) {
+        if constexpr (CanExtend<Source>) {
+            for (auto to :
+                 {std::min(most_window_units_, std::max(units, 2 * window_units_)), units}) {
+                auto const more = (std::size_t{to} - window_units_) << unit_shift;
+                if (to <= most_window_units_ &&
+                    source_.extend(at(address_of(window_units_)), more)) {
+                    window_units_ = to;
+                    reserved_bytes_ += more;
+                    return true;
+                }
+            }
         }
         return false;
     }
@@ -422,7 +439,11 @@ class Runs {
         }
         auto const first = std::max(used_units_, std::uint32_t{1});
         auto const wanted = aligned(first, align_units) - first + count;
-        if (wanted > window_units_ - first || !commit_metadata(first + wanted)) {
+        if (wanted > window_units_ - first &&
+            (wanted > most_window_units_ - first || !extend_window(first + wanted))) {
+            return 0;
+        }
+        if (!commit_metadata(first + wanted)) {
             return 0;
         }
         used_units_ = first + wanted;
@@ -489,6 +510,7 @@ class Runs {
     std::uintptr_t metadata_end_ = 0;
     std::uint32_t used_units_ = 0;
     std::uint32_t window_units_ = 0;
+    std::uint32_t most_window_units_ = 0;
     std::size_t reserved_bytes_ = 0;
     std::size_t metadata_committed_ = 0;
     std::atomic<std::uint64_t> pages_taken_ = 0;

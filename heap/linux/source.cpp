@@ -3,7 +3,7 @@
 #include "heap/linux/moves.hpp"
 #include "heap/linux/quarry.hpp"
 #include "heap/size_class.hpp"
-#include "heap/unit.hpp"
+#include "heap/window.hpp"
 
 #include <linux/futex.h>
 #include <stdlib.h>
@@ -18,13 +18,13 @@
 namespace slab::hosted {
 namespace {
 
-constexpr std::size_t alignment = std::size_t{2} << 20;
+constexpr auto alignment = window_alignment;
 
 // The metadata lies before the units; each has a frontier of its own.
 constinit Frontier metadata;
 constinit Frontier units;
 constinit std::uintptr_t units_begin = 0;
-constinit std::uintptr_t window_end = 0;
+constinit std::atomic<std::uintptr_t> window_end = 0;
 // Whether this Linux is Quarry's: then the whole window may be touched, and pages come and go without
 // the library OS.
 constinit bool on_quarry = false;
@@ -51,17 +51,20 @@ bool wants_huge_pages(std::uintptr_t end, std::size_t bytes) {
            end - units_begin > least_heap_with_huge_pages && units.changes() < most_changes;
 }
 
-// How a window is divided is Runs' affair; this follows it.
+// Which plan it was that led to a window of so many bytes.
 std::size_t metadata_bytes(std::size_t window) {
-    // window = metadata + units, where metadata is rounded up to 2 MiB.
-    for (auto bytes = Source::window_bytes; bytes != 0; bytes /= 2) {
-        auto const needed =
-            ((bytes >> unit_shift) * sizeof(Unit) + alignment - 1) & ~(alignment - 1);
-        if (needed + bytes == window) {
-            return needed;
+    for (unsigned refusals = 0;; ++refusals) {
+        if (auto const plan = plan_window<Source>(refusals); plan.bytes() == window) {
+            return plan.metadata_bytes;
         }
     }
-    return 0;
+}
+
+// A place in the lower half of the address space, from 32 to 64 TiB, at random: there the window can be extended,
+// while the system puts programs and what they map above.
+void* place_to_grow() {
+    constexpr std::uintptr_t first = std::uintptr_t{1} << 45;
+    return reinterpret_cast<void*>(first + random_word() % (first / alignment) * alignment);
 }
 
 }  // namespace
@@ -92,9 +95,9 @@ bool Frontier::advance(std::uintptr_t to, std::uintptr_t most, bool in_huge_page
 std::byte* Source::reserve(std::size_t bytes) {
     // Asked for with room to align; what is not needed goes back.
     on_quarry = quarry::is_here();
-    void* const got =
-        mmap(nullptr, bytes + alignment, on_quarry ? PROT_READ | PROT_WRITE : PROT_NONE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const got = mmap(on_quarry ? nullptr : place_to_grow(), bytes + alignment,
+                           on_quarry ? PROT_READ | PROT_WRITE : PROT_NONE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (got == MAP_FAILED) {
         return nullptr;
     }
@@ -110,6 +113,26 @@ std::byte* Source::reserve(std::size_t bytes) {
     metadata.begin_at(address_of(window));
     units.begin_at(units_begin);
     return window;
+}
+
+bool Source::extend(std::byte* end, std::size_t bytes) {
+    if (on_quarry) {
+        return false;
+    }
+    KeepErrno const kept;
+    // Not where there is something else; older systems take the address as a wish then.
+    void* const got =
+        mmap(end, bytes, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    if (got == MAP_FAILED) {
+        return false;
+    }
+    if (got != end) {
+        munmap(got, bytes);
+        return false;
+    }
+    window_end = address_of(end) + bytes;
+    return true;
 }
 
 Committed Source::commit(std::byte* at, std::size_t bytes) {

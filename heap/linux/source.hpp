@@ -3,6 +3,7 @@
 
 #include "heap/linux/pressure.hpp"
 #include "heap/page_source.hpp"
+#include "heap/unit.hpp"
 
 #include <sys/mman.h>
 #include <time.h>
@@ -49,10 +50,14 @@ class Frontier {
 };
 
 struct Source {
-    static constexpr std::size_t window_bytes = std::size_t{16} << 30;
+    // 16 GiB with the metadata for as many units as links can lead to: see LinkKey.
+    static constexpr std::size_t most_window_bytes = std::size_t{256} << 30;
+    static constexpr std::size_t window_bytes =
+        (std::size_t{16} << 30) - (most_window_bytes >> unit_shift) * sizeof(Unit);
     static constexpr bool stays_usable = true;
 
     std::byte* reserve(std::size_t bytes);
+    bool extend(std::byte* end, std::size_t bytes);
     // Untouched pages cost nothing, so all that is needed is the right to touch them.
     Committed commit(std::byte* at, std::size_t bytes);
     void decommit(std::byte* at, std::size_t bytes);

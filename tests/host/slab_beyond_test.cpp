@@ -1,17 +1,24 @@
-// A program may need more than the window that libslab reserves.
+// A program may need more than the window that libslab reserves: it becomes longer, or, where something else lies
+// behind it, blocks get mappings of their own.
 #include "heap/linux/block_table.hpp"
 #include "heap/slab.h"
 #include "tests/host/slab_fixture.hpp"
 
 #include <gtest/gtest.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cinttypes>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
 #include <map>
 #include <random>
+#include <string>
 #include <vector>
 
 namespace slab::test {
@@ -25,9 +32,72 @@ slab_statistics statistics() {
     return s;
 }
 
+// The end of the mappings that follow each other from the one on that a pointer is in.
+std::uintptr_t end_of_mappings_at(void const* pointer) {
+    auto const address = reinterpret_cast<std::uintptr_t>(pointer);
+    std::uintptr_t end = 0;
+    std::ifstream lines("/proc/self/maps");
+    for (std::string line; std::getline(lines, line);) {
+        std::uintptr_t from = 0;
+        std::uintptr_t to = 0;
+        std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR, &from, &to);
+        if (from == end || (from <= address && address < to)) {
+            end = to;
+        }
+    }
+    return end;
+}
+
+// The window ends at something else from here on, so that it cannot become longer.
+bool stop_the_window() {
+    void* const inside = opaque(std::malloc(100));
+    auto* const end = reinterpret_cast<void*>(end_of_mappings_at(inside));
+    std::free(inside);
+    return mmap(end, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+           end;
+}
+
+// Allocates 17 GiB in blocks that are hardly touched, and then small ones.
+int more_than_was_reserved() {
+    for (int i = 0; i < 1700; ++i) {
+        if (opaque(std::malloc(gib / 100)) == nullptr) {
+            return 1;
+        }
+    }
+    std::vector<char*> blocks(100'000);
+    for (auto& block : blocks) {
+        block = static_cast<char*>(opaque(std::malloc(500)));
+        if (block == nullptr || malloc_usable_size(block) < 500) {
+            return 2;
+        }
+        std::memset(block, 1, 500);
+    }
+    for (auto* const block : blocks) {
+        std::free(block);
+    }
+    return 0;
+}
+
+// In a process of its own.
+TEST(LongerDeath, SmallBlocksComeBehindWhatWasReserved) {
+    EXPECT_EXIT(_exit(more_than_was_reserved()), testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(_exit(stop_the_window() ? more_than_was_reserved() : 3), testing::ExitedWithCode(2),
+                "");
+}
+
+TEST(Longer, AProgramReservesSixteenGibibytes) {
+    auto const status = output_of("LD_PRELOAD=" + library() + " cat /proc/self/status");
+    auto const at = status.find("VmPeak:");
+    ASSERT_NE(at, std::string::npos);
+    auto const kib = std::strtoull(status.c_str() + at + std::strlen("VmPeak:"), nullptr, 10);
+    EXPECT_GT(kib, 15 * gib / 1024);
+    EXPECT_LT(kib, 16 * gib / 1024 + 32 * 1024) << "with the program's own";
+}
+
 // Touched at their ends only. More than the window's 16 GiB, or what is left of it here.
 class Beyond : public ::testing::Test {
   protected:
+    static void SetUpTestSuite() { ASSERT_TRUE(stop_the_window()); }
     Beyond() {
         for (std::uint64_t i = 0; i < 24; ++i) {
             auto* const block = static_cast<unsigned char*>(opaque(std::malloc(gib)));
