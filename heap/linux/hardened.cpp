@@ -18,8 +18,7 @@
 namespace slab::hosted {
 
 constinit Arena<HardenedConfig> hardened_arena;
-thread_local constinit HardenedThreadHeap* hardened_heap [[gnu::tls_model("initial-exec")]] =
-    nullptr;
+thread_local constinit HardenedThread hardened_thread [[gnu::tls_model("initial-exec")]];
 
 namespace {
 
@@ -44,7 +43,7 @@ constinit Heap* last_heap = nullptr;
 
 void end_thread(void* heap) {
     auto* const own = static_cast<Heap*>(heap);
-    hardened_heap = nullptr;
+    hardened_thread.heap = nullptr;
     has_ended = true;
     own->abandon(hardened_arena);
     std::destroy_at(own);
@@ -52,8 +51,13 @@ void end_thread(void* heap) {
 }
 constinit ThreadEnd thread_end{end_thread};
 
+// Null if there is no memory for it, or for a signal handler that interrupted it.
 Heap* own_hardened_heap() {
-    if (hardened_heap == nullptr) {
+    if (hardened_thread.is_at_work) {
+        report_interruption();
+        return nullptr;
+    }
+    if (hardened_thread.heap == nullptr) {
         void* memory = spares.take();
         if (memory == nullptr) {
             memory = hardened_arena.allocate_own(sizeof(Heap));
@@ -61,18 +65,24 @@ Heap* own_hardened_heap() {
         if (memory == nullptr) {
             return nullptr;
         }
-        hardened_heap = std::construct_at(static_cast<Heap*>(memory), random_word());
-        thread_end.expect(hardened_heap);
+        hardened_thread.heap = std::construct_at(static_cast<Heap*>(memory), random_word());
+        thread_end.expect(hardened_thread.heap);
     }
-    return hardened_heap;
+    return hardened_thread.heap;
 }
 
-// What a heap of the calling thread does; an ended thread's blocks are freed in one for all.
+// What a heap of the calling thread does; an ended thread's blocks are freed in one for all. Nothing for a signal
+// handler that interrupted it.
 template <typename Function>
 auto with_heap(Function function) {
-    if (auto* const heap = has_ended && hardened_heap == nullptr ? nullptr : own_hardened_heap();
-        heap != nullptr) {
+    bool const needs_own = !has_ended || hardened_thread.heap != nullptr;
+    auto* const heap = needs_own ? own_hardened_heap() : nullptr;
+    if (heap != nullptr) {
+        HardenedAtWork const at_work;
         return function(*heap);
+    }
+    if (hardened_thread.is_at_work) {
+        return decltype(function(*heap))();
     }
     std::lock_guard const guard(last_lock);
     if (last_heap == nullptr) {
@@ -186,8 +196,8 @@ void hardened_trim() {
 }
 
 void hardened_check() {
-    if (hardened_heap != nullptr) {
-        hardened_heap->check(hardened_arena);
+    if (auto* const heap = hardened_thread.heap; heap != nullptr) {
+        heap->check(hardened_arena);
     }
 }
 

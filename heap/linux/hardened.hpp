@@ -7,6 +7,8 @@
 #include "heap/linux/profile.hpp"
 #include "heap/linux/threads.hpp"
 
+#include <atomic>
+
 namespace slab::hosted {
 
 struct HardenedConfig : Config {
@@ -17,8 +19,34 @@ using HardenedThreadHeap = HardenedHeap<HardenedConfig>;
 
 #pragma GCC visibility push(hidden)
 extern constinit Arena<HardenedConfig> hardened_arena;
-// The calling thread's; null before its first use, and while the other heap serves.
-extern thread_local constinit HardenedThreadHeap* hardened_heap [[gnu::tls_model("initial-exec")]];
+struct HardenedThread {
+    HardenedThreadHeap* heap =
+        nullptr;  // null before its first use, and while the other heap serves
+    bool is_at_work =
+        false;  // so that a signal handler that interrupts it is told from its program
+};
+extern thread_local constinit HardenedThread hardened_thread [[gnu::tls_model("initial-exec")]];
+
+// Around all that a hardened heap does. What is done with it, the fast ways too, is whole, or a signal handler's
+// call is refused.
+class HardenedAtWork {
+  public:
+    HardenedAtWork() {
+        hardened_thread.is_at_work = true;
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    }
+    ~HardenedAtWork() {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        hardened_thread.is_at_work = false;
+    }
+    HardenedAtWork(HardenedAtWork const&) = delete;
+    HardenedAtWork& operator=(HardenedAtWork const&) = delete;
+};
+template <typename Function>
+void* at_work(HardenedThreadHeap& heap, Function function) {
+    HardenedAtWork const at_work;
+    return function(heap);
+}
 
 // Whether it is the hardened heap that serves. Decided when first asked, once the environment is known.
 bool is_hardened_slow();
@@ -59,6 +87,7 @@ template <Origin origin>
 [[gnu::noinline]] void* malloc_slower(std::size_t bytes) {
     auto& own = *thread_heap;
     if (bytes <= small_limit && &own != &no_heap && sample_rate == 0) [[likely]] {
+        AtWork const at_work(own);
         auto const size_class = class_of(bytes);
         if (bytes <= fine_limit) {
             if (void* const block = own.take_ending(arena, own.serving(size_class))) [[likely]] {
@@ -71,11 +100,19 @@ template <Origin origin>
     }
     return allocate_slow(bytes, origin);
 }
+// A block at hand of the hardened heap; null where there is more to be done.
+[[gnu::always_inline]] inline void* take_hardened(std::size_t bytes, Origin origin) {
+    auto const& thread = hardened_thread;
+    if (thread.heap == nullptr || thread.is_at_work) [[unlikely]] {
+        return nullptr;
+    }
+    HardenedAtWork const at_work;
+    return thread.heap->allocate(hardened_arena, bytes, origin, [] { return nullptr; });
+}
 template <Origin origin>
 [[gnu::noinline]] void* malloc_hardened(std::size_t bytes) {
-    auto* const heap = hardened_heap;
-    auto const slow = [=] { return allocate_slow(bytes, origin); };
-    return heap != nullptr ? heap->allocate(hardened_arena, bytes, origin, slow) : slow();
+    void* const block = take_hardened(bytes, origin);
+    return block != nullptr ? block : allocate_slow(bytes, origin);
 }
 template <Origin origin>
 [[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
@@ -89,12 +126,14 @@ template <Origin origin>
     if (pointer == nullptr) {
         return;
     }
-    auto* const heap = hardened_heap;
+    auto const& thread = hardened_thread;
     auto const metadata = hardened_arena.metadata_of(reinterpret_cast<std::uintptr_t>(pointer));
-    if (heap == nullptr || !hardened_arena.is_own(metadata)) [[unlikely]] {
+    if (thread.heap == nullptr || thread.is_at_work || !hardened_arena.is_own(metadata))
+        [[unlikely]] {
         return free_slow_as(pointer, freed);
     }
-    heap->free(hardened_arena, pointer, freed);
+    HardenedAtWork const at_work;
+    thread.heap->free(hardened_arena, pointer, freed);
 }
 template <Origin origin>
 [[gnu::noinline]] void free_slow(void* pointer) {

@@ -141,9 +141,12 @@ SLAB_EXPORT int malloc_trim(std::size_t) {
         slab::hosted::hardened_trim();
         return 1;
     }
-    if (auto* const heap = slab::hosted::own_heap(); heap != nullptr) {
-        heap->trim(arena);
+    auto* const heap = slab::hosted::own_heap();
+    if (heap == nullptr) {
+        return 0;
     }
+    slab::hosted::AtWork const at_work(*heap);
+    heap->trim(arena);
     arena.trim();
     return 1;
 }

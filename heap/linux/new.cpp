@@ -73,10 +73,8 @@ template <Origin origin>
 
 template <Origin origin>
 [[gnu::noinline]] void* new_hardened(std::size_t bytes) {
-    auto* const heap = slab::hosted::hardened_heap;
-    return heap != nullptr ? heap->allocate(slab::hosted::hardened_arena, bytes, origin,
-                                            [=] { return allocate_or_throw(bytes, any, origin); })
-                           : new_slower<origin>(bytes);
+    void* const block = slab::hosted::take_hardened(bytes, origin);
+    return block != nullptr ? block : new_slower<origin>(bytes);
 }
 
 template <Origin origin>

@@ -54,7 +54,10 @@ void report(char const* what, void const* pointer, std::size_t block_bytes) {
     }
     {
         FileText text(WriteTo{STDERR_FILENO});
-        (text << "slab: " << what << ": ").hex(reinterpret_cast<std::uintptr_t>(pointer));
+        text << "slab: " << what;
+        if (pointer != nullptr) {
+            (text << ": ").hex(reinterpret_cast<std::uintptr_t>(pointer));
+        }
         if (block_bytes != 0) {
             text << " (a block of " << block_bytes << " bytes)";
         }

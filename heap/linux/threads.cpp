@@ -16,6 +16,7 @@ namespace slab::hosted {
 constinit ProcessArena arena;
 constinit ThreadHeap no_heap{ThreadHeap::Shared{}};
 thread_local constinit ThreadHeap* thread_heap [[gnu::tls_model("initial-exec")]] = &no_heap;
+thread_local constinit ThreadHeap* busy_heap [[gnu::tls_model("initial-exec")]] = nullptr;
 
 namespace {
 
@@ -72,7 +73,22 @@ bool may_try_again(std::size_t bytes) {
     return false;
 }
 
+void report_interruption() {
+    report("a signal handler that interrupted the heap allocates or frees", nullptr, 0);
+}
+
+bool is_interrupting() {
+    if (thread_heap != &no_heap || busy_heap == nullptr) {
+        return false;
+    }
+    report_interruption();
+    return true;
+}
+
 ThreadHeap* make_heap() {
+    if (is_interrupting()) {
+        return nullptr;
+    }
     void* memory = spares.take();
     if (memory == nullptr) {
         memory = arena.allocate_own(sizeof(ThreadHeap));
@@ -97,6 +113,9 @@ void* allocate_slow(std::size_t bytes, Origin origin) {
 }
 
 void free_slow_as(void* pointer, Freed freed) {
+    if (is_interrupting()) {
+        return;  // the block is lost
+    }
     if (has_beyond() && free_beyond(pointer)) {
         return;
     }
@@ -105,6 +124,7 @@ void free_slow_as(void* pointer, Freed freed) {
     }
     auto* const heap = has_ended ? nullptr : own_heap();
     if (heap != nullptr) {
+        AtWork const at_work(*heap);
         heap->free_slow(arena, pointer, freed);
     } else {
         no_heap.free_slow(arena, pointer, freed, ThreadHeap::Gather::no);
@@ -112,7 +132,14 @@ void free_slow_as(void* pointer, Freed freed) {
 }
 
 // Of a slab of the calling thread's, which so has a heap.
-void slab_changed(Unit& slab) { thread_heap->slab_changed(arena, slab); }
+void slab_changed(Unit& slab) {
+    if (is_interrupting()) {
+        return;
+    }
+    auto& heap = *thread_heap;
+    AtWork const at_work(heap);
+    heap.slab_changed(arena, slab);
+}
 
 namespace {
 [[gnu::constructor]] void set_up() {

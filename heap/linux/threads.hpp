@@ -7,6 +7,8 @@
 #include "heap/linux/source.hpp"
 #include "heap/local_heap.hpp"
 
+#include <atomic>
+
 namespace slab::hosted {
 
 struct Config {
@@ -38,9 +40,44 @@ extern constinit ThreadHeap no_heap;
 // Initial-exec, so that it is found without a call (and cannot allocate): 8 bytes of the room that
 // libraries share.
 extern thread_local constinit ThreadHeap* thread_heap [[gnu::tls_model("initial-exec")]];
+// The calling thread's heap while it is at work in a way that takes long; else null.
+extern thread_local constinit ThreadHeap* busy_heap [[gnu::tls_model("initial-exec")]];
 #pragma GCC visibility pop
 
-// The calling thread's heap, made if need be; null if there is no memory for it.
+// Around such a way: there is no heap meanwhile, so that a signal handler that wants one comes to make_heap(),
+// which says so and makes none.
+class AtWork {
+  public:
+    explicit AtWork(ThreadHeap& heap) : heap_(&heap), before_(busy_heap) {
+        busy_heap = heap_;
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        thread_heap = &no_heap;
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    }
+    ~AtWork() {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        thread_heap = heap_;
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        busy_heap = before_;
+    }
+    AtWork(AtWork const&) = delete;
+    AtWork& operator=(AtWork const&) = delete;
+
+  private:
+    ThreadHeap* heap_;
+    ThreadHeap* before_;
+};
+template <typename Function>
+void* at_work(ThreadHeap& heap, Function function) {
+    AtWork const at_work(heap);
+    return function(heap);
+}
+// Whether who calls is a signal handler that interrupted a heap at work; that is reported.
+bool is_interrupting();
+void report_interruption();
+
+// The calling thread's heap, made if need be; null if there is no memory for it, or for a signal handler that
+// interrupted it.
 [[gnu::noinline]] ThreadHeap* make_heap();
 inline ThreadHeap* own_heap() { return thread_heap != &no_heap ? thread_heap : make_heap(); }
 // Asks the program's handler, if it has one, whether to try again after there was no memory for so many bytes.
@@ -52,7 +89,7 @@ template <auto own = own_heap, typename Function, typename Otherwise>
 void* allocate_with_heap(std::size_t bytes, Function function, Otherwise otherwise) {
     for (;;) {
         auto* const heap = own();
-        void* block = heap != nullptr ? function(*heap) : nullptr;
+        void* block = heap != nullptr ? at_work(*heap, function) : nullptr;
         if (block == nullptr && bytes >= least_beyond) [[unlikely]] {
             block = otherwise();
         }
