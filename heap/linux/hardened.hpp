@@ -20,10 +20,10 @@ using HardenedThreadHeap = HardenedHeap<HardenedConfig>;
 #pragma GCC visibility push(hidden)
 extern constinit Arena<HardenedConfig> hardened_arena;
 struct HardenedThread {
-    HardenedThreadHeap* heap =
-        nullptr;  // null before its first use, and while the other heap serves
-    bool is_at_work =
-        false;  // so that a signal handler that interrupts it is told from its program
+    // Null before its first use, and while the other heap serves.
+    HardenedThreadHeap* heap = nullptr;
+    // So that a signal handler that interrupts it is told from its program.
+    bool is_at_work = false;
 };
 extern thread_local constinit HardenedThread hardened_thread [[gnu::tls_model("initial-exec")]];
 

@@ -14,6 +14,7 @@ using slab::hosted::arena;
 using slab::hosted::hardened_allocate;
 using slab::hosted::is_hardened;
 using slab::hosted::KeepErrno;
+using slab::hosted::take_hardened;
 using slab::hosted::thread_heap;
 using slab::hosted::ThreadHeap;
 
@@ -24,12 +25,13 @@ std::size_t saturating_product(std::size_t count, std::size_t bytes) {
 }
 
 [[gnu::noinline]] void* calloc_slow(std::size_t count, std::size_t bytes) {
-    if (is_hardened()) [[unlikely]] {
-        return hardened_allocate(slab::quantum, saturating_product(count, bytes), Origin::malloc);
+    auto const total = saturating_product(count, bytes);
+    if (is_hardened()) [[unlikely]] {  // all of its blocks are zero
+        void* const block = take_hardened(total, Origin::malloc);
+        return block != nullptr ? block : hardened_allocate(slab::quantum, total, Origin::malloc);
     }
-    return allocate_with_heap(saturating_product(count, bytes), [=](ThreadHeap& heap) {
-        return heap.allocate_zeroed(arena, count, bytes);
-    });
+    return allocate_with_heap(
+        total, [=](ThreadHeap& heap) { return heap.allocate_zeroed(arena, count, bytes); });
 }
 
 }  // namespace
