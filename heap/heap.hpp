@@ -33,9 +33,8 @@ class Heap {
     // own.
     [[gnu::always_inline]] void* allocate(std::size_t bytes) {
         Guard const guard(lock_);
-        return Local::allocate(local_, arena_, bytes, [this](std::size_t more) {
-            return retry(more, [=, this] { return local_.allocate_slow(arena_, more); });
-        });
+        return Local::allocate(local_, arena_, bytes,
+                               [this](std::size_t more) { return allocate_slow(more, *this); });
     }
     // As allocate, at a multiple of `alignment`: a power of two up to 2 MiB, else null.
     void* allocate_aligned(std::size_t alignment, std::size_t bytes) {
@@ -55,6 +54,18 @@ class Heap {
             arena_, pointer, [this](void* other) { local_.free_slow(arena_, other); },
             [this](Unit& slab) { local_.slab_changed(arena_, slab); });
     }
+    // For a front that has a slow way of its own, without the heap's lock: as LocalHeap's. What the front is to
+    // know of: free_below() knows metadata below metadata_end() at most.
+    template <typename Slow>
+    [[gnu::always_inline]] void* allocate_below(std::size_t steps, std::size_t bytes, Slow slow) {
+        return Local::allocate(local_, arena_, bytes, slow, steps);
+    }
+    template <typename Slow>
+    [[gnu::always_inline]] void free_below(std::uintptr_t metadata_end, void* pointer, Slow slow) {
+        Local::free_below(metadata_end, arena_, pointer, slow,
+                          [this](Unit& slab) { local_.slab_changed(arena_, slab); });
+    }
+    std::uintptr_t metadata_end() const { return arena_.runs().metadata_end(); }
     // Changes a block's size; its contents move with it. On null the old block stays as it is.
     void* reallocate(void* pointer, std::size_t bytes) {
         Guard const guard(lock_);
@@ -112,9 +123,13 @@ class Heap {
     using Config = SingleConfig<Source, Lock>;
     using Local = LocalHeap<Config>;
 
+    // What is not at hand. The parameters are in this order so that the fast way moves none.
+    [[gnu::noinline]] static void* allocate_slow(std::size_t bytes, Heap& heap) {
+        return heap.retry(bytes, [&] { return heap.local_.allocate_slow(heap.arena_, bytes); });
+    }
     // Under the lock, as is the result.
     template <typename Function>
-    [[gnu::noinline]] void* retry(std::size_t bytes, Function function) {
+    void* retry(std::size_t bytes, Function function) {
         for (;;) {
             void* const block = function();
             if (block != nullptr || out_of_memory_ == nullptr || bytes > max_request) {

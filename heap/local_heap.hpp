@@ -38,9 +38,11 @@ class LocalHeap {
     // `bytes` bytes aligned to 16 (to 8, if they are no more), or null. What is not at hand is
     // slow(bytes)'s affair: a function that needs no more than that leaves all registers to this one.
     template <typename Slow>
+    // So are requests of so many steps, or more.
     [[gnu::always_inline]] static void* allocate(LocalHeap& heap, Arena const& arena,
-                                                 std::size_t bytes, Slow slow) {
-        if (step_of(bytes) >= fine_steps) [[unlikely]] {
+                                                 std::size_t bytes, Slow slow,
+                                                 std::size_t steps = fine_steps) {
+        if (step_of(bytes) >= steps) [[unlikely]] {
             return slow(bytes);
         }
         auto& head = heap.heads_.data()[heap.serving_fine(bytes)];
@@ -67,9 +69,16 @@ class LocalHeap {
     template <typename Slow, typename Changed, typename Fits = decltype(any_fits)>
     [[gnu::always_inline]] static void free(Arena const& arena, void* pointer, Slow slow,
                                             Changed changed, Fits fits = any_fits) {
+        free_below(arena.runs().metadata_end(), arena, pointer, slow, changed, fits);
+    }
+    // The same; blocks whose metadata is at `metadata_end` or beyond are slow's affair, too.
+    template <typename Slow, typename Changed, typename Fits = decltype(any_fits)>
+    [[gnu::always_inline]] static void free_below(std::uintptr_t metadata_end, Arena const& arena,
+                                                  void* pointer, Slow slow, Changed changed,
+                                                  Fits fits = any_fits) {
         auto const address = address_of(pointer);
         auto const metadata = arena.metadata_of(address);
-        if (!arena.is_own(metadata)) [[unlikely]] {
+        if (metadata >= metadata_end) [[unlikely]] {
             return slow(pointer);
         }
         auto& slab = arena.unit_of(metadata);

@@ -5,6 +5,8 @@
 #include "user/rt/mutex.hpp"
 #include "user/rt/page_source.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <memory_resource>
 
 namespace quarry {
@@ -12,32 +14,33 @@ namespace quarry {
 using ProgramHeap = slab::Heap<QuarrySource>;
 
 // The heap and its lock, which nobody takes while the program has one thread: the first other thread
-// makes it shared, for good. Everything but malloc and free, which look for themselves, goes through
-// with().
+// makes it shared, for good. Everything but what malloc and free find at hand goes through with().
 class SharedHeap {
   public:
     constexpr SharedHeap() = default;
 
     [[gnu::always_inline]] void* allocate(std::size_t bytes) {
-        if (is_shared_) [[unlikely]] {
-            return allocate_shared(bytes);
-        }
-        return heap_.allocate(bytes);
+        return heap_.allocate_below(
+            open_steps_, bytes, [this](std::size_t more) { return allocate_slow(more, *this); });
     }
     [[gnu::always_inline]] void free(void* block) {
-        if (is_shared_) [[unlikely]] {
-            return free_shared(block);
-        }
-        heap_.free(block);
+        heap_.free_below(open_metadata_end_, block,
+                         [this](void* other) { free_slow(other, *this); });
     }
     template <typename Function>
     auto with(Function function) {
-        if (is_shared_) [[unlikely]] {
-            return with_lock(function);
+        if (is_shared_) {
+            Guard const guard(*this);
+            return function(heap_);
         }
+        Opening const opening(*this);
         return function(heap_);
     }
-    void share() { is_shared_ = true; }
+    void share() {
+        is_shared_ = true;
+        open_steps_ = 0;
+        open_metadata_end_ = 0;
+    }
     bool is_shared() const { return is_shared_; }
 
     // While one of these exists nobody is within the heap. Both sides of a fork let go.
@@ -53,23 +56,33 @@ class SharedHeap {
     };
 
   private:
-    [[gnu::noinline]] void* allocate_shared(std::size_t bytes) {
-        Guard const guard(*this);
-        return heap_.allocate(bytes);
+    // A way that may have made the heap longer: the ways without a lock know it then.
+    class Opening {
+      public:
+        explicit Opening(SharedHeap& heap) : heap_(heap) {}
+        ~Opening() { heap_.open_metadata_end_ = heap_.heap_.metadata_end(); }
+        Opening(Opening const&) = delete;
+        Opening& operator=(Opening const&) = delete;
+
+      private:
+        SharedHeap& heap_;
+    };
+
+    // The heap comes last, so that the ways without a lock move no parameter.
+    [[gnu::noinline]] static void* allocate_slow(std::size_t bytes, SharedHeap& heap) {
+        return heap.with([=](ProgramHeap& own) { return own.allocate(bytes); });
     }
-    [[gnu::noinline]] void free_shared(void* block) {
-        Guard const guard(*this);
-        heap_.free(block);
-    }
-    template <typename Function>
-    [[gnu::noinline]] auto with_lock(Function function) {
-        Guard const guard(*this);
-        return function(heap_);
+    [[gnu::noinline]] static void free_slow(void* block, SharedHeap& heap) {
+        heap.with([=](ProgramHeap& own) { own.free(block); });
     }
 
     ProgramHeap heap_;
     Mutex mutex_;
     bool is_shared_ = false;
+    // What the ways without a lock may serve; nothing, when the heap is shared, so that they need not ask whether
+    // it is.
+    std::size_t open_steps_ = slab::fine_steps;
+    std::uintptr_t open_metadata_end_ = 0;
 };
 extern constinit SharedHeap program_heap;
 
