@@ -116,6 +116,22 @@ class LocalHeap {
             changed(slab);
         }
     }
+    // The slab of another thread's block, of which fits(slab); null for anything else.
+    template <typename Fits = decltype(any_fits)>
+    [[gnu::always_inline]] static Unit* others_slab_at(Arena const& arena, void const* pointer,
+                                                       Fits fits = any_fits) {
+        auto const address = address_of(pointer);
+        auto* const slab = arena.head_at(address);
+        bool const is_others = slab != nullptr && slab->kind == UnitKind::slab &&
+                               !Config::is_self(slab->owner) && Arena::is_block(*slab, address) &&
+                               !(has_checks && LinkKey::is_free(arena.key().step(address))) &&
+                               fits(*slab);
+        return is_others ? slab : nullptr;
+    }
+    // Gathers such a block, for its slab.
+    void free_others(Arena& arena, Unit& slab, void* pointer) {
+        remote_.add(arena, slab, address_of(pointer));
+    }
     void free(Arena& arena, void* pointer) {
         free(
             arena, pointer, [&](void* other) { free_slow(arena, other); },

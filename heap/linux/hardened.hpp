@@ -135,13 +135,35 @@ template <Origin origin>
     HardenedAtWork const at_work;
     thread.heap->free(hardened_arena, pointer, freed);
 }
+// Another thread's block is gathered at once, if the calling thread has a heap.
+template <typename Fits>
+[[gnu::always_inline]] inline bool free_others(void* pointer, Fits fits) {
+    auto& heap = *thread_heap;
+    if (&heap == &no_heap) {
+        return false;
+    }
+    auto* const slab = ThreadHeap::others_slab_at(arena, pointer, fits);
+    if (slab == nullptr) {
+        return false;
+    }
+    AtWork const at_work(heap);
+    heap.free_others(arena, *slab, pointer);
+    return true;
+}
 template <Origin origin>
 [[gnu::noinline]] void free_slow(void* pointer) {
-    free_slow_as_hardened(pointer, {.origin = origin});
+    if (!free_others(pointer, ThreadHeap::any_fits)) {
+        free_slow_as_hardened(pointer, {.origin = origin});
+    }
 }
 template <Origin origin>
 [[gnu::noinline]] void free_sized_slow(void* pointer, std::size_t bytes) {
-    free_slow_as_hardened(pointer, {.bytes = bytes, .origin = origin});
+    auto const fits = [=](Unit const& slab) {
+        return bytes <= small_limit && may_serve(slab.size_class, class_of(bytes));
+    };
+    if (!free_others(pointer, fits)) {
+        free_slow_as_hardened(pointer, {.bytes = bytes, .origin = origin});
+    }
 }
 
 }  // namespace slab::hosted
