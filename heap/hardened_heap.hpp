@@ -103,15 +103,8 @@ class HardenedHeap {
     // The slab of a block that is good; null for any other pointer.
     [[gnu::always_inline]] static Unit* good_slab_at(Arena const& arena, std::uintptr_t address,
                                                      Freed freed) {
-        auto const metadata = arena.metadata_of(address);
-        if (!arena.is_own(metadata)) [[unlikely]] {
-            return nullptr;
-        }
-        auto* unit = &arena.unit_of(metadata);
-        if (unit->kind == UnitKind::inner) {
-            unit = &arena.runs().unit(unit->head);
-        }
-        return is_good(arena, *unit, address, freed) ? unit : nullptr;
+        auto* const slab = arena.head_at(address);
+        return slab != nullptr && is_good(arena, *slab, address, freed) ? slab : nullptr;
     }
     // A good block becomes a free one, and in its turn one to use again.
     [[gnu::always_inline]] void give_back(Arena& arena, Unit& unit, std::uintptr_t address) {

@@ -43,7 +43,7 @@ class Retired {
         auto& large = runs.unit(index);
         leave(large);
         large.freed_at = runs.now();
-        if (large.run_units <= most_hidden_units) {
+        if (may_hold_pages(large)) {
             runs.hide(index, large.run_units);
         } else {
             runs.guard(index, large.run_units);
@@ -52,7 +52,7 @@ class Retired {
             let_go(runs);
         }
         large_[(oldest_ + waiting_++) % large_.size()] = index;
-        large_pages_ += pages_of(runs, index);
+        large_pages_ += pages_of_large(runs, index);
         while (waiting_ > least_waiting && large_pages_ > most_pages(runs)) {
             let_go(runs);
         }
@@ -62,9 +62,10 @@ class Retired {
         auto const now = runs.now();
         for (std::size_t i = 0; i < waiting_; ++i) {
             auto const index = large_[(oldest_ + i) % large_.size()];
-            if (now - runs.unit(index).freed_at >= age_ticks) {
-                large_pages_ -= pages_of(runs, index);
-                runs.decommit(index, runs.unit(index).run_units);
+            auto const& large = runs.unit(index);
+            if (may_hold_pages(large) && now - large.freed_at >= age_ticks) {
+                large_pages_ -= pages_of_large(runs, index);
+                runs.decommit(index, large.run_units);
             }
         }
         for (auto const& list : slabs_) {
@@ -80,6 +81,7 @@ class Retired {
   private:
     // Up to 2 MiB to keep pages and clear them for the next block costs less than to fetch new ones.
     static constexpr std::uint32_t most_hidden_units = (std::uint32_t{2} << 20 >> unit_shift) + 2;
+    static bool may_hold_pages(Unit const& large) { return large.run_units <= most_hidden_units; }
 
     // So many pages of free slabs are kept for a while, and as many of large blocks: 8 MiB, and an eighth of what
     // the heap holds.
@@ -95,12 +97,16 @@ class Retired {
         return pages;
     }
 
+    static std::uint64_t pages_of_large(Runs const& runs, std::uint32_t index) {
+        return may_hold_pages(runs.unit(index)) ? pages_of(runs, index) : 0;
+    }
+
     // The large block that waited longest.
     void let_go(Runs& runs) {
         auto const index = large_[oldest_];
         oldest_ = (oldest_ + 1) % large_.size();
         --waiting_;
-        large_pages_ -= pages_of(runs, index);
+        large_pages_ -= pages_of_large(runs, index);
         runs.put(index, runs.unit(index).run_units);
     }
 

@@ -59,11 +59,11 @@ struct alignas(64) Unit {
     bool is_sample : 1 = false;                // of a large block: see sample.hpp
     std::uint8_t committed_pages = 0;          // of any unit, from its first one on
     std::atomic<std::uintptr_t> remote = 0;    // blocks that others freed; 0: none
-    std::uint32_t carved = 0;                  // blocks that were ever handed out
-    std::uint32_t next = 0;                    // in a list; see UnitList
+    std::uint32_t carved = 0;  // blocks that were ever handed out; of a large one: its pages
+    std::uint32_t next = 0;    // in a list; see UnitList
     std::uint32_t previous = 0;
     std::uint32_t head = 0;  // of an inner one: the index of the first; of a slab: absent_pages()
-    std::uint32_t run_units = 0;  // of a free run, a slab or a large block
+    std::uint32_t run_units = 0;  // of a free run (see FreeRun), a slab or a large block
     std::uint32_t freed_at =
         0;  // of a free run: when, in ticks of the arena's clock; of a slab: see below
 

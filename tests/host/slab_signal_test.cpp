@@ -65,7 +65,7 @@ class SlabSignals : public ::testing::Test {
     // Makes a block and frees it, a few times; nobody else gets what the handlers or the program did.
     template <typename Make>
     static void interrupt(std::size_t bytes, Make make) {
-        for (int round = 0; round < 2; ++round) {
+        for (int round = 0; round < 5; ++round) {
             unsigned char* block = nullptr;
             in_steps([&] { block = static_cast<unsigned char*>(opaque(make())); });
             ASSERT_NE(block, nullptr);

@@ -1,0 +1,118 @@
+// Runs of units: which pages of free ones are there, and that a purge finds them without a look at all others.
+#include "heap/runs.hpp"
+#include "heap/sources/mmap_source.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+namespace slab {
+namespace {
+
+// Pages of free runs stay until a purge.
+struct TickingSource : MmapSource {
+    static inline std::uint32_t time = 0;
+    std::uint32_t ticks() { return time; }
+};
+
+struct RunsTest : ::testing::Test {
+    RunsTest() { TickingSource::time = 0; }
+    ~RunsTest() override { runs.release(); }
+
+    // A run of which all pages are there.
+    UnitRange take(std::uint32_t count) {
+        auto const first = runs.take(count, 1);
+        EXPECT_NE(first, 0u);
+        EXPECT_NE(runs.commit(first, count * pages_a_unit), Committed::failed);
+        return {.first = first, .end = first + count};
+    }
+    void put(UnitRange range) { runs.put(range.first, range.count()); }
+    std::size_t pages_of(UnitRange range) {
+        std::size_t pages = 0;
+        for (auto i = range.first; i != range.end; ++i) {
+            pages += runs.unit(i).committed_pages;
+        }
+        return pages;
+    }
+    FreeRun free_run(std::uint32_t first) { return FreeRun::read(runs.units(), first); }
+
+    Runs<TickingSource> runs{TickingSource{}};
+};
+
+TEST_F(RunsTest, AShortRunThatJoinsALongOneWithoutPagesIsAllThatAPurgeLooksAt) {
+    auto const before = take(1);
+    auto const long_one = take(1000);
+    auto const behind = take(2);
+    take(1);
+    put(long_one);
+    runs.purge(0);
+    EXPECT_EQ(pages_of(long_one), 0u);
+    EXPECT_TRUE(free_run(long_one.first).holding.is_empty());
+
+    put(behind);
+    EXPECT_EQ(free_run(long_one.first).units.count(), 1002u);
+    EXPECT_EQ(free_run(long_one.first).holding.count(), 2u);
+    put(before);
+    EXPECT_EQ(free_run(before.first).units.count(), 1003u);
+    EXPECT_EQ(free_run(before.first).holding.count(), 1003u);
+    runs.purge(0);
+    EXPECT_EQ(pages_of({.first = before.first, .end = behind.end}), 0u);
+}
+
+TEST_F(RunsTest, ASheddingTakesNoMoreThanAskedForAndTheRestStaysKnown) {
+    auto const all = take(100);
+    take(1);
+    put(all);
+    runs.shed(30 * pages_a_unit);
+    EXPECT_EQ(pages_of(all), 70 * pages_a_unit);
+    EXPECT_EQ(free_run(all.first).holding.count(), 70u);
+    runs.shed(1000 * pages_a_unit);
+    EXPECT_EQ(pages_of(all), 0u);
+}
+
+TEST_F(RunsTest, PagesOfFreeUnitsAreAllKnown) {
+    std::mt19937 random(1);  // NOLINT(bugprone-random-generator-seed): the same each time
+    std::vector<UnitRange> held;
+    // The free runs, each as the end of one that is held and the begin of the next.
+    auto const for_each_free = [&](auto look) {
+        std::ranges::sort(held, {}, &UnitRange::first);
+        std::uint32_t begin = 1;
+        for (auto const& range : held) {
+            if (begin != range.first) {
+                look(UnitRange{.first = begin, .end = range.first});
+            }
+            begin = range.end;
+        }
+    };
+    for (int call = 0; call < 20'000; ++call) {
+        if (held.size() < 50 || random() % 2 == 0) {
+            held.push_back(take(1 + static_cast<std::uint32_t>(random() % 5)));
+        } else {
+            auto& which = held[random() % held.size()];
+            put(which);
+            which = held.back();
+            held.pop_back();
+        }
+        if (random() % 64 == 0) {
+            auto const purged = random() % 4 == 0;
+            if (purged) {
+                runs.purge(0);
+            } else {
+                runs.shed(random() % 200);
+            }
+            for_each_free([&](UnitRange range) {
+                auto const run = free_run(range.first);
+                ASSERT_EQ(run.units.end, range.end);
+                ASSERT_EQ(pages_of(run.holding), pages_of(range));
+                ASSERT_TRUE(!purged || pages_of(range) == 0);
+            });
+        }
+    }
+}
+
+}  // namespace
+}  // namespace slab
