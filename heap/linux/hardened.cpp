@@ -17,7 +17,6 @@
 
 namespace slab::hosted {
 
-constinit Arena<HardenedConfig> hardened_arena;
 thread_local constinit HardenedThread hardened_thread [[gnu::tls_model("initial-exec")]];
 
 namespace {
