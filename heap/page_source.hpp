@@ -14,7 +14,7 @@ inline constexpr std::size_t page_bytes = 4096;
 // What commit says about the pages it made usable.
 enum class Committed : unsigned char { failed, dirty, zeroed };
 
-// reserve: a window of `bytes`, aligned to 2 MiB, or null; a heap then asks for a smaller one.
+// reserve: a window of `bytes`, aligned to huge_page_bytes, or null; a heap then asks for a smaller one.
 // commit, decommit: whole pages of the window; several threads may call them at once, for different
 // pages. release: the window as reserved. fail: says what is wrong with a pointer into a block of
 // `block_bytes` (0: into none), and need not return.
@@ -71,6 +71,21 @@ concept CanGuard = requires(S source, std::byte* at, std::size_t bytes) {
 // touched.
 template <typename S>
 concept StaysUsable = requires { requires S::stays_usable; };
+
+// A source that can leave pages to whoever needs memory, for less than decommit costs: until then they are as they
+// were, afterwards zero, and usable all the time. What is left so is not decommitted any more. False: it was not done.
+template <typename S>
+concept CanPurgeLazily = requires(S source, std::byte* at, std::size_t bytes) {
+    { source.purge_lazy(at, bytes) } -> std::same_as<bool>;
+};
+
+// A source with huge pages of huge_page_bytes. It is asked for one, at such a multiple, before any of its place is
+// committed, where a large heap grows by small blocks that will fill it. False: small ones must do.
+inline constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
+template <typename S>
+concept HasHugePages = requires(S source, std::byte* at) {
+    { source.huge(at) } -> std::same_as<bool>;
+};
 
 // A source whose pages come when they are touched, but also, for less, many at once: committed ones. It may do
 // nothing.

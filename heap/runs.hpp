@@ -79,13 +79,15 @@ class Runs : public UnitPages<Source> {
         return true;
     }
 
-    // Takes the pages of runs away that have been free for so many ticks.
+    // Takes the pages of runs away that have been free for so many ticks, or leaves them to others, if the source can.
     void purge(std::uint32_t age_ticks) {
         auto const time = now();
         for (auto& list : free_) {
             for (auto index = list.first(); index != 0; index = unit(index).next) {
                 if (auto run = FreeRun::read(units(), index); time - run.freed_at >= age_ticks) {
-                    take_pages_of(run.holding);
+                    if (!Base::purge_lazily(run.holding)) {
+                        take_pages_of(run.holding);
+                    }
                     run.holding = {};
                     run.write_holding(units());
                 }

@@ -4,6 +4,7 @@
 
 #include "heap/page_source.hpp"
 #include "heap/unit.hpp"
+#include "heap/unit_range.hpp"
 #include "heap/window.hpp"
 
 #include <algorithm>
@@ -86,6 +87,15 @@ class UnitPages : public Window<Source> {
             } while (i < first + count && pages % pages_a_unit == 0 &&
                      unit(i).committed_pages != 0);
             decommit_range(address_of(from), pages);
+        }
+    }
+    // Leaves them to whoever needs memory: they stay committed. False if the source does not do that.
+    bool purge_lazily(UnitRange range) {
+        if constexpr (CanPurgeLazily<Source>) {
+            return !range.is_empty() &&
+                   source().purge_lazy(at(address_of(range.first)), range.count() * unit_bytes);
+        } else {
+            return false;
         }
     }
     // Takes all but the first pages of a run away.

@@ -13,7 +13,7 @@
 
 namespace slab {
 
-inline constexpr std::size_t window_alignment = std::size_t{2} << 20;
+inline constexpr std::size_t window_alignment = huge_page_bytes;
 
 struct WindowPlan {
     std::size_t metadata_bytes;
@@ -120,6 +120,7 @@ class Window {
         if (!commit_metadata(first + wanted)) {
             return {};
         }
+        prepare_huge_pages(first, wanted);
         used_units_ = first + wanted;
         metadata_end_ = reinterpret_cast<std::uintptr_t>(units_ + used_units_);
         return {.first = first, .end = used_units_};
@@ -131,6 +132,10 @@ class Window {
 
   private:
     static constexpr std::size_t least_window = std::size_t{1} << 20;
+    static constexpr std::uint32_t least_units_with_huge_pages =
+        (std::uint32_t{64} << 20) >> unit_shift;
+    // With what aligns it, and a guard.
+    static constexpr std::uint32_t most_slab_run_units = 2 * coarse_slab_units;
     static void add(std::atomic<std::uint64_t>& counter, std::uint64_t more) {
         counter.fetch_add(more, std::memory_order_relaxed);
     }
@@ -150,6 +155,20 @@ class Window {
                 most_window_units_ =
                     static_cast<std::uint32_t>(plan.most_units_bytes >> unit_shift);
                 return true;
+            }
+        }
+    }
+    // A large heap grows in huge pages where it grows by slabs, which fill up: a fault is then for 512 pages, and what
+    // of the last huge page is not in use yet is less than 5 % of the heap. What a program asks for in one piece it
+    // may never touch. Whoever comes first into the place of a huge page decides about it.
+    void prepare_huge_pages(std::uint32_t first, std::uint32_t count) {
+        if constexpr (HasHugePages<Source>) {
+            constexpr auto units = static_cast<std::uint32_t>(huge_page_bytes >> unit_shift);
+            auto const place = aligned(first, units);
+            bool const is_entered = place < first + count;
+            if (is_entered && count <= most_slab_run_units &&
+                place >= least_units_with_huge_pages && place + units <= window_units_) {
+                (void)source_.huge(at(address_of(place)));
             }
         }
     }

@@ -31,25 +31,25 @@ constinit bool on_quarry = false;
 // What is got at once there; larger memory comes as it is touched.
 constexpr std::size_t eager_bytes = std::size_t{64} << 10;
 
-// With SLAB_HUGE_PAGES=1 a large heap grows in huge pages where it grows by slabs, which fill up: a fault is
-// then for 512 pages, and what of the last ones is not in use yet is less than 5 % of the heap. What a program
-// asks for in one piece it may never touch. Not by default: in a virtual machine that reports its free memory
-// (Linux, mm/page_reporting.c), a huge page is one that the host must find first, page by page.
-constexpr std::size_t least_heap_with_huge_pages = std::size_t{64} << 20;
+// Each change between small and huge pages may leave a mapping more.
 constexpr std::uint32_t most_changes = 1000;
 constinit bool huge_pages_are_wished = false;
+constinit bool lazy_purges_are_wished = false;
 
-[[gnu::constructor]] void read_wish() {
-    auto const* const wish = secure_getenv("SLAB_HUGE_PAGES");
-    huge_pages_are_wished = wish != nullptr && std::string_view(wish) == "1";
+bool is_wished(char const* name) {
+    auto const* const wish = secure_getenv(name);
+    return wish != nullptr && std::string_view(wish) == "1";
+}
+[[gnu::constructor]] void read_wishes() {
+    if (is_wished("SLAB_HUGE_PAGES")) {
+        huge_pages_are_wished = true;
+    }
+    if (is_wished("SLAB_PURGE_LAZY")) {
+        lazy_purges_are_wished = true;
+    }
 }
 
 std::uintptr_t address_of(std::byte const* at) { return reinterpret_cast<std::uintptr_t>(at); }
-
-bool wants_huge_pages(std::uintptr_t end, std::size_t bytes) {
-    return huge_pages_are_wished && bytes <= max_slab_bytes &&
-           end - units_begin > least_heap_with_huge_pages && units.changes() < most_changes;
-}
 
 // Which plan it was that led to a window of so many bytes.
 std::size_t metadata_bytes(std::size_t window) {
@@ -143,9 +143,8 @@ Committed Source::commit(std::byte* at, std::size_t bytes) {
         return Committed::zeroed;
     }
     auto const end = address_of(at) + bytes;
-    bool const done = end > units_begin
-                          ? units.advance(end, window_end, wants_huge_pages(end, bytes))
-                          : metadata.advance(end, units_begin);
+    bool const done =
+        end > units_begin ? units.advance(end, window_end) : metadata.advance(end, units_begin);
     return done ? Committed::zeroed : Committed::failed;
 }
 
@@ -173,6 +172,16 @@ void Source::populate(std::byte* at, std::size_t bytes) {
     constexpr int madv_populate_write = 23;  // Linux 5.14's, which older headers lack
     KeepErrno const kept;                    // what does not come now comes when it is touched
     madvise(at, bytes, madv_populate_write);
+}
+
+bool Source::purge_lazy(std::byte* at, std::size_t bytes) {
+    KeepErrno const kept;
+    return lazy_purges_are_wished && !on_quarry && madvise(at, bytes, MADV_FREE) == 0;
+}
+
+bool Source::huge(std::byte* at) {
+    return huge_pages_are_wished && !on_quarry && units.changes() < most_changes &&
+           units.advance(address_of(at) + huge_page_bytes, window_end, true);
 }
 
 bool Source::move(std::byte* from, std::byte* to, std::size_t bytes) {

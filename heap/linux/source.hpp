@@ -62,6 +62,11 @@ struct Source {
     Committed commit(std::byte* at, std::size_t bytes);
     void decommit(std::byte* at, std::size_t bytes);
     void populate(std::byte* at, std::size_t bytes);
+    // By SLAB_PURGE_LAZY=1: they count as the program's until somebody needs them.
+    bool purge_lazy(std::byte* at, std::size_t bytes);
+    // By SLAB_HUGE_PAGES=1. Not by default: in a virtual machine that reports its free memory (Linux,
+    // mm/page_reporting.c), a huge page is one that the host must find first, page by page.
+    bool huge(std::byte* at);
     // The pages go in their tables. What was there stays mapped, and empty: nobody else can take it.
     bool move(std::byte* from, std::byte* to, std::size_t bytes);
     // What cannot be exchanged at `other` is lost; `one` is kept in any case.

@@ -43,6 +43,34 @@ struct RunsTest : ::testing::Test {
     Runs<TickingSource> runs{TickingSource{}};
 };
 
+// One that leaves free pages to others, if it wishes to.
+struct LazySource : TickingSource {
+    static inline std::size_t left_bytes = 0;
+    static inline bool is_lazy = true;
+    bool purge_lazy(std::byte*, std::size_t bytes) {
+        left_bytes += is_lazy ? bytes : 0;
+        return is_lazy;
+    }
+};
+TEST(LazyRuns, PagesThatAreLeftToOthersStayCommittedAndAreLeftOnce) {
+    Runs<LazySource> runs{LazySource{}};
+    auto const first = runs.take(3, 1);
+    ASSERT_NE(runs.commit(first, 3 * pages_a_unit), Committed::failed);
+    runs.put(first, 3);
+    runs.purge(0);
+    runs.purge(0);
+    EXPECT_EQ(LazySource::left_bytes, 3 * unit_bytes);
+    EXPECT_EQ(runs.unit(first).committed_pages, pages_a_unit);
+    EXPECT_EQ(runs.commit(runs.take(3, 1), 1), Committed::dirty);
+
+    LazySource::is_lazy = false;
+    runs.put(first, 3);
+    runs.purge(0);
+    EXPECT_EQ(LazySource::left_bytes, 3 * unit_bytes);
+    EXPECT_EQ(runs.unit(first).committed_pages, 0u);
+    runs.release();
+}
+
 TEST_F(RunsTest, AShortRunThatJoinsALongOneWithoutPagesIsAllThatAPurgeLooksAt) {
     auto const before = take(1);
     auto const long_one = take(1000);

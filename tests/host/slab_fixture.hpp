@@ -51,6 +51,7 @@ inline std::size_t kib_of(char const* file, std::string_view name) {
     return 0;
 }
 inline std::size_t anonymous_kib() { return kib_of("/proc/self/status", "RssAnon:"); }
+inline std::size_t lazily_freed_kib() { return kib_of("/proc/self/smaps_rollup", "LazyFree:"); }
 inline std::size_t huge_page_kib() { return kib_of("/proc/self/smaps_rollup", "AnonHugePages:"); }
 
 // The tests run twice, the second time with SLAB_HARDENED=1.

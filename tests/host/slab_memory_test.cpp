@@ -83,6 +83,26 @@ TEST(Slab, FreeMemoryGoesBackByItselfIfThatIsWished) {
     expect_alone("DISABLED_FreeMemoryGoesBackByItself", "SLAB_PURGE_THREAD=1");
 }
 
+// What is free is left to the system, which may have it when it wants, and can be used again.
+TEST(Slab, DISABLED_FreeMemoryIsLeftToOthers) {
+    fill_and_free();
+    malloc_trim(0);
+    EXPECT_GT(lazily_freed_kib(), 80'000u);
+    constexpr std::size_t bytes = 50'000'000;
+    auto* const block = static_cast<unsigned char*>(opaque(std::calloc(1, bytes)));
+    EXPECT_EQ(std::count(block, block + bytes, 0), static_cast<std::ptrdiff_t>(bytes));
+    std::memset(block, 1, bytes);
+    fill_and_free();
+    EXPECT_EQ(std::count(block, block + bytes, 1), static_cast<std::ptrdiff_t>(bytes));
+    std::free(block);
+}
+TEST(Slab, FreeMemoryIsLeftToOthersIfThatIsWished) {
+    if (is_hardened()) {
+        GTEST_SKIP() << "free pages of a hardened heap go at once";
+    }
+    expect_alone("DISABLED_FreeMemoryIsLeftToOthers", "SLAB_PURGE_LAZY=1");
+}
+
 // The group's memory is short as long as the file says so; what is free does not stay then until it is old.
 TEST(Slab, DISABLED_FreeMemoryGoesBackAtOnce) {
     auto const before = anonymous_kib();

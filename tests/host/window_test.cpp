@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <vector>
 
@@ -95,6 +96,41 @@ TEST(Window, SmallBlocksOfTheExtendedPartAreKnown) {
         heap.free(block);
     }
     EXPECT_EQ(heap.statistics().in_use_bytes, 20 * mib);
+    heap.release();
+}
+
+// One that has huge pages, and notes where.
+struct HugeSource : MmapSource {
+    static inline std::vector<std::byte*> places;
+    bool huge(std::byte* at) {
+        places.push_back(at);
+        return true;
+    }
+};
+
+TEST(Window, GrowsInHugePagesWhereALargeHeapGrowsBySmallBlocks) {
+    Heap<HugeSource> heap({});
+    std::vector<void*> blocks;
+    auto const grow_by = [&](std::size_t bytes, std::size_t block_bytes) {
+        for (std::size_t held = 0; held < bytes; held += block_bytes) {
+            blocks.push_back(heap.allocate(block_bytes));
+        }
+    };
+    grow_by(63 * mib, 400);
+    EXPECT_TRUE(HugeSource::places.empty());
+    // Of a place that a large block came into first, nothing is huge.
+    auto* const large = static_cast<std::byte*>(heap.allocate(11 * mib));
+    grow_by(20 * mib, 400);
+    EXPECT_GE(HugeSource::places.size(), 9u);
+    EXPECT_LE(HugeSource::places.size(), 10u);
+    for (auto* const place : HugeSource::places) {
+        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(place) % huge_page_bytes, 0u);
+        EXPECT_GE(place, large + 11 * mib);
+    }
+    for (void* const block : blocks) {
+        heap.free(block);
+    }
+    heap.free(large);
     heap.release();
 }
 
