@@ -1,5 +1,6 @@
 #include "heap/linux/pressure.hpp"
 
+#include "heap/linux/cgroup.hpp"
 #include "heap/linux/source.hpp"
 
 #include <fcntl.h>
@@ -38,12 +39,11 @@ class Path {
     std::size_t size_ = 0;
 };
 
-constexpr std::string_view root = "/sys/fs/cgroup";
 constexpr std::uint64_t no_limit = UINT64_MAX;
 
 enum class State : unsigned char { unknown, being_found, unlimited, limited };
 constinit std::atomic<State> state = State::unknown;
-// Of the group with the least limit; not changed once `state` says limited.
+// What the group with the least limit has in use; not changed once `state` says limited.
 constinit Path current_file;
 constinit std::uint64_t limit_bytes = no_limit;
 
@@ -58,12 +58,9 @@ std::string_view read_file(char const* path, std::array<char, Size>& into) {
     return {into.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
 }
 
-std::optional<std::uint64_t> read_number(Path folder, std::string_view name) {
-    if (!folder.append(name)) {
-        return std::nullopt;
-    }
+std::optional<std::uint64_t> read_number(char const* path) {
     std::array<char, 32> buffer{};
-    auto const text = read_file(folder.c_str(), buffer);
+    auto const text = read_file(path, buffer);
     std::uint64_t number = 0;
     std::size_t digits = 0;
     for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; ++digits) {
@@ -72,41 +69,54 @@ std::optional<std::uint64_t> read_number(Path folder, std::string_view name) {
     return digits != 0 ? std::optional(number) : std::nullopt;  // "max" is none
 }
 
-// The line "0::/path" of /proc/self/cgroup, below the usual place.
-bool find_group(Path& folder) {
-    if (auto const* const named = secure_getenv("SLAB_CGROUP"); named != nullptr) {
-        return folder.append(named);
+// Version 1 says with a very large number that there is none.
+std::uint64_t read_limit(Path folder, std::string_view name) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 60;
+    if (name.empty() || !folder.append(name)) {
+        return no_limit;
     }
-    std::array<char, 1024> buffer{};
-    auto const text = read_file("/proc/self/cgroup", buffer);
-    constexpr std::string_view marker = "0::";
-    auto at = text.find(marker);
-    while (at != std::string_view::npos && at != 0 && text[at - 1] != '\n') {
-        at = text.find(marker, at + 1);
-    }
-    if (at == std::string_view::npos) {
-        return false;
-    }
-    auto const begin = at + marker.size();
-    auto const end = std::min(text.find('\n', begin), text.size());
-    return folder.append(root) && folder.append({text.data() + begin, end - begin});
+    auto const limit = read_number(folder.c_str()).value_or(no_limit);
+    return limit < most ? limit : no_limit;
 }
 
-// The least limit of the group and of those above it.
-void find_limit(Path folder) {
-    for (;;) {
-        auto const limit = std::min(read_number(folder, "/memory.high").value_or(no_limit),
-                                    read_number(folder, "/memory.max").value_or(no_limit));
-        if (limit < limit_bytes) {
+// If the group has the least limit so far, it is remembered.
+void consider(Path const& folder, Hierarchy const& hierarchy) {
+    for (auto const name : hierarchy.limits) {
+        auto file = folder;
+        if (auto const limit = read_limit(folder, name);
+            limit < limit_bytes && file.append(hierarchy.in_use)) {
             limit_bytes = limit;
-            current_file = folder;
+            current_file = file;
         }
+    }
+}
+
+// The group and those above it.
+void consider_all(Path folder, Hierarchy const& hierarchy) {
+    for (;;) {
+        consider(folder, hierarchy);
         auto const slash = folder.view().rfind('/');
-        if (!folder.view().starts_with(root) || slash < root.size() ||
-            slash == std::string_view::npos) {
+        if (slash == std::string_view::npos || slash < hierarchy.root.size()) {
             return;
         }
         folder.shorten_to(slash);
+    }
+}
+
+void find_limit() {
+    std::array<char, 4096> buffer{};
+    auto const groups = read_file("/proc/self/cgroup", buffer);
+    auto const* const named = secure_getenv("SLAB_CGROUP");
+    for (auto const& hierarchy : hierarchies) {
+        Path folder;
+        if (named != nullptr) {
+            if (folder.append(named)) {
+                consider(folder, hierarchy);
+            }
+        } else if (auto const path = group_path(groups, hierarchy.controller);
+                   !path.empty() && folder.append(hierarchy.root) && folder.append(path)) {
+            consider_all(folder, hierarchy);
+        }
     }
 }
 
@@ -115,10 +125,7 @@ State find_state() {
     if (!state.compare_exchange_strong(expected, State::being_found, std::memory_order_acquire)) {
         return expected;
     }
-    Path folder;
-    if (find_group(folder)) {
-        find_limit(folder);
-    }
+    find_limit();
     auto const found = limit_bytes != no_limit ? State::limited : State::unlimited;
     state.store(found, std::memory_order_release);
     return found;
@@ -135,7 +142,7 @@ bool is_memory_short() {
     if (known != State::limited) {
         return false;
     }
-    auto const used = read_number(current_file, "/memory.current");
+    auto const used = read_number(current_file.c_str());
     return used && *used > limit_bytes - limit_bytes / 8;
 }
 

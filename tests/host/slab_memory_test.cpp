@@ -107,7 +107,9 @@ TEST(Slab, FreeMemoryIsLeftToOthersIfThatIsWished) {
 TEST(Slab, DISABLED_FreeMemoryGoesBackAtOnce) {
     auto const before = anonymous_kib();
     auto const folder = std::filesystem::path(std::getenv("SLAB_CGROUP"));
-    std::ofstream(folder / "memory.current") << "190000000\n";
+    for (auto const* const name : {"memory.current", "memory.usage_in_bytes"}) {
+        std::ofstream(folder / name) << "190000000\n";
+    }
     // Freed and wanted again sooner than free memory goes back otherwise: the pages are kept, or they are not.
     auto const hold_and_free = [] {
         constexpr std::size_t bytes = 50'000'000;
@@ -124,14 +126,20 @@ TEST(Slab, DISABLED_FreeMemoryGoesBackAtOnce) {
     }
     EXPECT_TRUE(went_back);
 }
-TEST(Slab, FreeMemoryGoesBackAtOnceWhereTheGroupHasLittle) {
+using Files = std::vector<std::pair<char const*, char const*>>;
+void expect_going_back_where(Files const& files) {
     auto const folder =
         std::filesystem::temp_directory_path() / ("slab_group_" + std::to_string(getpid()));
     std::filesystem::create_directory(folder);
-    std::ofstream(folder / "memory.max") << "max\n";
-    std::ofstream(folder / "memory.high") << "200000000\n";
+    for (auto const& [name, text] : files) {
+        std::ofstream(folder / name) << text;
+    }
     expect_alone("DISABLED_FreeMemoryGoesBackAtOnce", "SLAB_CGROUP=" + folder.string());
     std::filesystem::remove_all(folder);
+}
+TEST(Slab, FreeMemoryGoesBackAtOnceWhereTheGroupHasLittle) {
+    expect_going_back_where({{"memory.max", "max\n"}, {"memory.high", "200000000\n"}});
+    expect_going_back_where({{"memory.limit_in_bytes", "200000000\n"}});
 }
 
 bool has_huge_pages() {
