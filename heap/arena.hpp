@@ -80,7 +80,11 @@ class Arena {
     // The same, or the first unit of the slab or large block that the pointer lies in.
     Unit* head_at(std::uintptr_t address) const {
         auto* const unit = unit_at(address);
-        return unit != nullptr && unit->kind == UnitKind::inner ? &runs_.unit(unit->head) : unit;
+        return unit != nullptr ? &head_of(*unit) : nullptr;
+    }
+    // Of any unit: the first one of what it belongs to.
+    Unit& head_of(Unit& unit) const {
+        return unit.kind == UnitKind::inner ? runs_.unit(unit.head) : unit;
     }
     std::uintptr_t memory_of(Unit const& unit) const {
         return runs_.address_of(runs_.index_of(unit));

@@ -33,38 +33,56 @@ class HardenedHeap {
     HardenedHeap(HardenedHeap const&) = delete;
     HardenedHeap& operator=(HardenedHeap const&) = delete;
 
-    // `bytes` zero bytes, aligned to 16, or null. What is not at hand is slow()'s affair, as in LocalHeap.
-    template <typename Slow>
+    // `bytes` zero bytes, aligned to 16, or null. What is not at hand is ways.slow()'s affair; a block at an address
+    // that was written to while it was free, ways.unclean(address, size)'s; any other goes through ways.done(block).
+    template <typename Ways>
     [[gnu::always_inline]] void* allocate(Arena& arena, std::size_t bytes, Origin origin,
-                                          Slow slow) {
+                                          Ways ways) {
         if (bytes > fine_limit - tag_bytes) [[unlikely]] {
-            return slow();
+            return ways.slow();
         }
         auto const size_class = (bytes + tag_bytes + quantum - 1) / quantum;
         auto* const block = heap_.take_at_hand(arena, size_class);
         if (block == nullptr) [[unlikely]] {
-            return slow();
+            return ways.slow();
         }
         auto const address = reinterpret_cast<std::uintptr_t>(block);
         auto const size = size_class * quantum;
         if (!is_clean(arena, address, size)) [[unlikely]] {
-            return clean(arena, address, {bytes, origin}, size);
+            return ways.unclean(address, size);
         }
         mark(arena, address, {bytes, origin}, size);
-        return block;
+        return ways.done(block);
+    }
+    void* allocate(Arena& arena, std::size_t bytes, Origin origin) {
+        return allocate(arena, bytes, origin, OwnAllocation{*this, arena, {bytes, origin}});
     }
     // The same, at a multiple of `alignment`.
     [[gnu::noinline]] void* allocate_aligned(Arena& arena, std::size_t alignment, std::size_t bytes,
                                              Origin origin);
     // Gives a block back. Whatever is wrong with it is reported.
-    [[gnu::always_inline]] void free(Arena& arena, void* pointer, Freed freed) {
+    void free(Arena& arena, void* pointer, Freed freed) {
+        free(arena, pointer, freed, OwnFree{*this, arena, pointer, freed});
+    }
+    // The same, but what is not a good block is ways.bad()'s affair. Good ones that are not simple go through
+    // ways.rest(slab, address), to rest(); ways.back(block), to put_back(); ways.changed(slab), to changed(); all
+    // others through ways.done().
+    template <typename Ways>
+    [[gnu::always_inline]] void free(Arena& arena, void* pointer, Freed freed, Ways ways) {
         auto const address = reinterpret_cast<std::uintptr_t>(pointer);
         auto* const slab = good_slab_at(arena, address, freed);
         if (slab == nullptr) [[unlikely]] {
-            return free_slow(arena, pointer, freed);
+            return ways.bad();
         }
-        give_back(arena, *slab, address);
+        give_back(arena, *slab, address, ways);
     }
+    [[gnu::noinline]] void rest(Arena& arena, Unit& slab, std::uintptr_t address);
+    // A block that has rested. What is not zero any more in it, beyond its first word, is seen when it is
+    // used again.
+    [[gnu::noinline]] void put_back(Arena& arena, std::uintptr_t* block);
+    void changed(Arena& arena, Unit& slab) { heap_.slab_changed(arena, slab); }
+    // A free block that was written to, for use all the same.
+    [[gnu::noinline]] void* clean(Arena& arena, std::uintptr_t address, Tag tag, std::size_t size);
     // malloc's kind of block with another size; on null the old one stays as it is.
     void* reallocate(Arena& arena, void* pointer, std::size_t bytes);
     // What was asked for; 0, and a report, if the pointer is no block.
@@ -80,6 +98,29 @@ class HardenedHeap {
     }
 
   private:
+    struct OwnAllocation {
+        HardenedHeap& heap;
+        Arena& arena;
+        Tag tag;
+
+        void* slow() { return heap.allocate_aligned(arena, quantum, tag.bytes(), tag.origin()); }
+        void* unclean(std::uintptr_t address, std::size_t size) {
+            return heap.clean(arena, address, tag, size);
+        }
+        void* done(void* block) { return block; }
+    };
+    struct OwnFree {
+        HardenedHeap& heap;
+        Arena& arena;
+        void* pointer;
+        Freed freed;
+
+        void bad() { heap.free_slow(arena, pointer, freed); }
+        void rest(Unit& slab, std::uintptr_t address) { heap.rest(arena, slab, address); }
+        void back(std::uintptr_t* block) { heap.put_back(arena, block); }
+        void changed(Unit& slab) { heap.changed(arena, slab); }
+        void done() {}
+    };
     struct Block {
         Unit* unit;
         std::uintptr_t address;
@@ -103,29 +144,36 @@ class HardenedHeap {
     // The slab of a block that is good; null for any other pointer.
     [[gnu::always_inline]] static Unit* good_slab_at(Arena const& arena, std::uintptr_t address,
                                                      Freed freed) {
-        auto* const slab = arena.head_at(address);
-        return slab != nullptr && is_good(arena, *slab, address, freed) ? slab : nullptr;
+        auto const metadata = arena.metadata_of(address);
+        if (!arena.is_own(metadata)) [[unlikely]] {
+            return nullptr;
+        }
+        auto& slab = arena.head_of(arena.unit_of(metadata));
+        return is_good(arena, slab, address, freed) ? &slab : nullptr;
     }
     // A good block becomes a free one, and in its turn one to use again.
-    [[gnu::always_inline]] void give_back(Arena& arena, Unit& unit, std::uintptr_t address) {
+    template <typename Ways>
+    [[gnu::always_inline]] void give_back(Arena& arena, Unit& unit, std::uintptr_t address,
+                                          Ways ways) {
         auto const size_class = unit.size_class;
         auto const size = class_sizes[size_class];
-        if (size > inline_limit) {
-            return rest(arena, unit, address);
+        if (size > inline_limit) [[unlikely]] {
+            return ways.rest(unit, address);
         }
         make_zero_up_to(address, size, TagPlace(arena.key(), address, size).word_of({}));
         auto* const rested =
             reinterpret_cast<std::uintptr_t*>(quarantine_.exchange(size_class, address));
         if (rested == nullptr) {
-            return;
-        }
-        if (*rested != 0) [[unlikely]] {
-            return put_back(arena, rested);
+            return ways.done();
         }
         auto& slab = arena.unit_of(arena.metadata_of(reinterpret_cast<std::uintptr_t>(rested)));
-        LocalHeap<Config>::free_known(
-            arena, slab, rested, [&](void* block) { heap_.free_slow(arena, block); },
-            [&](Unit& changed) { heap_.slab_changed(arena, changed); });
+        if (*rested != 0 || !Config::is_self(slab.owner)) [[unlikely]] {
+            return ways.back(rested);
+        }
+        if (LocalHeap<Config>::give_known(arena, slab, rested)) [[unlikely]] {
+            return ways.changed(slab);
+        }
+        ways.done();
     }
     // The word before a block is the tag of the one before it, in use or free. Where none fits before the
     // first one of a unit, what lies there is out of reach or ends with such a tag.
@@ -168,11 +216,6 @@ class HardenedHeap {
         return is_zero_up_to(address, size, TagPlace(arena.key(), address, size).word_of({}));
     }
     void* allocate_of_class(Arena& arena, std::size_t size_class, std::size_t bytes, Origin origin);
-    [[gnu::noinline]] void* clean(Arena& arena, std::uintptr_t address, Tag tag, std::size_t size);
-    [[gnu::noinline]] void rest(Arena& arena, Unit& slab, std::uintptr_t address);
-    // A block that has rested. What is not zero any more in it, beyond its first word, is seen when it is
-    // used again.
-    [[gnu::noinline]] void put_back(Arena& arena, std::uintptr_t* block);
     void end_rest(Arena& arena);
     [[gnu::noinline]] void free_slow(Arena& arena, void* pointer, Freed freed);
     // A block in use; reported if it is none, or if its neighbourhood was written to.

@@ -202,12 +202,10 @@ void* HardenedHeap<Config>::reallocate_small(Arena& arena, Unit& slab, std::uint
     if (resize_in_place(arena, {&slab, address, old_bytes, Origin::malloc}, bytes)) {
         return pointer;
     }
-    void* const moved = allocate(arena, bytes, Origin::malloc, [&] {
-        return allocate_aligned(arena, quantum, bytes, Origin::malloc);
-    });
+    void* const moved = allocate(arena, bytes, Origin::malloc);
     if (moved != nullptr) {
         std::memcpy(moved, pointer, std::min(bytes, old_bytes));
-        give_back(arena, slab, address);
+        give_back(arena, slab, address, OwnFree{*this, arena, pointer, {}});
     }
     return moved;
 }

@@ -101,20 +101,13 @@ class LocalHeap {
             changed(slab);
         }
     }
-    // Of a block of the heap's that nobody else knows, at a unit's metadata: nothing is looked at but whose
-    // the slab is.
-    template <typename Slow, typename Changed>
-    [[gnu::always_inline]] static void free_known(Arena const& arena, Unit& slab, void* pointer,
-                                                  Slow slow, Changed changed) {
-        if (!Config::is_self(slab.owner)) [[unlikely]] {
-            return slow(pointer);
-        }
+    // Gives a block of one of this thread's slabs back, of which nobody else knows. Whether there is something to do
+    // about its slab.
+    [[gnu::always_inline]] static bool give_known(Arena const& arena, Unit& slab, void* pointer) {
         auto const address = address_of(pointer);
         arena.key().link(address, slab.free);
         slab.free = address;
-        if (--slab.until_change == 0) [[unlikely]] {
-            changed(slab);
-        }
+        return --slab.until_change == 0;
     }
     // The slab of another thread's block, of which fits(slab); null for anything else.
     template <typename Fits = decltype(any_fits)>

@@ -194,6 +194,24 @@ void hardened_trim() {
     hardened_arena.trim();
 }
 
+void* finish_unclean(std::uintptr_t address, Tag tag, std::size_t size) {
+    void* const block = hardened_thread.heap->clean(hardened_arena, address, tag, size);
+    end_hardened_work();
+    return block;
+}
+void finish_rest(Unit& slab, std::uintptr_t address) {
+    hardened_thread.heap->rest(hardened_arena, slab, address);
+    end_hardened_work();
+}
+void finish_back(std::uintptr_t* block) {
+    hardened_thread.heap->put_back(hardened_arena, block);
+    end_hardened_work();
+}
+void finish_changed(Unit& slab) {
+    hardened_thread.heap->changed(hardened_arena, slab);
+    end_hardened_work();
+}
+
 void hardened_check() {
     if (auto* const heap = hardened_thread.heap; heap != nullptr) {
         heap->check(hardened_arena);

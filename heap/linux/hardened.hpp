@@ -29,16 +29,18 @@ extern thread_local constinit HardenedThread hardened_thread [[gnu::tls_model("i
 
 // Around all that a hardened heap does. What is done with it, the fast ways too, is whole, or a signal handler's
 // call is refused.
+inline void begin_hardened_work() {
+    hardened_thread.is_at_work = true;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+inline void end_hardened_work() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    hardened_thread.is_at_work = false;
+}
 class HardenedAtWork {
   public:
-    HardenedAtWork() {
-        hardened_thread.is_at_work = true;
-        std::atomic_signal_fence(std::memory_order_seq_cst);
-    }
-    ~HardenedAtWork() {
-        std::atomic_signal_fence(std::memory_order_seq_cst);
-        hardened_thread.is_at_work = false;
-    }
+    HardenedAtWork() { begin_hardened_work(); }
+    ~HardenedAtWork() { end_hardened_work(); }
     HardenedAtWork(HardenedAtWork const&) = delete;
     HardenedAtWork& operator=(HardenedAtWork const&) = delete;
 };
@@ -68,6 +70,12 @@ std::size_t hardened_usable_bytes(void const* pointer);
 void hardened_trim();
 // Looks at what is free in the calling thread's heap.
 void hardened_check();
+
+// The ends of fast ways, which keep no register for them: the work has begun, and ends here.
+void* finish_unclean(std::uintptr_t address, Tag tag, std::size_t size);
+void finish_rest(Unit& slab, std::uintptr_t address);
+void finish_back(std::uintptr_t* block);
+void finish_changed(Unit& slab);
 
 // Around a fork.
 void lock_hardened();
@@ -100,19 +108,37 @@ template <Origin origin>
     }
     return allocate_slow(bytes, origin);
 }
-// A block at hand of the hardened heap; null where there is more to be done.
-[[gnu::always_inline]] inline void* take_hardened(std::size_t bytes, Origin origin) {
+// A block at hand of the hardened heap; slow()'s affair where there is more to be done.
+template <typename Slow>
+struct HardenedAllocation {
+    Tag tag;
+    Slow slow_way;
+
+    [[gnu::always_inline]] void* slow() {
+        end_hardened_work();
+        return slow_way();
+    }
+    [[gnu::always_inline]] void* unclean(std::uintptr_t address, std::size_t size) {
+        return finish_unclean(address, tag, size);
+    }
+    [[gnu::always_inline]] void* done(void* block) {
+        end_hardened_work();
+        return block;
+    }
+};
+template <typename Slow>
+[[gnu::always_inline]] inline void* take_hardened(std::size_t bytes, Origin origin, Slow slow) {
     auto const& thread = hardened_thread;
     if (thread.heap == nullptr || thread.is_at_work) [[unlikely]] {
-        return nullptr;
+        return slow();
     }
-    HardenedAtWork const at_work;
-    return thread.heap->allocate(hardened_arena, bytes, origin, [] { return nullptr; });
+    begin_hardened_work();
+    return thread.heap->allocate(hardened_arena, bytes, origin,
+                                 HardenedAllocation<Slow>{{bytes, origin}, slow});
 }
 template <Origin origin>
 [[gnu::noinline]] void* malloc_hardened(std::size_t bytes) {
-    void* const block = take_hardened(bytes, origin);
-    return block != nullptr ? block : allocate_slow(bytes, origin);
+    return take_hardened(bytes, origin, [=] { return allocate_slow(bytes, origin); });
 }
 template <Origin origin>
 [[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
@@ -122,23 +148,41 @@ template <Origin origin>
     }
     return &heap == &no_heap ? malloc_hardened<origin>(bytes) : malloc_slower<origin>(bytes);
 }
-[[gnu::always_inline]] inline void free_slow_as_hardened(void* pointer, Freed freed) {
+struct HardenedFree {
+    void* pointer;
+    Freed freed;
+
+    // Another heap's, maybe.
+    [[gnu::always_inline]] void bad() {
+        end_hardened_work();
+        free_slow_as(pointer, freed);
+    }
+    [[gnu::always_inline]] void rest(Unit& slab, std::uintptr_t address) {
+        finish_rest(slab, address);
+    }
+    [[gnu::always_inline]] void back(std::uintptr_t* block) { finish_back(block); }
+    [[gnu::always_inline]] void changed(Unit& slab) { finish_changed(slab); }
+    [[gnu::always_inline]] void done() { end_hardened_work(); }
+};
+[[gnu::always_inline]] inline void free_as_hardened(void* pointer, Freed freed) {
     auto const& thread = hardened_thread;
-    auto const metadata = hardened_arena.metadata_of(reinterpret_cast<std::uintptr_t>(pointer));
-    if (thread.heap == nullptr || thread.is_at_work || !hardened_arena.is_own(metadata))
-        [[unlikely]] {
+    if (thread.heap == nullptr || thread.is_at_work) [[unlikely]] {
         return free_slow_as(pointer, freed);
     }
-    HardenedAtWork const at_work;
-    thread.heap->free(hardened_arena, pointer, freed);
+    begin_hardened_work();
+    thread.heap->free(hardened_arena, pointer, freed, HardenedFree{pointer, freed});
 }
-// Another thread's block is gathered at once, if the calling thread has a heap.
+template <Origin origin>
+[[gnu::noinline]] void free_hardened(void* pointer) {
+    free_as_hardened(pointer, {.origin = origin});
+}
+template <Origin origin>
+[[gnu::noinline]] void free_sized_hardened(void* pointer, std::size_t bytes) {
+    free_as_hardened(pointer, {.bytes = bytes, .origin = origin});
+}
+// Another thread's block is gathered at once.
 template <typename Fits>
-[[gnu::always_inline]] inline bool free_others(void* pointer, Fits fits) {
-    auto& heap = *thread_heap;
-    if (&heap == &no_heap) {
-        return false;
-    }
+[[gnu::always_inline]] inline bool free_others(ThreadHeap& heap, void* pointer, Fits fits) {
     auto* const slab = ThreadHeap::others_slab_at(arena, pointer, fits);
     if (slab == nullptr) {
         return false;
@@ -148,32 +192,37 @@ template <typename Fits>
     return true;
 }
 template <Origin origin>
-[[gnu::noinline]] void free_unusual(void* pointer) {
-    if (!free_others(pointer, ThreadHeap::any_fits)) {
-        free_slow_as_hardened(pointer, {.origin = origin});
+[[gnu::noinline]] void free_unusual(ThreadHeap& heap, void* pointer) {
+    if (!free_others(heap, pointer, ThreadHeap::any_fits)) {
+        free_slow_as(pointer, {.origin = origin});
     }
 }
 template <Origin origin>
-[[gnu::noinline]] void free_sized_unusual(void* pointer, std::size_t bytes) {
+[[gnu::noinline]] void free_sized_unusual(ThreadHeap& heap, void* pointer, std::size_t bytes) {
     auto const fits = [=](Unit const& slab) {
         return bytes <= small_limit && may_serve(slab.size_class, class_of(bytes));
     };
-    if (!free_others(pointer, fits)) {
-        free_slow_as_hardened(pointer, {.bytes = bytes, .origin = origin});
+    if (!free_others(heap, pointer, fits)) {
+        free_slow_as(pointer, {.bytes = bytes, .origin = origin});
     }
 }
 // No block is the most usual of these: it comes first, and saves no registers.
 template <Origin origin>
 [[gnu::noinline]] void free_slow(void* pointer) {
-    if (pointer != nullptr) {
-        free_unusual<origin>(pointer);
+    if (pointer == nullptr) {
+        return;
     }
+    auto& heap = *thread_heap;
+    &heap == &no_heap ? free_hardened<origin>(pointer) : free_unusual<origin>(heap, pointer);
 }
 template <Origin origin>
 [[gnu::noinline]] void free_sized_slow(void* pointer, std::size_t bytes) {
-    if (pointer != nullptr) {
-        free_sized_unusual<origin>(pointer, bytes);
+    if (pointer == nullptr) {
+        return;
     }
+    auto& heap = *thread_heap;
+    &heap == &no_heap ? free_sized_hardened<origin>(pointer, bytes)
+                      : free_sized_unusual<origin>(heap, pointer, bytes);
 }
 
 }  // namespace slab::hosted

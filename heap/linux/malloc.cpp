@@ -27,8 +27,9 @@ std::size_t saturating_product(std::size_t count, std::size_t bytes) {
 [[gnu::noinline]] void* calloc_slow(std::size_t count, std::size_t bytes) {
     auto const total = saturating_product(count, bytes);
     if (is_hardened()) [[unlikely]] {  // all of its blocks are zero
-        void* const block = take_hardened(total, Origin::malloc);
-        return block != nullptr ? block : hardened_allocate(slab::quantum, total, Origin::malloc);
+        return take_hardened(total, Origin::malloc, [=] {
+            return hardened_allocate(slab::quantum, total, Origin::malloc);
+        });
     }
     return allocate_with_heap(
         total, [=](ThreadHeap& heap) { return heap.allocate_zeroed(arena, count, bytes); });

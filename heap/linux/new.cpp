@@ -73,8 +73,7 @@ template <Origin origin>
 
 template <Origin origin>
 [[gnu::noinline]] void* new_hardened(std::size_t bytes) {
-    void* const block = slab::hosted::take_hardened(bytes, origin);
-    return block != nullptr ? block : new_slower<origin>(bytes);
+    return slab::hosted::take_hardened(bytes, origin, [=] { return new_slower<origin>(bytes); });
 }
 
 template <Origin origin>
