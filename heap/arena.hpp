@@ -6,6 +6,7 @@
 #include "heap/retired.hpp"
 #include "heap/runs.hpp"
 #include "heap/sample.hpp"
+#include "heap/tag.hpp"
 #include "heap/unit.hpp"
 
 #include <array>
@@ -55,6 +56,8 @@ class Arena {
     Arena& operator=(Arena const&) = delete;
 
     LinkKey const& key() const { return key_; }
+    // Of a hardened heap.
+    TagKey const& tag_key() const { return tag_key_; }
     Runs<Source>& runs() { return runs_; }
     Runs<Source> const& runs() const { return runs_; }
     Config::Lock& lock() { return lock_; }
@@ -84,7 +87,10 @@ class Arena {
     }
     // Of any unit: the first one of what it belongs to.
     Unit& head_of(Unit& unit) const {
-        return unit.kind == UnitKind::inner ? runs_.unit(unit.head) : unit;
+        if (unit.kind == UnitKind::inner) [[unlikely]] {
+            return runs_.unit(unit.head);
+        }
+        return unit;
     }
     std::uintptr_t memory_of(Unit const& unit) const {
         return runs_.address_of(runs_.index_of(unit));
@@ -342,6 +348,9 @@ class Arena {
         if (index != 0 && !has_key_) {
             has_key_ = true;  // before anything is linked
             key_ = LinkKey{random(), runs_.base(), runs_.most_window_end()};
+            if constexpr (is_hardened<Config>) {
+                tag_key_ = TagKey(key_);
+            }
         }
         return index;
     }
@@ -431,9 +440,12 @@ class Arena {
     std::atomic<std::uint32_t> asked_at_ = 0;
     std::atomic<bool> is_short_ = false;
     std::array<UnitList, class_count> abandoned_{};
+    template <typename>
     struct Nothing {};
-    [[no_unique_address]] std::conditional_t<is_hardened<Config>, Retired<Source>, Nothing>
-        retired_;
+    template <typename T>
+    using OfHardened = std::conditional_t<is_hardened<Config>, T, Nothing<T>>;
+    [[no_unique_address]] OfHardened<TagKey> tag_key_;
+    [[no_unique_address]] OfHardened<Retired<Source>> retired_;
     [[no_unique_address]] Config::Lock lock_;
 };
 

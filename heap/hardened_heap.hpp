@@ -135,11 +135,12 @@ class HardenedHeap {
             return false;  // large ones, too
         }
         auto const size = class_sizes[slab.size_class];
-        auto const tag = TagPlace(arena.key(), address, size).read();
-        auto const bytes = tag.bytes();
-        return tag.is_of(freed.origin) && bytes + tag_bytes <= size &&
-               (!freed.knows_bytes() || freed.bytes == bytes) && freed.is_aligned(address) &&
-               has_canary(arena, address, bytes, size) && is_whole_before(arena, address, size);
+        TagPlace const place(arena.tag_key(), address, size);
+        auto const word = place.read_word();
+        auto const bytes = place.tag_of(word).bytes_if_of(freed.origin);
+        return bytes <= size - tag_bytes && (!freed.knows_bytes() || freed.bytes == bytes) &&
+               freed.is_aligned(address) && has_canary(arena, address, bytes, size, word) &&
+               is_whole_before(arena, address, size);
     }
     // The slab of a block that is good; null for any other pointer.
     [[gnu::always_inline]] static Unit* good_slab_at(Arena const& arena, std::uintptr_t address,
@@ -160,7 +161,7 @@ class HardenedHeap {
         if (size > inline_limit) [[unlikely]] {
             return ways.rest(unit, address);
         }
-        make_zero_up_to(address, size, TagPlace(arena.key(), address, size).word_of({}));
+        make_zero_up_to(address, size, TagPlace(arena.tag_key(), address, size).word_of({}));
         auto* const rested =
             reinterpret_cast<std::uintptr_t*>(quarantine_.exchange(size_class, address));
         if (rested == nullptr) {
@@ -180,40 +181,36 @@ class HardenedHeap {
     [[gnu::always_inline]] static bool is_whole_before(Arena const& arena, std::uintptr_t address,
                                                        std::size_t size) {
         return address % unit_bytes < tag_bytes ||
-               TagPlace(arena.key(), address - size, size).read().is_tag();
+               TagPlace(arena.tag_key(), address - size, size).read().is_tag();
     }
 
-    // The word behind what was asked for, as far as it is not the tag.
-    static std::uint64_t canary(Arena const& arena) {
-        return arena.key().secret() | 0x0101'0101'0101'0101;  // no byte is what ends a string
+    // The word behind what was asked for, for the block's tag begins with what there is no room for. At no time does
+    // the tag's word hold anything but a tag, at which who frees the next block may look.
+    [[gnu::always_inline]] static std::uint64_t canary(Arena const& arena, std::size_t bytes,
+                                                       std::size_t size, std::uint64_t tag_word) {
+        auto const word = arena.tag_key().canary;
+        auto const bits = 8 * (size - tag_bytes - bytes);
+        return bits < 64 ? tag_word << bits | word >> 1 >> (63 - bits) : word;
     }
     [[gnu::always_inline]] static bool has_canary(Arena const& arena, std::uintptr_t address,
-                                                  std::size_t bytes, std::size_t size) {
+                                                  std::size_t bytes, std::size_t size,
+                                                  std::uint64_t tag_word) {
         std::uint64_t word = 0;
         std::memcpy(&word, reinterpret_cast<void const*>(address + bytes), sizeof(word));
-        auto const room = size - tag_bytes - bytes;
-        auto const behind =
-            room >= sizeof(word) ? ~std::uint64_t{0} : (std::uint64_t{1} << 8 * room) - 1;
-        return ((word ^ canary(arena)) & behind) == 0;
+        return word == canary(arena, bytes, size, tag_word);
     }
-    // At no time does the tag's word hold anything but a tag: who frees the next block may look at it. So where the
-    // canary's word would reach into it, that part of it is the tag's.
     [[gnu::always_inline]] static void mark(Arena const& arena, std::uintptr_t address, Tag tag,
                                             std::size_t size) {
-        TagPlace const place(arena.key(), address, size);
+        TagPlace const place(arena.tag_key(), address, size);
         place.write(tag);
-        auto word = canary(arena);
-        if (auto const room = size - tag_bytes - tag.bytes(); room < sizeof(word)) {
-            auto const mine = (std::uint64_t{1} << 8 * room) - 1;
-            word = (word & mine) | place.word_of(tag) << 8 * room;
-        }
+        auto const word = canary(arena, tag.bytes(), size, place.word_of(tag));
         std::memcpy(reinterpret_cast<void*>(address + tag.bytes()), &word, sizeof(word));
     }
 
     // Whether a free block is as it was left.
     [[gnu::always_inline]] static bool is_clean(Arena const& arena, std::uintptr_t address,
                                                 std::size_t size) {
-        return is_zero_up_to(address, size, TagPlace(arena.key(), address, size).word_of({}));
+        return is_zero_up_to(address, size, TagPlace(arena.tag_key(), address, size).word_of({}));
     }
     void* allocate_of_class(Arena& arena, std::size_t size_class, std::size_t bytes, Origin origin);
     void end_rest(Arena& arena);

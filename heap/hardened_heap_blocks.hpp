@@ -49,7 +49,7 @@ template <HeapConfig Config>
 void HardenedHeap<Config>::rest(Arena& arena, Unit& slab, std::uintptr_t address) {
     auto const size = class_sizes[slab.size_class];
     std::memset(reinterpret_cast<void*>(address), 0, size - tag_bytes);
-    TagPlace(arena.key(), address, size).write({});
+    TagPlace(arena.tag_key(), address, size).write({});
     auto const rested = quarantine_.exchange(slab.size_class, address);
     if (rested != 0) {
         put_back(arena, reinterpret_cast<std::uintptr_t*>(rested));
@@ -86,7 +86,7 @@ template <HeapConfig Config>
     requires is_hardened<Config>
 void HardenedHeap<Config>::mark_large(Arena const& arena, Unit& unit, std::size_t bytes,
                                       Origin origin) {
-    auto const word = canary(arena);
+    auto const word = arena.tag_key().canary;
     std::memcpy(reinterpret_cast<void*>(arena.memory_of(unit) + bytes), &word,
                 canary_end(bytes) - bytes);
     unit.free = bytes;
@@ -198,7 +198,7 @@ void* HardenedHeap<Config>::reallocate_small(Arena& arena, Unit& slab, std::uint
                                              std::size_t bytes) {
     auto* const pointer = reinterpret_cast<void*>(address);
     auto const old_bytes =
-        TagPlace(arena.key(), address, class_sizes[slab.size_class]).read().bytes();
+        TagPlace(arena.tag_key(), address, class_sizes[slab.size_class]).read().bytes();
     if (resize_in_place(arena, {&slab, address, old_bytes, Origin::malloc}, bytes)) {
         return pointer;
     }

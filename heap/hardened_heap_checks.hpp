@@ -45,7 +45,9 @@ auto HardenedHeap<Config>::find_small(Arena& arena, Unit& slab, std::uintptr_t a
     if (address < first || (address - first) / size >= slab.carved) {
         return arena.fail(no_block, pointer), std::nullopt;
     }
-    auto const tag = TagPlace(arena.key(), address, size).read();
+    TagPlace const place(arena.tag_key(), address, size);
+    auto const word = place.read_word();
+    auto const tag = place.tag_of(word);
     if (!tag.is_tag() || tag.bytes() + tag_bytes > size) {
         // How long it was is lost, and so is the block.
         return arena.fail(written_behind, pointer), std::nullopt;
@@ -53,7 +55,7 @@ auto HardenedHeap<Config>::find_small(Arena& arena, Unit& slab, std::uintptr_t a
     if (tag.origin() == Origin::none) {
         return arena.fail(double_free, pointer), std::nullopt;
     }
-    if (!has_canary(arena, address, tag.bytes(), size)) {
+    if (!has_canary(arena, address, tag.bytes(), size, word)) {
         arena.fail(written_behind, pointer);
     }
     if (!is_whole_before(arena, address, size)) {
@@ -78,7 +80,7 @@ void HardenedHeap<Config>::check_freed(Arena& arena, Block const& block, Freed f
 template <HeapConfig Config>
     requires is_hardened<Config>
 bool HardenedHeap<Config>::has_large_canary(Arena const& arena, Block const& block) const {
-    auto const expected = canary(arena);
+    auto const expected = arena.tag_key().canary;
     return std::memcmp(reinterpret_cast<void const*>(block.address + block.bytes), &expected,
                        canary_end(block.bytes) - block.bytes) == 0;
 }
@@ -103,7 +105,7 @@ void HardenedHeap<Config>::check(Arena& arena) {
         auto const* const tag = words + size / sizeof(*words) - 1;
         bool const is_zero =
             std::all_of(words + from, tag, [](std::uint64_t word) { return word == 0; });
-        if (!is_zero || TagPlace(arena.key(), block, size).read() != Tag{}) {
+        if (!is_zero || TagPlace(arena.tag_key(), block, size).read() != Tag{}) {
             arena.fail(written_after_free, words);
         }
     };

@@ -243,7 +243,7 @@ bool LocalHeap<Config>::carve(Arena& arena, Unit& slab) {
         // What is over before the first block ends with a tag too.
         auto at = slab.carved == 0 && first - memory >= tag_bytes ? first - size : first;
         for (; at != first + count * size; at += size) {
-            TagPlace(arena.key(), at, size).write({});
+            TagPlace(arena.tag_key(), at, size).write({});
         }
     }
     slab.carved += static_cast<std::uint32_t>(count);

@@ -14,13 +14,13 @@ namespace slab {
 
 class Quarantine {
   public:
-    constexpr explicit Quarantine(std::uint64_t seed) : state_(seed) {}
+    constexpr explicit Quarantine(std::uint64_t seed) : state_(seed | 1) {}
 
     // Takes a block in; the one that leaves for it, or 0.
     [[gnu::always_inline]] std::uintptr_t exchange(std::size_t size_class, std::uintptr_t block) {
-        // Knuth, volume 2, section 3.3.4: the multiplier of a linear congruential sequence; the high bits
-        // are the random ones.
-        state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+        // Of a multiplicative congruential sequence the high bits are the random ones (Knuth, volume 2, section
+        // 3.2.1.3; the multiplier is from P. L'Ecuyer, "Tables of linear congruential generators", 1999).
+        state_ *= 3'935'559'000'370'003'845u;
         auto const number = state_ >> (64 - most_shift) & masks[size_class];
         old_[size_class] &= static_cast<std::uint16_t>(~(1u << number));
         auto& place = places_[size_class][number];

@@ -19,49 +19,60 @@ class Tag {
   public:
     constexpr Tag() = default;  // of a free block
     constexpr Tag(std::size_t bytes, Origin origin)
-        : word_(mark | std::uint64_t{bytes} << bytes_shift | bits_of(origin)) {}
+        : word_(mark | (bytes | std::uint64_t{static_cast<unsigned char>(origin)} << bytes_bits)
+                           << mark_bits) {}
 
-    constexpr std::size_t bytes() const { return word_ >> bytes_shift & most_bytes; }
-    constexpr Origin origin() const { return static_cast<Origin>(word_ >> origin_shift & 3); }
-    constexpr bool is_tag() const {
-        return (word_ & ~(most_bytes << bytes_shift | origin_bits)) == mark;
-    }
-    // A tag of a block in use, of that origin.
-    constexpr bool is_of(Origin origin) const {
-        return (word_ & ~(most_bytes << bytes_shift)) == (mark | bits_of(origin));
+    constexpr std::size_t bytes() const { return content() & most_bytes; }
+    constexpr Origin origin() const { return static_cast<Origin>(content() >> bytes_bits & 3); }
+    constexpr bool is_tag() const { return content() >> (bytes_bits + origin_bits) == 0; }
+    // The bytes of a block in use, of that origin; of any other word, more than a tag can say.
+    constexpr std::size_t bytes_if_of(Origin origin) const {
+        return content() - (std::uint64_t{static_cast<unsigned char>(origin)} << bytes_bits);
     }
     friend constexpr bool operator==(Tag, Tag) = default;
 
   private:
     friend class TagPlace;
     static constexpr std::uint64_t mark = 0x51ab;
-    static constexpr unsigned bytes_shift = 16;
-    static constexpr std::uint64_t most_bytes = 0xffff;
-    static constexpr unsigned origin_shift = 32;
-    static constexpr std::uint64_t origin_bits = std::uint64_t{3} << origin_shift;
-    static constexpr std::uint64_t bits_of(Origin origin) {
-        return static_cast<std::uint64_t>(origin) << origin_shift;
-    }
+    static constexpr unsigned mark_bits = 16;
+    static constexpr unsigned bytes_bits = 16;
+    static constexpr unsigned origin_bits = 2;
+    static constexpr std::uint64_t most_bytes = (std::uint64_t{1} << bytes_bits) - 1;
+
+    // Of a tag the bytes and the origin, with zeros above. Of anything else there are no zeros.
+    constexpr std::uint64_t content() const { return std::rotr(word_ ^ mark, mark_bits); }
 
     std::uint64_t word_ = mark;
 };
 static_assert(small_limit <= 0xffff);
 
+// What a heap's tags and canaries are made of.
+struct TagKey {
+    constexpr TagKey() = default;
+    constexpr explicit TagKey(LinkKey const& key)
+        : secret(std::rotl(key.secret(), 32)), canary(key.secret() | 0x0101'0101'0101'0101) {}
+
+    std::uint64_t secret = 0;
+    std::uint64_t canary = 0;  // no byte is what ends a string
+};
+
 // Where the tag of a block of `block_bytes` at `block` is. Another thread may look at it from the next block.
 class TagPlace {
   public:
-    TagPlace(LinkKey const& key, std::uintptr_t block, std::size_t block_bytes)
+    TagPlace(TagKey const& key, std::uintptr_t block, std::size_t block_bytes)
         : word_(reinterpret_cast<std::uint64_t*>(block + block_bytes - tag_bytes)),
-          mask_(std::rotl(key.secret(), 32) ^ block) {}
+          mask_(key.secret ^ block) {}
 
     void write(Tag tag) const { __atomic_store_n(word_, tag.word_ ^ mask_, __ATOMIC_RELAXED); }
     // What the word is with that tag.
     std::uint64_t word_of(Tag tag) const { return tag.word_ ^ mask_; }
-    Tag read() const {
+    std::uint64_t read_word() const { return __atomic_load_n(word_, __ATOMIC_RELAXED); }
+    Tag tag_of(std::uint64_t word) const {
         Tag tag;
-        tag.word_ = __atomic_load_n(word_, __ATOMIC_RELAXED) ^ mask_;
+        tag.word_ = word ^ mask_;
         return tag;
     }
+    Tag read() const { return tag_of(read_word()); }
 
   private:
     std::uint64_t* word_;

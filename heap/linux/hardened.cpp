@@ -42,7 +42,7 @@ constinit Heap* last_heap = nullptr;
 
 void end_thread(void* heap) {
     auto* const own = static_cast<Heap*>(heap);
-    hardened_thread.heap = nullptr;
+    hardened_thread.have(nullptr);
     has_ended = true;
     own->abandon(hardened_arena);
     std::destroy_at(own);
@@ -52,11 +52,11 @@ constinit ThreadEnd thread_end{end_thread};
 
 // Null if there is no memory for it, or for a signal handler that interrupted it.
 Heap* own_hardened_heap() {
-    if (hardened_thread.is_at_work) {
+    if (hardened_thread.is_at_work()) {
         report_interruption();
         return nullptr;
     }
-    if (hardened_thread.heap == nullptr) {
+    if (hardened_thread.own == nullptr) {
         void* memory = spares.take();
         if (memory == nullptr) {
             memory = hardened_arena.allocate_own(sizeof(Heap));
@@ -64,23 +64,23 @@ Heap* own_hardened_heap() {
         if (memory == nullptr) {
             return nullptr;
         }
-        hardened_thread.heap = std::construct_at(static_cast<Heap*>(memory), random_word());
-        thread_end.expect(hardened_thread.heap);
+        hardened_thread.have(std::construct_at(static_cast<Heap*>(memory), random_word()));
+        thread_end.expect(hardened_thread.own);
     }
-    return hardened_thread.heap;
+    return hardened_thread.own;
 }
 
 // What a heap of the calling thread does; an ended thread's blocks are freed in one for all. Nothing for a signal
 // handler that interrupted it.
 template <typename Function>
 auto with_heap(Function function) {
-    bool const needs_own = !has_ended || hardened_thread.heap != nullptr;
+    bool const needs_own = !has_ended || hardened_thread.own != nullptr;
     auto* const heap = needs_own ? own_hardened_heap() : nullptr;
     if (heap != nullptr) {
-        HardenedAtWork const at_work;
+        HardenedAtWork const at_work(*heap);
         return function(*heap);
     }
-    if (hardened_thread.is_at_work) {
+    if (hardened_thread.is_at_work()) {
         return decltype(function(*heap))();
     }
     std::lock_guard const guard(last_lock);
@@ -194,26 +194,26 @@ void hardened_trim() {
     hardened_arena.trim();
 }
 
-void* finish_unclean(std::uintptr_t address, Tag tag, std::size_t size) {
-    void* const block = hardened_thread.heap->clean(hardened_arena, address, tag, size);
-    end_hardened_work();
+void* finish_unclean(Heap& heap, std::uintptr_t address, Tag tag, std::size_t size) {
+    void* const block = heap.clean(hardened_arena, address, tag, size);
+    end_hardened_work(heap);
     return block;
 }
-void finish_rest(Unit& slab, std::uintptr_t address) {
-    hardened_thread.heap->rest(hardened_arena, slab, address);
-    end_hardened_work();
+void finish_rest(Heap& heap, Unit& slab, std::uintptr_t address) {
+    heap.rest(hardened_arena, slab, address);
+    end_hardened_work(heap);
 }
-void finish_back(std::uintptr_t* block) {
-    hardened_thread.heap->put_back(hardened_arena, block);
-    end_hardened_work();
+void finish_back(Heap& heap, std::uintptr_t* block) {
+    heap.put_back(hardened_arena, block);
+    end_hardened_work(heap);
 }
-void finish_changed(Unit& slab) {
-    hardened_thread.heap->changed(hardened_arena, slab);
-    end_hardened_work();
+void finish_changed(Heap& heap, Unit& slab) {
+    heap.changed(hardened_arena, slab);
+    end_hardened_work(heap);
 }
 
 void hardened_check() {
-    if (auto* const heap = hardened_thread.heap; heap != nullptr) {
+    if (auto* const heap = hardened_thread.own; heap != nullptr) {
         heap->check(hardened_arena);
     }
 }

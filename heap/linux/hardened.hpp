@@ -20,33 +20,40 @@ using HardenedThreadHeap = HardenedHeap<HardenedConfig>;
 #pragma GCC visibility push(hidden)
 extern constinit Arena<HardenedConfig> hardened_arena;
 struct HardenedThread {
-    // Null before its first use, and while the other heap serves.
-    HardenedThreadHeap* heap = nullptr;
-    // So that a signal handler that interrupts it is told from its program.
-    bool is_at_work = false;
+    // Null before the first use of it, and while the other heap serves.
+    HardenedThreadHeap* own = nullptr;
+    // The same for who wants to use it; null while it is at work, so that a signal handler that interrupts it is told
+    // from its program.
+    HardenedThreadHeap* idle = nullptr;
+
+    bool is_at_work() const { return idle != own; }
+    void have(HardenedThreadHeap* heap) { own = idle = heap; }
 };
 extern thread_local constinit HardenedThread hardened_thread [[gnu::tls_model("initial-exec")]];
 
 // Around all that a hardened heap does. What is done with it, the fast ways too, is whole, or a signal handler's
 // call is refused.
 inline void begin_hardened_work() {
-    hardened_thread.is_at_work = true;
+    hardened_thread.idle = nullptr;
     std::atomic_signal_fence(std::memory_order_seq_cst);
 }
-inline void end_hardened_work() {
+inline void end_hardened_work(HardenedThreadHeap& heap) {
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    hardened_thread.is_at_work = false;
+    hardened_thread.idle = &heap;
 }
 class HardenedAtWork {
   public:
-    HardenedAtWork() { begin_hardened_work(); }
-    ~HardenedAtWork() { end_hardened_work(); }
+    explicit HardenedAtWork(HardenedThreadHeap& heap) : heap_(heap) { begin_hardened_work(); }
+    ~HardenedAtWork() { end_hardened_work(heap_); }
     HardenedAtWork(HardenedAtWork const&) = delete;
     HardenedAtWork& operator=(HardenedAtWork const&) = delete;
+
+  private:
+    HardenedThreadHeap& heap_;
 };
 template <typename Function>
 void* at_work(HardenedThreadHeap& heap, Function function) {
-    HardenedAtWork const at_work;
+    HardenedAtWork const at_work(heap);
     return function(heap);
 }
 
@@ -72,10 +79,10 @@ void hardened_trim();
 void hardened_check();
 
 // The ends of fast ways, which keep no register for them: the work has begun, and ends here.
-void* finish_unclean(std::uintptr_t address, Tag tag, std::size_t size);
-void finish_rest(Unit& slab, std::uintptr_t address);
-void finish_back(std::uintptr_t* block);
-void finish_changed(Unit& slab);
+void* finish_unclean(HardenedThreadHeap& heap, std::uintptr_t address, Tag tag, std::size_t size);
+void finish_rest(HardenedThreadHeap& heap, Unit& slab, std::uintptr_t address);
+void finish_back(HardenedThreadHeap& heap, std::uintptr_t* block);
+void finish_changed(HardenedThreadHeap& heap, Unit& slab);
 
 // Around a fork.
 void lock_hardened();
@@ -111,30 +118,31 @@ template <Origin origin>
 // A block at hand of the hardened heap; slow()'s affair where there is more to be done.
 template <typename Slow>
 struct HardenedAllocation {
+    HardenedThreadHeap& heap;
     Tag tag;
     Slow slow_way;
 
     [[gnu::always_inline]] void* slow() {
-        end_hardened_work();
+        end_hardened_work(heap);
         return slow_way();
     }
     [[gnu::always_inline]] void* unclean(std::uintptr_t address, std::size_t size) {
-        return finish_unclean(address, tag, size);
+        return finish_unclean(heap, address, tag, size);
     }
     [[gnu::always_inline]] void* done(void* block) {
-        end_hardened_work();
+        end_hardened_work(heap);
         return block;
     }
 };
 template <typename Slow>
 [[gnu::always_inline]] inline void* take_hardened(std::size_t bytes, Origin origin, Slow slow) {
-    auto const& thread = hardened_thread;
-    if (thread.heap == nullptr || thread.is_at_work) [[unlikely]] {
+    auto* const heap = hardened_thread.idle;
+    if (heap == nullptr) [[unlikely]] {
         return slow();
     }
     begin_hardened_work();
-    return thread.heap->allocate(hardened_arena, bytes, origin,
-                                 HardenedAllocation<Slow>{{bytes, origin}, slow});
+    return heap->allocate(hardened_arena, bytes, origin,
+                          HardenedAllocation<Slow>{*heap, {bytes, origin}, slow});
 }
 template <Origin origin>
 [[gnu::noinline]] void* malloc_hardened(std::size_t bytes) {
@@ -149,28 +157,29 @@ template <Origin origin>
     return &heap == &no_heap ? malloc_hardened<origin>(bytes) : malloc_slower<origin>(bytes);
 }
 struct HardenedFree {
+    HardenedThreadHeap& heap;
     void* pointer;
     Freed freed;
 
     // Another heap's, maybe.
     [[gnu::always_inline]] void bad() {
-        end_hardened_work();
+        end_hardened_work(heap);
         free_slow_as(pointer, freed);
     }
     [[gnu::always_inline]] void rest(Unit& slab, std::uintptr_t address) {
-        finish_rest(slab, address);
+        finish_rest(heap, slab, address);
     }
-    [[gnu::always_inline]] void back(std::uintptr_t* block) { finish_back(block); }
-    [[gnu::always_inline]] void changed(Unit& slab) { finish_changed(slab); }
-    [[gnu::always_inline]] void done() { end_hardened_work(); }
+    [[gnu::always_inline]] void back(std::uintptr_t* block) { finish_back(heap, block); }
+    [[gnu::always_inline]] void changed(Unit& slab) { finish_changed(heap, slab); }
+    [[gnu::always_inline]] void done() { end_hardened_work(heap); }
 };
 [[gnu::always_inline]] inline void free_as_hardened(void* pointer, Freed freed) {
-    auto const& thread = hardened_thread;
-    if (thread.heap == nullptr || thread.is_at_work) [[unlikely]] {
+    auto* const heap = hardened_thread.idle;
+    if (heap == nullptr) [[unlikely]] {
         return free_slow_as(pointer, freed);
     }
     begin_hardened_work();
-    thread.heap->free(hardened_arena, pointer, freed, HardenedFree{pointer, freed});
+    heap->free(hardened_arena, pointer, freed, HardenedFree{*heap, pointer, freed});
 }
 template <Origin origin>
 [[gnu::noinline]] void free_hardened(void* pointer) {
