@@ -207,10 +207,10 @@ class HardenedHeap {
         std::memcpy(reinterpret_cast<void*>(address + tag.bytes()), &word, sizeof(word));
     }
 
-    // Whether a free block is as it was left.
+    // Whether a free block that was taken is as it was left: its first word has been cleared since.
     [[gnu::always_inline]] static bool is_clean(Arena const& arena, std::uintptr_t address,
                                                 std::size_t size) {
-        return is_zero_up_to(address, size, TagPlace(arena.tag_key(), address, size).word_of({}));
+        return is_zero_between(address, size, TagPlace(arena.tag_key(), address, size).word_of({}));
     }
     void* allocate_of_class(Arena& arena, std::size_t size_class, std::size_t bytes, Origin origin);
     void end_rest(Arena& arena);

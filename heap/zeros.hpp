@@ -10,11 +10,10 @@ namespace slab {
 inline constexpr std::size_t inline_limit = 512;
 using Vector = std::uint64_t __attribute__((vector_size(16), may_alias));
 
-// Calls visit(offset) for 16 bytes each: for the first 32 bytes and the last 32 but 16, where they have that many.
-// Whether there are others between.
+// Calls visit(offset) for 16 bytes each: for those behind the first 16 and those before the last 16, where there are
+// any. Whether there are others between.
 template <typename Visit>
 [[gnu::always_inline]] inline bool visit_ends(std::size_t bytes, Visit visit) {
-    visit(0);
     if (bytes <= 32) {
         return false;
     }
@@ -32,9 +31,9 @@ template <typename Visit>
         visit(offset + 16);
     }
 }
-// All but the last 16 bytes, and those, if there are no others.
+// All but the first 16 bytes and the last.
 template <typename Visit>
-[[gnu::always_inline]] inline void for_each_vector_but_last(std::size_t bytes, Visit visit) {
+[[gnu::always_inline]] inline void visit_inner(std::size_t bytes, Visit visit) {
     if (visit_ends(bytes, visit)) {
         visit_between(bytes, visit);
     }
@@ -43,6 +42,7 @@ template <typename Visit>
 // Makes all zero.
 [[gnu::always_inline]] inline void make_zero(std::uintptr_t address, std::size_t bytes) {
     auto const zero = [&](std::size_t at) { *reinterpret_cast<Vector*>(address + at) = Vector{}; };
+    zero(0);
     zero(bytes - sizeof(Vector));
     if (visit_ends(bytes, zero)) {
         if (bytes > inline_limit) {
@@ -53,24 +53,31 @@ template <typename Visit>
     }
 }
 
-// Whether all is zero but the last word, and that is `last`.
-[[gnu::always_inline]] inline bool is_zero_up_to(std::uintptr_t address, std::size_t bytes,
-                                                 std::uint64_t last) {
-    Vector all =
-        *reinterpret_cast<Vector const*>(address + bytes - sizeof(Vector)) ^ Vector { 0, last };
-    if (bytes > sizeof(Vector)) {
-        for_each_vector_but_last(
-            bytes, [&](std::size_t at) { all |= *reinterpret_cast<Vector const*>(address + at); });
+// Whether all is zero but the first word, which may be anything, and the last one, which is `last`. The first one has
+// just been written to: a load of it and more would wait until that has left the store buffer.
+[[gnu::always_inline]] inline bool is_zero_between(std::uintptr_t address, std::size_t bytes,
+                                                   std::uint64_t last) {
+    auto const second = *reinterpret_cast<std::uint64_t const*>(address + sizeof(std::uint64_t));
+    if (bytes == sizeof(Vector)) {
+        return second == last;
     }
+    auto const at = [&](std::size_t offset) {
+        return *reinterpret_cast<Vector const*>(address + offset);
+    };
+    Vector all = Vector{second, 0} | (at(bytes - sizeof(Vector)) ^ Vector{0, last});
+    visit_inner(bytes, [&](std::size_t offset) { all |= at(offset); });
     return (all[0] | all[1]) == 0;
 }
 
-// Makes it so. At no time does the last word hold anything but what it held, or `last`.
+// Makes it so, and the first word zero. At no time does the last one hold anything but what it held, or `last`.
 [[gnu::always_inline]] inline void make_zero_up_to(std::uintptr_t address, std::size_t bytes,
                                                    std::uint64_t last) {
     if (bytes > sizeof(Vector)) {
-        for_each_vector_but_last(
-            bytes, [&](std::size_t at) { *reinterpret_cast<Vector*>(address + at) = Vector{}; });
+        auto const zero = [&](std::size_t at) {
+            *reinterpret_cast<Vector*>(address + at) = Vector{};
+        };
+        zero(0);
+        visit_inner(bytes, zero);
     }
     *reinterpret_cast<Vector*>(address + bytes - sizeof(Vector)) = Vector{0, last};
 }

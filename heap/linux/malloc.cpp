@@ -35,6 +35,18 @@ std::size_t saturating_product(std::size_t count, std::size_t bytes) {
         total, [=](ThreadHeap& heap) { return heap.allocate_zeroed(arena, count, bytes); });
 }
 
+[[gnu::noinline]] void* resize(void* block, std::size_t bytes) {
+    if (slab::hosted::has_beyond() && slab::hosted::bytes_beyond(block) != 0) [[unlikely]] {
+        return slab::hosted::reallocate_beyond(block, bytes);
+    }
+    if (is_hardened()) [[unlikely]] {
+        return slab::hosted::hardened_reallocate(block, bytes);
+    }
+    return allocate_with_heap(
+        bytes, [=](ThreadHeap& heap) { return heap.reallocate(arena, block, bytes); },
+        [=] { return slab::hosted::go_beyond(block, bytes); });
+}
+
 }  // namespace
 
 #define SLAB_EXPORT extern "C" [[gnu::visibility("default")]]
@@ -69,18 +81,7 @@ SLAB_EXPORT void* calloc(std::size_t count, std::size_t bytes) {
 }
 
 SLAB_EXPORT void* realloc(void* block, std::size_t bytes) {
-    if (block == nullptr) {
-        return malloc(bytes);
-    }
-    if (slab::hosted::has_beyond() && slab::hosted::bytes_beyond(block) != 0) [[unlikely]] {
-        return slab::hosted::reallocate_beyond(block, bytes);
-    }
-    if (is_hardened()) [[unlikely]] {
-        return slab::hosted::hardened_reallocate(block, bytes);
-    }
-    return allocate_with_heap(
-        bytes, [=](ThreadHeap& heap) { return heap.reallocate(arena, block, bytes); },
-        [=] { return slab::hosted::go_beyond(block, bytes); });
+    return block == nullptr ? malloc(bytes) : resize(block, bytes);
 }
 
 SLAB_EXPORT void* reallocarray(void* block, std::size_t count, std::size_t bytes) {
