@@ -369,12 +369,27 @@ class Arena {
                 runs_.unit(index).kind = UnitKind::slab;
                 return index;
             }
+            auto const index = take_slabs(units, size_class, retired_.slabs_at_once(size_class));
+            return index != 0 ? index : take_slabs(units, size_class, 1);
         }
-        auto const index = take_locked(units, units, UnitKind::slab);
-        if constexpr (is_hardened<Config>) {
-            if (index != 0) {
-                runs_.decommit(index, units);  // what a large block left there
-            }
+        return take_locked(units, units, UnitKind::slab);
+    }
+    // Several in a row share what is out of reach behind them, which costs a system call. All but the first wait for
+    // their class.
+    std::uint32_t take_slabs(std::uint32_t units, std::size_t size_class, std::uint32_t count) {
+        auto const index = take_locked(count * units, units, UnitKind::slab);
+        if (index == 0) {
+            return 0;
+        }
+        runs_.decommit(index, count * units);  // what a large block left there
+        for (auto left = count; --left != 0;) {
+            auto const first = index + left * units;
+            set_up(first, left + 1 == count ? units + guard_units : units, UnitKind::slab);
+            runs_.unit(first).size_class = static_cast<std::uint8_t>(size_class);
+            retired_.put_slab(runs_, first);
+        }
+        if (count != 1) {
+            runs_.unit(index).run_units = units;
         }
         return index;
     }

@@ -17,6 +17,12 @@ class Retired {
   public:
     using Runs = slab::Runs<Source>;
 
+    // How many slabs to take for a class that needs another one: if it has many it will soon need more.
+    std::uint32_t slabs_at_once(std::size_t size_class) {
+        constexpr std::uint8_t many = 8;
+        constexpr std::uint32_t several = 4;
+        return taken_[size_class] == many ? several : (++taken_[size_class], 1);
+    }
     // A slab of the class that waits, or 0. Its pages may be what they were.
     std::uint32_t take_slab(Runs& runs, std::size_t size_class) {
         auto& list = slabs_[size_class];
@@ -116,6 +122,7 @@ class Retired {
         unit.hold_no_blocks();
     }
 
+    std::array<std::uint8_t, class_count> taken_{};  // so many times, up to many
     std::array<UnitList, class_count> slabs_{};
     std::uint64_t pages_ = 0;  // of free slabs
     // Large blocks that wait, a ring: so many do in any case.
