@@ -18,9 +18,9 @@ class Quarantine {
 
     // Takes a block in; the one that leaves for it, or 0.
     [[gnu::always_inline]] std::uintptr_t exchange(std::size_t size_class, std::uintptr_t block) {
-        // Of a multiplicative congruential sequence the high bits are the random ones (Knuth, volume 2, section
-        // 3.2.1.3; the multiplier is from P. L'Ecuyer, "Tables of linear congruential generators", 1999).
-        state_ *= 3'935'559'000'370'003'845u;
+        // A multiplicative congruential sequence, of which the high bits are the random ones: of period 2^62, since
+        // the multiplier is 5 modulo 8 and the seed odd (Knuth, volume 2, sections 3.2.1.2 and 3.3.4).
+        state_ *= 6364136223846793005u;
         auto const number = state_ >> (64 - most_shift) & masks[size_class];
         old_[size_class] &= static_cast<std::uint16_t>(~(1u << number));
         auto& place = places_[size_class][number];
