@@ -9,6 +9,7 @@
 #include "heap/tag.hpp"
 #include "heap/zeros.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -188,9 +189,9 @@ class HardenedHeap {
     // the tag's word hold anything but a tag, at which who frees the next block may look.
     [[gnu::always_inline]] static std::uint64_t canary(Arena const& arena, std::size_t bytes,
                                                        std::size_t size, std::uint64_t tag_word) {
-        auto const word = arena.tag_key().canary;
-        auto const bits = 8 * (size - tag_bytes - bytes);
-        return bits < 64 ? tag_word << bits | word >> 1 >> (63 - bits) : word;
+        // In two halves, which may be 32 bits each, and so without a branch that nobody could foresee.
+        auto const half = std::min<std::size_t>(4 * (size - tag_bytes - bytes), 32);
+        return tag_word << half << half | arena.tag_key().canary >> (32 - half) >> (32 - half);
     }
     [[gnu::always_inline]] static bool has_canary(Arena const& arena, std::uintptr_t address,
                                                   std::size_t bytes, std::size_t size,

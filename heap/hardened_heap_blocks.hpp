@@ -63,7 +63,12 @@ void HardenedHeap<Config>::put_back(Arena& arena, std::uintptr_t* block) {
         arena.fail(written_after_free, block);
         *block = 0;
     }
-    heap_.free(arena, block);
+    auto& slab = *arena.head_at(reinterpret_cast<std::uintptr_t>(block));
+    if (!Config::is_self(slab.owner)) {
+        heap_.free_others(arena, slab, block);
+    } else if (LocalHeap<Config>::give_known(arena, slab, block)) {
+        heap_.slab_changed(arena, slab);
+    }
 }
 
 template <HeapConfig Config>
