@@ -46,7 +46,7 @@ class LinkKey {
     }
 
     // For what else is to be told from what a program writes.
-    std::uint64_t secret() const { return key_; }
+    constexpr std::uint64_t secret() const { return key_; }
 
     static constexpr std::uintptr_t reach = max_slab_bytes;
     static constexpr bool leads_on(std::uintptr_t step) { return step < reach; }

@@ -47,13 +47,13 @@ class Runs : public UnitPages<Source> {
     void put(std::uint32_t first, std::uint32_t count) {
         auto const end = first + count;
         for (auto i = first; i < end; ++i) {
-            auto& unit = this->unit(i);
-            unit.owner.store(0, std::memory_order_relaxed);
-            unit.kind = UnitKind::untouched;
-            unit.hold_no_blocks();
+            auto& freed = unit(i);
+            freed.owner.store(0, std::memory_order_relaxed);
+            freed.kind = UnitKind::untouched;
+            freed.hold_no_blocks();
         }
-        UnitRange const units{.first = first, .end = end};
-        FreeRun run{.units = units, .holding = units, .freed_at = now()};
+        UnitRange const range{.first = first, .end = end};
+        FreeRun run{.units = range, .holding = range, .freed_at = now()};
         if constexpr (!HasClock<Source>) {
             take_pages_of(run.holding);
             run.holding = {};

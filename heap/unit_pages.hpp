@@ -34,16 +34,16 @@ class UnitPages : public Window<Source> {
                      Touch touch = Touch::later) {
         auto result = Committed::zeroed;
         for (std::size_t done = 0; done < pages;) {
-            auto& unit = this->unit(first + done / pages_a_unit);
+            auto const usable = unit(first + done / pages_a_unit).committed_pages;
             auto const wanted = std::min(pages_a_unit, pages - done);
-            if (unit.committed_pages != 0) {
+            if (usable != 0) {
                 result = held == Committed::dirty ? held : result;
             }
-            if (unit.committed_pages >= wanted) {
+            if (usable >= wanted) {
                 done += pages_a_unit;
                 continue;
             }
-            auto const from = done + unit.committed_pages;
+            auto const from = done + usable;
             auto const to = end_of_missing(first, done, pages);
             if (!commit_pages(first, from, to, result)) {
                 return Committed::failed;
@@ -102,11 +102,11 @@ class UnitPages : public Window<Source> {
     void decommit_behind(std::uint32_t first, std::uint32_t count, std::size_t pages) {
         auto const whole = static_cast<std::uint32_t>((pages + pages_a_unit - 1) / pages_a_unit);
         if (auto const kept = pages % pages_a_unit; kept != 0) {
-            auto& unit = this->unit(first + whole - 1);
-            if (unit.committed_pages > kept) {
+            auto& last = unit(first + whole - 1);
+            if (last.committed_pages > kept) {
                 decommit_range(address_of(first + whole - 1) + kept * page_bytes,
-                               unit.committed_pages - kept);
-                unit.committed_pages = static_cast<std::uint8_t>(kept);
+                               last.committed_pages - kept);
+                last.committed_pages = static_cast<std::uint8_t>(kept);
             }
         }
         decommit(first + whole, count - whole);
