@@ -8,8 +8,8 @@
 
 namespace slab {
 
-// What pages it has are in `holding`: so of a long run, which has few or none, it is not all looked through each
-// time that a short one has joined it.
+// What pages it has are in `holding`, but for those that were left to others already (CanPurgeLazily): so of a long run,
+// which has few or none, it is not all looked through each time that a short one has joined it.
 struct FreeRun {
     UnitRange units;
     UnitRange holding;

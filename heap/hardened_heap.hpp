@@ -185,8 +185,8 @@ class HardenedHeap {
                TagPlace(arena.tag_key(), address - size, size).read().is_tag();
     }
 
-    // The word behind what was asked for, for the block's tag begins with what there is no room for. At no time does
-    // the tag's word hold anything but a tag, at which who frees the next block may look.
+    // The word behind what was asked for; where there is room for less, the tag's first bytes follow. For at no time
+    // does the tag's word hold anything but a tag: who frees the next block may look at it.
     [[gnu::always_inline]] static std::uint64_t canary(Arena const& arena, std::size_t bytes,
                                                        std::size_t size, std::uint64_t tag_word) {
         // In two halves, which may be 32 bits each, and so without a branch that nobody could foresee.

@@ -80,11 +80,11 @@ concept CanPurgeLazily = requires(S source, std::byte* at, std::size_t bytes) {
 };
 
 // A source with huge pages of huge_page_bytes. It is asked for one, at such a multiple, before any of its place is
-// committed, where a large heap grows by small blocks that will fill it. False: small ones must do.
+// committed, where a large heap grows by small blocks that will fill it. It may do nothing.
 inline constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
 template <typename S>
 concept HasHugePages = requires(S source, std::byte* at) {
-    { source.huge(at) } -> std::same_as<bool>;
+    { source.huge(at) } -> std::same_as<void>;
 };
 
 // A source whose pages come when they are touched, but also, for less, many at once: committed ones. It may do

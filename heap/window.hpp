@@ -168,7 +168,7 @@ class Window {
             bool const is_entered = place < first + count;
             if (is_entered && count <= most_slab_run_units &&
                 place >= least_units_with_huge_pages && place + units <= window_units_) {
-                (void)source_.huge(at(address_of(place)));
+                source_.huge(at(address_of(place)));
             }
         }
     }

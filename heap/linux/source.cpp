@@ -179,9 +179,10 @@ bool Source::purge_lazy(std::byte* at, std::size_t bytes) {
     return lazy_purges_are_wished && !on_quarry && madvise(at, bytes, MADV_FREE) == 0;
 }
 
-bool Source::huge(std::byte* at) {
-    return huge_pages_are_wished && !on_quarry && units.changes() < most_changes &&
-           units.advance(address_of(at) + huge_page_bytes, window_end, true);
+void Source::huge(std::byte* at) {
+    if (huge_pages_are_wished && !on_quarry && units.changes() < most_changes) {
+        units.advance(address_of(at) + huge_page_bytes, window_end, true);
+    }
 }
 
 bool Source::move(std::byte* from, std::byte* to, std::size_t bytes) {

@@ -66,7 +66,7 @@ struct Source {
     bool purge_lazy(std::byte* at, std::size_t bytes);
     // By SLAB_HUGE_PAGES=1. Not by default: in a virtual machine that reports its free memory (Linux,
     // mm/page_reporting.c), a huge page is one that the host must find first, page by page.
-    bool huge(std::byte* at);
+    void huge(std::byte* at);
     // The pages go in their tables. What was there stays mapped, and empty: nobody else can take it.
     bool move(std::byte* from, std::byte* to, std::size_t bytes);
     // What cannot be exchanged at `other` is lost; `one` is kept in any case.

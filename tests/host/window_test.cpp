@@ -102,10 +102,7 @@ TEST(Window, SmallBlocksOfTheExtendedPartAreKnown) {
 // One that has huge pages, and notes where.
 struct HugeSource : MmapSource {
     static inline std::vector<std::byte*> places;
-    bool huge(std::byte* at) {
-        places.push_back(at);
-        return true;
-    }
+    void huge(std::byte* at) { places.push_back(at); }
 };
 
 TEST(Window, GrowsInHugePagesWhereALargeHeapGrowsBySmallBlocks) {
