@@ -8,6 +8,7 @@
 #include "heap/sample.hpp"
 #include "heap/tag.hpp"
 #include "heap/unit.hpp"
+#include "heap/unit_list.hpp"
 
 #include <array>
 #include <bit>

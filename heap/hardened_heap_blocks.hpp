@@ -64,11 +64,7 @@ void HardenedHeap<Config>::put_back(Arena& arena, std::uintptr_t* block) {
         *block = 0;
     }
     auto& slab = *arena.head_at(reinterpret_cast<std::uintptr_t>(block));
-    if (!Config::is_self(slab.owner)) {
-        heap_.free_others(arena, slab, block);
-    } else if (LocalHeap<Config>::give_known(arena, slab, block)) {
-        heap_.slab_changed(arena, slab);
-    }
+    heap_.free_known(arena, slab, block);
 }
 
 template <HeapConfig Config>

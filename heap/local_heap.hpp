@@ -5,6 +5,7 @@
 #include "heap/arena.hpp"
 #include "heap/freed.hpp"
 #include "heap/remote_batches.hpp"
+#include "heap/unit_list.hpp"
 
 #include <algorithm>
 #include <array>
@@ -109,21 +110,24 @@ class LocalHeap {
         slab.free = address;
         return --slab.until_change == 0;
     }
-    // The slab of another thread's block, of which fits(slab); null for anything else.
+    // The slab of a small block in use, of which fits(slab); null for anything else.
     template <typename Fits = decltype(any_fits)>
-    [[gnu::always_inline]] static Unit* others_slab_at(Arena const& arena, void const* pointer,
-                                                       Fits fits = any_fits) {
+    [[gnu::always_inline]] static Unit* slab_at(Arena const& arena, void const* pointer,
+                                                Fits fits = any_fits) {
         auto const address = address_of(pointer);
         auto* const slab = arena.head_at(address);
-        bool const is_others = slab != nullptr && slab->kind == UnitKind::slab &&
-                               !Config::is_self(slab->owner) && Arena::is_block(*slab, address) &&
-                               !(has_checks && LinkKey::is_free(arena.key().step(address))) &&
-                               fits(*slab);
-        return is_others ? slab : nullptr;
+        bool const is_block =
+            slab != nullptr && slab->kind == UnitKind::slab && Arena::is_block(*slab, address) &&
+            !(has_checks && LinkKey::is_free(arena.key().step(address))) && fits(*slab);
+        return is_block ? slab : nullptr;
     }
-    // Gathers such a block, for its slab.
-    void free_others(Arena& arena, Unit& slab, void* pointer) {
-        remote_.add(arena, slab, address_of(pointer));
+    // Gives such a block to its slab. Another thread's are gathered.
+    void free_known(Arena& arena, Unit& slab, void* pointer) {
+        if (!Config::is_self(slab.owner)) {
+            remote_.add(arena, slab, address_of(pointer));
+        } else if (give_known(arena, slab, pointer)) {
+            slab_changed(arena, slab);
+        }
     }
     void free(Arena& arena, void* pointer) {
         free(
@@ -206,42 +210,25 @@ class LocalHeap {
         return block;
     }
 
-    // Where a list of small blocks is at its last one, or at none, and what comes next is simple: the last
-    // block, or else the first of those that came back to the current slab; the others of those are the list
-    // then. Null for everything else, which is take_last's affair.
-    [[gnu::always_inline]] void* take_ending(Arena const& arena, std::size_t size_class) {
-        auto const index = current_.data()[size_class];
-        if (index == 0 || until_look_ < 0) [[unlikely]] {
+    // Where a list of small blocks is at its last one, or at none, and what comes next is simple. Null for everything
+    // else, which is take_last's affair.
+    [[gnu::always_inline]] void* take_ending(Arena& arena, std::size_t size_class) {
+        auto& head = heads_.data()[size_class];
+        if (until_look_ < 0 || (head == nothing() && !refill_at_hand(arena, size_class)))
+            [[unlikely]] {
             return nullptr;
         }
-        auto& slab = arena.runs().unit(index);
-        if (slab.absent_pages() != 0) [[unlikely]] {
-            return nullptr;
-        }
-        auto* block = heads_.data()[size_class];
-        auto const end = arena.end_mark(slab);
-        bool const takes_more = slab.free != end && !has_few(arena, slab, size_class);
-        if (block == nothing()) {
-            if (!takes_more) [[unlikely]] {
-                return nullptr;
-            }
-            auto const step = arena.key().step(slab.free);
-            auto const next = slab.free ^ step;
-            if (!LinkKey::leads_on(step) && next != end) [[unlikely]] {
-                return nullptr;
-            }
-            block = word_at(slab.free);
-            heads_.data()[size_class] = next != end ? word_at(next) : nothing();
-        } else if ((address_of(block) ^ arena.key().step(address_of(block))) != end) [[unlikely]] {
+        auto* const block = head;
+        auto const step = arena.key().step(address_of(block));
+        auto const next = address_of(block) ^ step;
+        if (LinkKey::leads_on(step)) {
+            head = word_at(next);
+        } else if (next != arena.end_mark(arena.runs().unit(current_.data()[size_class])))
+            [[unlikely]] {
             return nullptr;
         } else {
-            heads_.data()[size_class] = takes_more ? word_at(slab.free) : nothing();
-        }
-        if (takes_more) {
-            count_taken(free_blocks(slab));
-            slab.free = end;
-            slab.until_change =
-                slab.carved | Unit::is_current;  // what is in the list counts as in use
+            head = nothing();
+            refill_at_hand(arena, size_class);  // so the next one is not here again
         }
         mark_used(block);
         return block;
@@ -259,6 +246,8 @@ class LocalHeap {
     void abandon(Arena& arena);
     // How many blocks of a class are at hand, which their slab counts as in use.
     std::uint32_t at_hand(Arena const& arena, std::size_t size_class) const;
+    // How many slabs the class has.
+    std::uint32_t slabs(std::size_t size_class) const { return slabs_[size_class]; }
     // Follows every list of free blocks of this thread's slabs, and calls visit(slab, block) for each block
     // in them; a link that does not lead on is reported.
     template <typename Visit>
@@ -317,6 +306,7 @@ class LocalHeap {
     static void check_freed(Arena& arena, Unit const& unit, std::uintptr_t address, Freed freed);
     void tidy_up(Arena& arena);
     bool refill(Arena& arena, std::size_t size_class);
+    bool refill_at_hand(Arena& arena, std::size_t size_class);
     bool has_few(Arena const& arena, Unit const& slab, std::size_t size_class) const;
     static constexpr std::uint32_t few_blocks = 8;
     [[gnu::noinline]] bool comes_after_others(Arena const& arena, Unit const& slab,
@@ -330,21 +320,27 @@ class LocalHeap {
     static void forget_if_corrupted(Arena& arena, Unit& slab);
     bool carve(Arena& arena, Unit& slab);
     void let_go(Arena& arena, Unit& slab);
-    std::uint32_t next_slab(Arena& arena, std::size_t size_class);
-    bool has_many_slabs(Arena const& arena, std::size_t size_class) const;
+    std::uint32_t slab_from_others(Arena& arena, std::size_t size_class);
+    // Whether a class has so many slabs, full or not, that one more or less makes little difference.
+    bool has_many_slabs(std::size_t size_class) const {
+        constexpr std::uint32_t many = 8;
+        return slabs_[size_class] > many;
+    }
     std::uint32_t find_freed_by_others(Arena& arena, std::size_t size_class);
     std::uint32_t adopt(Arena& arena, std::size_t size_class);
     Unit* unit_of_block(Arena& arena, void const* pointer);
     void make_current(Arena& arena, std::uint32_t index);
     bool use_any_free(Arena& arena, std::size_t size_class);
     std::uint32_t put_down(Arena& arena, std::size_t size_class);
+    void put(Arena& arena, std::uint32_t index);
     void leave(Arena& arena, std::uint32_t index);
 
     // The first block of each small class's list; the list is of the current slab.
     std::array<std::uintptr_t*, fine_classes> heads_{};
     std::array<std::uint32_t, class_count> current_{};
-    std::array<UnitList, class_count> partial_{};  // other slabs with a free block
-    std::array<UnitList, class_count> full_{};     // slabs without
+    std::array<UnitList, class_count> partial_{};     // other slabs with a free block
+    std::array<UnitList, class_count> full_{};        // slabs without
+    std::array<std::uint32_t, class_count> slabs_{};  // how many of all three
     // Which class serves requests.
     std::array<std::uint8_t, fine_steps> serving_steps_{};
     std::array<std::uint8_t, class_count - fine_classes> serving_coarse_{};

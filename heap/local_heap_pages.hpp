@@ -166,7 +166,7 @@ void LocalHeap<Config>::release_pages(Arena& arena) {
                 arena.collect(slab);
                 if (slab.used() == 0) {
                     list.remove(units, index);
-                    arena.put(index);
+                    put(arena, index);
                 } else {
                     release_pages_of(arena, slab);
                 }

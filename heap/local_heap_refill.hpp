@@ -62,9 +62,6 @@ void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
         if (void* const block = take_fine(arena, size_class)) {
             return block;
         }
-        if (void* const block = take_ending(arena, size_class)) {
-            return block;
-        }
         if (auto* const block = std::exchange(heads_[size_class], nothing()); block != nothing()) {
             auto const next = address_of(block) ^ arena.key().step(address_of(block));
             if (next == arena.end_mark(arena.runs().unit(current_[size_class]))) {
@@ -85,7 +82,9 @@ void* LocalHeap<Config>::take_last_coarse(Arena& arena, std::size_t size_class) 
             if (void* const block = pop(arena, index)) {
                 return block;
             }
-            forget_if_corrupted(arena, arena.runs().unit(index));
+            if (auto& slab = arena.runs().unit(index); slab.free != arena.end_mark(slab)) {
+                forget_if_corrupted(arena, slab);
+            }
         }
         if (!refill(arena, size_class)) {
             return nullptr;
@@ -93,13 +92,11 @@ void* LocalHeap<Config>::take_last_coarse(Arena& arena, std::size_t size_class) 
     }
 }
 
-// A current slab's free blocks are lost, if the link to the first one, or its own, was written over.
+// The free blocks of a current slab, which has some, are lost, if the link to the first one, or its own, was written
+// over.
 template <HeapConfig Config>
 void LocalHeap<Config>::forget_if_corrupted(Arena& arena, Unit& slab) {
     auto const block = slab.free;
-    if (block == arena.end_mark(slab)) {
-        return;
-    }
     bool const is_here =
         block - arena.memory_of(slab) < slab_bytes(slab.size_class) && Arena::is_block(slab, block);
     if (!is_here || arena.next_of(slab, block) == 0) {
@@ -107,6 +104,37 @@ void LocalHeap<Config>::forget_if_corrupted(Arena& arena, Unit& slab) {
         slab.until_change = (slab.carved - absent_blocks(arena, slab)) | Unit::is_current;
         arena.fail(corrupted, word_at(block));
     }
+}
+
+// A list of what came back to the class's current slab; or else of what another one has, which takes its place if it
+// is full. Not where there is more to be done.
+template <HeapConfig Config>
+bool LocalHeap<Config>::refill_at_hand(Arena& arena, std::size_t size_class) {
+    auto const index = current_[size_class];
+    if (index == 0) {
+        return false;
+    }
+    auto& slab = arena.runs().unit(index);
+    if (slab.absent_pages() != 0) {
+        return false;
+    }
+    if (!has_few(arena, slab, size_class) && use_free(arena, slab)) {
+        return true;
+    }
+    auto& partial = partial_[size_class];
+    auto const next = partial.first();
+    if (next == 0 || slab.carved != slab.capacity() ||
+        slab.remote.load(std::memory_order_relaxed) != 0) {
+        return false;
+    }
+    auto& other = arena.runs().unit(next);
+    if (other.free == arena.end_mark(other)) {
+        return false;
+    }
+    let_go(arena, slab);
+    partial.remove(arena.runs().units(), next);
+    make_current(arena, next);
+    return use_free(arena, other);
 }
 
 // Blocks of the class's list from its current slab, or from another one.
@@ -120,7 +148,9 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
                 use_remote(arena, slab)) {
                 return true;
             }
-            if (!has_better(arena, slab)) {
+            if (slab.carved == slab.capacity() && slab.absent_pages() == 0) {
+                let_go(arena, slab);
+            } else if (!has_better(arena, slab)) {
                 if (restore_page(arena, slab) || carve(arena, slab)) {
                     return true;
                 }
@@ -130,7 +160,12 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
                 let_go(arena, slab);
             }
         }
-        auto const next = next_slab(arena, size_class);
+        auto next = partial_[size_class].first();
+        if (next != 0) {
+            partial_[size_class].remove(arena.runs().units(), next);
+        } else {
+            next = slab_from_others(arena, size_class);
+        }
         if (next == 0) {
             return use_any_free(arena, size_class);
         }
@@ -160,18 +195,15 @@ bool LocalHeap<Config>::comes_after_others(Arena const& arena, Unit const& slab,
     auto const other = partial_[slab.size_class].first();
     return other != 0 && units[other].free != arena.end_mark(units[other]) &&
            (free < frees_until_useful(slab.size_class, Patience::little) ||
-            has_many_slabs(arena, slab.size_class));
+            has_many_slabs(slab.size_class));
 }
 
-// Whether blocks of another slab come before pages of this one that nobody has touched. Then this one
-// waits behind the others.
+// Whether blocks of another slab come before pages of this one that nobody has touched, or that went back. Then this
+// one waits behind the others.
 template <HeapConfig Config>
 bool LocalHeap<Config>::has_better(Arena& arena, Unit& slab) {
     auto& partial = partial_[slab.size_class];
     auto* const units = arena.runs().units();
-    if (slab.carved == slab.capacity() && slab.absent_pages() == 0) {
-        return false;
-    }
     if (partial.first() == 0) {
         auto const freed = find_freed_by_others(arena, slab.size_class);
         if (freed == 0) {

@@ -13,7 +13,7 @@ void LocalHeap<Config>::let_go(Arena& arena, Unit& slab) {
     auto const free = slab.carved - slab.used();
     slab.is_full = true;
     slab.patience = free >= frees_until_useful(slab.size_class, Patience::little) ||
-                            has_many_slabs(arena, slab.size_class)
+                            has_many_slabs(slab.size_class)
                         ? Patience::much
                         : Patience::little;
     slab.until_change = frees_until_useful(slab.size_class, slab.patience) - free;
@@ -21,12 +21,9 @@ void LocalHeap<Config>::let_go(Arena& arena, Unit& slab) {
     current_[slab.size_class] = 0;
 }
 
+// For a class of which no slab of this thread is known to have free blocks; 0 if there is no memory.
 template <HeapConfig Config>
-std::uint32_t LocalHeap<Config>::next_slab(Arena& arena, std::size_t size_class) {
-    if (auto const index = partial_[size_class].first(); index != 0) {
-        partial_[size_class].remove(arena.runs().units(), index);
-        return index;
-    }
+std::uint32_t LocalHeap<Config>::slab_from_others(Arena& arena, std::size_t size_class) {
     if (auto const index = find_freed_by_others(arena, size_class); index != 0) {
         return index;
     }
@@ -35,26 +32,15 @@ std::uint32_t LocalHeap<Config>::next_slab(Arena& arena, std::size_t size_class)
     }
     release_pages_if_grown(arena);
     auto const index = arena.make_slab(size_class, Config::self());
+    if (index == 0) {
+        return 0;
+    }
+    ++slabs_[size_class];
     // Their pages come all at once: it fills one slab after the other, and that costs less.
-    if (CanPopulate<typename Config::Source> && index != 0 && has_many_slabs(arena, size_class)) {
+    if (CanPopulate<typename Config::Source> && has_many_slabs(size_class)) {
         arena.commit_whole_slab(arena.runs().unit(index));
     }
     return index;
-}
-
-// Whether a class has so many slabs, full or not, that one more or less makes little difference.
-template <HeapConfig Config>
-bool LocalHeap<Config>::has_many_slabs(Arena const& arena, std::size_t size_class) const {
-    auto many = 8;
-    auto const* const units = arena.runs().units();
-    for (auto const& list : {full_[size_class], partial_[size_class]}) {
-        for (auto index = list.first(); index != 0; index = units[index].next) {
-            if (--many == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
 }
 
 template <HeapConfig Config>
@@ -117,6 +103,7 @@ std::uint32_t LocalHeap<Config>::adopt(Arena& arena, std::size_t size_class) {
         if (index == 0) {
             return 0;
         }
+        ++slabs_[size_class];
         auto& slab = arena.runs().unit(index);
         arena.collect(slab);
         if (slab.used() != slab.capacity()) {
@@ -149,6 +136,13 @@ void LocalHeap<Config>::slab_changed(Arena& arena, Unit& slab) {
          --member) {
         demand_[member] = 0;
     }
+    put(arena, index);
+}
+
+// A slab in no list goes back.
+template <HeapConfig Config>
+void LocalHeap<Config>::put(Arena& arena, std::uint32_t index) {
+    --slabs_[arena.runs().unit(index).size_class];
     arena.put(index);
 }
 
@@ -190,8 +184,9 @@ void LocalHeap<Config>::leave(Arena& arena, std::uint32_t index) {
     auto& slab = arena.runs().unit(index);
     arena.collect(slab);
     if (slab.used() == 0) {
-        arena.put(index);
+        put(arena, index);
     } else {
+        --slabs_[slab.size_class];
         arena.abandon(index);
     }
 }

@@ -83,7 +83,7 @@ void LocalHeap<Config>::trim(Arena& arena) {
             auto const next = slab.next;
             if (slab.used() == 0) {
                 partial.remove(arena.runs().units(), index);
-                arena.put(index);
+                put(arena, index);
             }
             index = next;
         }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "heap/runs.hpp"
+#include "heap/unit_list.hpp"
 
 #include <algorithm>
 #include <array>

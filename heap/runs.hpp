@@ -6,6 +6,7 @@
 #include "heap/free_run.hpp"
 #include "heap/page_source.hpp"
 #include "heap/unit.hpp"
+#include "heap/unit_list.hpp"
 #include "heap/unit_pages.hpp"
 
 #include <algorithm>

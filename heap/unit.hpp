@@ -60,7 +60,7 @@ struct alignas(64) Unit {
     std::uint8_t committed_pages = 0;          // of any unit, from its first one on
     std::atomic<std::uintptr_t> remote = 0;    // blocks that others freed; 0: none
     std::uint32_t carved = 0;  // blocks that were ever handed out; of a large one: its pages
-    std::uint32_t next = 0;    // in a list; see UnitList
+    std::uint32_t next = 0;    // in a list; see unit_list.hpp
     std::uint32_t previous = 0;
     std::uint32_t head = 0;  // of an inner one: the index of the first; of a slab: absent_pages()
     std::uint32_t run_units = 0;  // of a free run (see FreeRun), a slab or a large block
@@ -93,36 +93,5 @@ struct alignas(64) Unit {
     std::uint32_t capacity() const { return blocks_a_slab(size_class); }
 };
 static_assert(sizeof(Unit) == 64);
-
-// Lists of units by index. Unit 0 is the heap's own and in no list, so that 0 is the end.
-class UnitList {
-  public:
-    constexpr UnitList() = default;
-    std::uint32_t first() const { return first_; }
-
-    void push(Unit* units, std::uint32_t index) {
-        units[index].previous = 0;
-        units[index].next = first_;
-        (first_ != 0 ? units[first_].previous : last_) = index;
-        first_ = index;
-    }
-    void push_back(Unit* units, std::uint32_t index) {
-        units[index].previous = last_;
-        units[index].next = 0;
-        (last_ != 0 ? units[last_].next : first_) = index;
-        last_ = index;
-    }
-    void remove(Unit* units, std::uint32_t index) {
-        auto& unit = units[index];
-        (unit.previous != 0 ? units[unit.previous].next : first_) = unit.next;
-        (unit.next != 0 ? units[unit.next].previous : last_) = unit.previous;
-        unit.next = 0;
-        unit.previous = 0;
-    }
-
-  private:
-    std::uint32_t first_ = 0;
-    std::uint32_t last_ = 0;
-};
 
 }  // namespace slab

@@ -103,13 +103,12 @@ template <Origin origin>
     auto& own = *thread_heap;
     if (bytes <= small_limit && &own != &no_heap && sample_rate == 0) [[likely]] {
         AtWork const at_work(own);
-        auto const size_class = class_of(bytes);
-        if (bytes <= fine_limit) {
-            if (void* const block = own.take_ending(arena, own.serving(size_class))) [[likely]] {
+        if (bytes - 1 < fine_limit) {
+            if (void* const block = own.take_ending(arena, own.serving_fine(bytes))) [[likely]] {
                 return block;
             }
         }
-        if (void* const block = own.take_served(arena, size_class)) [[likely]] {
+        if (void* const block = own.take_served(arena, class_of(bytes))) [[likely]] {
             return block;
         }
     }
@@ -189,20 +188,20 @@ template <Origin origin>
 [[gnu::noinline]] void free_sized_hardened(void* pointer, std::size_t bytes) {
     free_as_hardened(pointer, {.bytes = bytes, .origin = origin});
 }
-// Another thread's block is gathered at once.
+// Another thread's block, or one that lies in a slab's second unit.
 template <typename Fits>
-[[gnu::always_inline]] inline bool free_others(ThreadHeap& heap, void* pointer, Fits fits) {
-    auto* const slab = ThreadHeap::others_slab_at(arena, pointer, fits);
+[[gnu::always_inline]] inline bool free_known(ThreadHeap& heap, void* pointer, Fits fits) {
+    auto* const slab = ThreadHeap::slab_at(arena, pointer, fits);
     if (slab == nullptr) {
         return false;
     }
     AtWork const at_work(heap);
-    heap.free_others(arena, *slab, pointer);
+    heap.free_known(arena, *slab, pointer);
     return true;
 }
 template <Origin origin>
 [[gnu::noinline]] void free_unusual(ThreadHeap& heap, void* pointer) {
-    if (!free_others(heap, pointer, ThreadHeap::any_fits)) {
+    if (!free_known(heap, pointer, ThreadHeap::any_fits)) {
         free_slow_as(pointer, {.origin = origin});
     }
 }
@@ -211,7 +210,7 @@ template <Origin origin>
     auto const fits = [=](Unit const& slab) {
         return bytes <= small_limit && may_serve(slab.size_class, class_of(bytes));
     };
-    if (!free_others(heap, pointer, fits)) {
+    if (!free_known(heap, pointer, fits)) {
         free_slow_as(pointer, {.bytes = bytes, .origin = origin});
     }
 }
