@@ -332,6 +332,7 @@ class LocalHeap {
     void make_current(Arena& arena, std::uint32_t index);
     bool use_any_free(Arena& arena, std::size_t size_class);
     std::uint32_t put_down(Arena& arena, std::size_t size_class);
+    void give_empty_back(Arena& arena);
     void put(Arena& arena, std::uint32_t index);
     void leave(Arena& arena, std::uint32_t index);
 

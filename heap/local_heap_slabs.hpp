@@ -30,6 +30,7 @@ std::uint32_t LocalHeap<Config>::slab_from_others(Arena& arena, std::size_t size
     if (auto const index = adopt(arena, size_class); index != 0) {
         return index;
     }
+    give_empty_back(arena);
     release_pages_if_grown(arena);
     auto const index = arena.make_slab(size_class, Config::self());
     if (index == 0) {
@@ -131,18 +132,37 @@ void LocalHeap<Config>::slab_changed(Arena& arena, Unit& slab) {
         return;
     }
     partial.remove(units, index);
-    // What the class's group has grown by was not needed for long.
-    for (std::size_t member = slab.size_class; member != 0 && groups[member] == slab.size_class;
-         --member) {
-        demand_[member] = 0;
-    }
     put(arena, index);
+}
+
+// The empty slabs that classes have kept, and those that classes without lists take from: before a new one is made.
+template <HeapConfig Config>
+void LocalHeap<Config>::give_empty_back(Arena& arena) {
+    auto* const units = arena.runs().units();
+    for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
+        auto& partial = partial_[size_class];
+        // It was the only one; what came later is before it.
+        if (auto const index = partial.last(units); index != 0 && units[index].used() == 0) {
+            partial.remove(units, index);
+            put(arena, index);
+        }
+        auto& current = current_[size_class];
+        if (is_coarse(size_class) && current != 0 && units[current].used() == 0) {
+            units[current].until_change = 0;
+            put(arena, std::exchange(current, 0));
+        }
+    }
 }
 
 // A slab in no list goes back.
 template <HeapConfig Config>
 void LocalHeap<Config>::put(Arena& arena, std::uint32_t index) {
-    --slabs_[arena.runs().unit(index).size_class];
+    auto const size_class = std::size_t{arena.runs().unit(index).size_class};
+    --slabs_[size_class];
+    // What the class's group has grown by was not needed for long.
+    for (auto member = size_class; member != 0 && groups[member] == size_class; --member) {
+        demand_[member] = 0;
+    }
     arena.put(index);
 }
 

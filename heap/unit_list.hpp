@@ -13,6 +13,7 @@ class UnitList {
   public:
     constexpr UnitList() = default;
     std::uint32_t first() const { return first_; }
+    std::uint32_t last(Unit const* units) const { return first_ != 0 ? units[first_].previous : 0; }
 
     void push(Unit* units, std::uint32_t index) {
         units[index].next = first_;
