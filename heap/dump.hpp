@@ -24,7 +24,7 @@ constexpr std::string_view name_of(UnitKind kind) {
 // Of a heap at rest, or under its lock. `out` takes text and unsigned numbers by <<. Each item is what
 // begins at a unit: [unit, units, kind, block bytes, blocks in use, blocks, committed pages].
 template <typename Runs, typename Out>
-void dump(Runs const& runs, Out& out) {
+[[gnu::cold]] void dump(Runs const& runs, Out& out) {
     out << "{\"unit_bytes\":" << std::uint64_t{unit_bytes}
         << ",\"page_bytes\":" << std::uint64_t{page_bytes} << ",\"units\":" << runs.used_units()
         << ",\"metadata_bytes\":" << runs.metadata_bytes() << ",\"map\":[";

@@ -133,7 +133,7 @@ State find_state() {
 
 }  // namespace
 
-bool is_memory_short() {
+[[gnu::cold]] bool is_memory_short() {
     KeepErrno const kept;
     auto known = state.load(std::memory_order_acquire);
     if (known == State::unknown) {

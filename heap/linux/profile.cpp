@@ -130,7 +130,7 @@ void* allocate_with_samples(ThreadHeap& heap, std::size_t bytes) {
 }
 
 // The format of gperftools' heap profiler ("heap_v2": pprof undoes the sampling).
-int write_profile(char const* path) {
+[[gnu::cold]] int write_profile(char const* path) {
     auto const file_descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (file_descriptor < 0) {
         return errno;
@@ -154,7 +154,7 @@ int write_profile(char const* path) {
     return 0;
 }
 
-void write_leaks(int file_descriptor) {
+[[gnu::cold]] void write_leaks(int file_descriptor) {
     FileText text(WriteTo{file_descriptor});
     std::uint64_t samples = 0;
     auto const statistics = [&] {

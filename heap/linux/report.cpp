@@ -46,7 +46,7 @@ void write_all(int file_descriptor, std::string_view text) {
     }
 }
 
-void report(char const* what, void const* pointer, std::size_t block_bytes) {
+[[gnu::cold]] void report(char const* what, void const* pointer, std::size_t block_bytes) {
     KeepErrno const kept;
     auto const wish = on_error();
     if (wish == OnError::ignore) {

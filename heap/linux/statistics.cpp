@@ -41,7 +41,7 @@ Statistics statistics() {
     return s;
 }
 
-void write_json(int file_descriptor, Statistics const& s) {
+[[gnu::cold]] void write_json(int file_descriptor, Statistics const& s) {
     FileText text(WriteTo{file_descriptor});
     text << "{\"in_use\":" << s.in_use_bytes << ",\"held\":" << s.held_bytes
          << ",\"metadata\":" << s.metadata_bytes << ",\"large_blocks\":" << s.large_blocks

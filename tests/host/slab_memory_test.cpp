@@ -10,7 +10,9 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <random>
+#include <string>
 #include <vector>
 
 namespace slab::test {
@@ -192,6 +194,32 @@ std::size_t mappings() {
         ++count;
     }
     return count;
+}
+
+TEST(Slab, ItsTextIsAtMostAHundredKibibytes) {
+    std::size_t bytes = 0;
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find(" r-xp ") != std::string::npos && line.find("libslab") != std::string::npos) {
+            std::size_t rest = 0;
+            auto const begin = std::stoull(line, &rest, 16);
+            bytes += std::stoull(line.substr(rest + 1), nullptr, 16) - begin;
+        }
+    }
+    EXPECT_GT(bytes, 0u);
+    EXPECT_LE(bytes, 100u << 10);
+}
+
+TEST(Slab, AProgramThatHardlyAllocatesHoldsLittleMore) {
+    if (is_hardened()) {
+        GTEST_SKIP() << "a hardened heap keeps more by its nature";
+    }
+    std::string const shell =
+        " sh -c 'while read a b c; do case $a in RssAnon:) echo $b;; esac; done "
+        "</proc/self/status'";
+    auto const without = std::stoull(output_of("LD_PRELOAD=" + shell));
+    auto const with = std::stoull(output_of("LD_PRELOAD=" + library() + shell));
+    EXPECT_LE(with, without + 64);
 }
 
 TEST(Slab, ALargeBlockGrowsByMovingItsPages) {
