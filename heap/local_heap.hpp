@@ -307,6 +307,7 @@ class LocalHeap {
     void tidy_up(Arena& arena);
     bool refill(Arena& arena, std::size_t size_class);
     bool refill_at_hand(Arena& arena, std::size_t size_class);
+    bool exchange_current(Arena& arena, Unit& slab);
     bool has_few(Arena const& arena, Unit const& slab, std::size_t size_class) const;
     static constexpr std::uint32_t few_blocks = 8;
     bool comes_after_others(Arena const& arena, Unit const& slab, std::uint32_t free) const;

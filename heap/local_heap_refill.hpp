@@ -65,6 +65,7 @@ void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
         if (auto* const block = std::exchange(heads_[size_class], nothing()); block != nothing()) {
             auto const next = address_of(block) ^ arena.key().step(address_of(block));
             if (next == arena.end_mark(arena.runs().unit(current_[size_class]))) {
+                refill_at_hand(arena, size_class);
                 mark_used(block);
                 return block;
             }
@@ -118,10 +119,14 @@ bool LocalHeap<Config>::refill_at_hand(Arena& arena, std::size_t size_class) {
     if (slab.absent_pages() != 0) {
         return false;
     }
-    if (!has_few(arena, slab, size_class) && use_free(arena, slab)) {
-        return true;
-    }
-    auto& partial = partial_[size_class];
+    return (!has_few(arena, slab, size_class) && use_free(arena, slab)) ||
+           exchange_current(arena, slab);
+}
+
+// A current slab that is full, and waits for nothing, gives its place to another one with free blocks.
+template <HeapConfig Config>
+bool LocalHeap<Config>::exchange_current(Arena& arena, Unit& slab) {
+    auto& partial = partial_[slab.size_class];
     auto const next = partial.first();
     if (next == 0 || slab.carved != slab.capacity() ||
         slab.remote.load(std::memory_order_relaxed) != 0) {
