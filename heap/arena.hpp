@@ -125,84 +125,26 @@ class Arena {
     }
 
     // A new slab of a class for `owner`; 0 if there is no memory.
-    std::uint32_t make_slab(std::size_t size_class, Owner owner) {
-        auto const units = static_cast<std::uint32_t>(slab_units(size_class));
-        auto const index = take_slab(units, size_class);
-        if (index == 0) {
-            return 0;
-        }
-        auto& slab = runs_.unit(index);
-        slab.size_class = static_cast<std::uint8_t>(size_class);
-        slab.reciprocal = reciprocal(class_bytes(size_class));
-        slab.bias =
-            ~(static_cast<std::uint32_t>(runs_.address_of(index + units)) * slab.reciprocal);
-        slab.free = end_mark(slab);
-        slab.until_change = 0;
-        slab.is_full = false;
-        slab.set_absent_pages(0);
-        slab.set_released_with(0);
-        slab.carved = 0;
-        slab.remote.store(0, std::memory_order_relaxed);
-        slab.owner.store(owner, std::memory_order_relaxed);
-        return index;
-    }
+    std::uint32_t make_slab(std::size_t size_class, Owner owner);
     // Makes at least the first pages of a slab usable; as many more as it has, since a source is asked
     // for few large parts rather than many small ones.
-    bool commit_slab(Unit& slab, std::size_t pages) {
-        auto const index = runs_.index_of(slab);
-        auto const most = slab_bytes(slab.size_class) / page_bytes;
-        if (runs_.is_committed(index, pages)) {
-            return true;
-        }
-        return runs_.commit(index, std::min(most, 2 * pages - 1)) != Committed::failed;
-    }
+    bool commit_slab(Unit& slab, std::size_t pages);
     // The same for all of them, which will soon be touched.
     void commit_whole_slab(Unit& slab) {
         (void)runs_.commit(runs_.index_of(slab), slab_bytes(slab.size_class) / page_bytes,
                            Committed::dirty, Runs<Source>::Touch::at_once);
     }
     // Gives a chain of linked blocks to a slab, whose owner will find them.
-    void give_remote(Unit& slab, std::uintptr_t first, std::uintptr_t last) {
-        if (!gave_remote_.load(std::memory_order_relaxed)) {
-            gave_remote_.store(true, std::memory_order_relaxed);
-        }
-        auto there = slab.remote.load(std::memory_order_relaxed);
-        do {
-            key_.link(last, there != 0 ? there : end_mark(slab));
-        } while (!slab.remote.compare_exchange_weak(there, first, std::memory_order_release,
-                                                    std::memory_order_relaxed));
-    }
+    void give_remote(Unit& slab, std::uintptr_t first, std::uintptr_t last);
     // Takes what others freed into a slab that is neither current nor in a list. By its owner, or under
     // the lock.
-    void collect(Unit& slab) {
-        if (slab.remote.load(std::memory_order_relaxed) == 0) {
-            return;
-        }
-        auto block = slab.remote.exchange(0, std::memory_order_acquire);
-        while (block != 0) {
-            auto const next = next_of(slab, block);
-            if (next == 0) {
-                fail(corrupted, reinterpret_cast<void const*>(block));
-            }
-            key_.link(block, slab.free);
-            slab.free = block;
-            --slab.until_change;
-            block = next != end_mark(slab) ? next : 0;
-        }
-    }
+    void collect(Unit& slab);
     // Whether that ever happened.
     bool gave_remote() const { return gave_remote_.load(std::memory_order_relaxed); }
 
     // In the child of a fork, which has only the calling thread: the slabs of the others are nobody's who
     // could ever come, not even a new thread's with an old one's name. What is freed of them stays.
-    void orphan_others() {
-        for (std::uint32_t i = 1; i < runs_.used_units(); ++i) {
-            auto& unit = runs_.unit(i);
-            if (unit.kind == UnitKind::slab && !Config::is_self(unit.owner)) {
-                unit.owner.store(0, std::memory_order_relaxed);
-            }
-        }
-    }
+    void orphan_others();
 
     // Memory for what the heap itself needs, zeroed; null if there is none. It is never given back.
     void* allocate_own(std::size_t bytes) {
@@ -227,23 +169,9 @@ class Arena {
     }
 
     // A slab whose thread has ended waits for another one that needs its class.
-    void abandon(std::uint32_t index) {
-        std::lock_guard const guard(lock_);
-        auto& slab = runs_.unit(index);
-        slab.owner.store(0, std::memory_order_relaxed);
-        abandoned_[slab.size_class].push(runs_.units(), index);
-    }
+    void abandon(std::uint32_t index);
     // The first abandoned slab of a class, for its new owner; 0 if there is none.
-    std::uint32_t adopt(std::size_t size_class, Owner owner) {
-        std::lock_guard const guard(lock_);
-        auto& list = abandoned_[size_class];
-        auto const index = list.first();
-        if (index != 0) {
-            list.remove(runs_.units(), index);
-            runs_.unit(index).owner.store(owner, std::memory_order_relaxed);
-        }
-        return index;
-    }
+    std::uint32_t adopt(std::size_t size_class, Owner owner);
 
     // Large blocks: arena_large.hpp.
     //
@@ -363,37 +291,8 @@ class Arena {
             return 0x9e37'79b9'7f4a'7c15;  // the golden ratio, for want of better
         }
     }
-    std::uint32_t take_slab(std::uint32_t units, std::size_t size_class) {
-        std::lock_guard const guard(lock_);
-        if constexpr (is_hardened<Config>) {
-            if (auto const index = retired_.take_slab(runs_, size_class); index != 0) {
-                runs_.unit(index).kind = UnitKind::slab;
-                return index;
-            }
-            auto const index = take_slabs(units, size_class, retired_.slabs_at_once(size_class));
-            return index != 0 ? index : take_slabs(units, size_class, 1);
-        }
-        return take_locked(units, units, UnitKind::slab);
-    }
-    // Several in a row share what is out of reach behind them, which costs a system call. All but the first wait for
-    // their class.
-    std::uint32_t take_slabs(std::uint32_t units, std::size_t size_class, std::uint32_t count) {
-        auto const index = take_locked(count * units, units, UnitKind::slab);
-        if (index == 0) {
-            return 0;
-        }
-        runs_.decommit(index, count * units);  // what a large block left there
-        for (auto left = count; --left != 0;) {
-            auto const first = index + left * units;
-            set_up(first, left + 1 == count ? units + guard_units : units, UnitKind::slab);
-            runs_.unit(first).size_class = static_cast<std::uint8_t>(size_class);
-            retired_.put_slab(runs_, first);
-        }
-        if (count != 1) {
-            runs_.unit(index).run_units = units;
-        }
-        return index;
-    }
+    std::uint32_t take_slab(std::uint32_t units, std::size_t size_class);
+    std::uint32_t take_slabs(std::uint32_t units, std::size_t size_class, std::uint32_t count);
     void put_locked(std::uint32_t index) {
         if (auto& unit = runs_.unit(index);
             unit.kind == UnitKind::slab && unit.absent_pages() != 0) {
@@ -418,21 +317,7 @@ class Arena {
         }
         runs_.purge(age_ticks);
     }
-    // Slabs of threads that have ended, of which others have freed the last block.
-    void sweep_abandoned() {
-        for (auto& list : abandoned_) {
-            for (auto index = list.first(); index != 0;) {
-                auto& slab = runs_.unit(index);
-                auto const next = slab.next;
-                collect(slab);
-                if (slab.used() == 0) {
-                    list.remove(runs_.units(), index);
-                    put_locked(index);
-                }
-                index = next;
-            }
-        }
-    }
+    void sweep_abandoned();
     // Marks a run as one slab or large block. Under the lock: whoever puts a neighbour back looks at it.
     void set_up(std::uint32_t index, std::uint32_t units, UnitKind kind) {
         for (auto i = index + 1; i < index + units; ++i) {
@@ -468,3 +353,4 @@ class Arena {
 }  // namespace slab
 
 #include "heap/arena_large.hpp"  // IWYU pragma: export
+#include "heap/arena_slabs.hpp"  // IWYU pragma: export

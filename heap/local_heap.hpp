@@ -313,7 +313,7 @@ class LocalHeap {
     bool comes_after_others(Arena const& arena, Unit const& slab, std::uint32_t free) const;
     bool has_better(Arena& arena, Unit& slab);
     constexpr void serve(std::size_t size_class, std::size_t by);
-    [[gnu::always_inline]] bool use_free(Arena& arena, Unit& slab);
+    [[gnu::always_inline]] inline bool use_free(Arena& arena, Unit& slab);
     bool use_remote(Arena& arena, Unit& slab);
     void give_list(Unit& slab, std::uintptr_t first, std::uint32_t blocks);
     void* take_last_coarse(Arena& arena, std::size_t size_class);

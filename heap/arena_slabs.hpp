@@ -1,0 +1,156 @@
+// Slabs: how they come and go, also to other threads, and what others free of them. Included by arena.hpp.
+#pragma once
+
+#include "heap/arena.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+namespace slab {
+
+template <HeapConfig Config>
+std::uint32_t Arena<Config>::make_slab(std::size_t size_class, Owner owner) {
+    auto const units = static_cast<std::uint32_t>(slab_units(size_class));
+    auto const index = take_slab(units, size_class);
+    if (index == 0) {
+        return 0;
+    }
+    auto& slab = runs_.unit(index);
+    slab.size_class = static_cast<std::uint8_t>(size_class);
+    slab.reciprocal = reciprocal(class_bytes(size_class));
+    slab.bias = ~(static_cast<std::uint32_t>(runs_.address_of(index + units)) * slab.reciprocal);
+    slab.free = end_mark(slab);
+    slab.until_change = 0;
+    slab.is_full = false;
+    slab.set_absent_pages(0);
+    slab.set_released_with(0);
+    slab.carved = 0;
+    slab.remote.store(0, std::memory_order_relaxed);
+    slab.owner.store(owner, std::memory_order_relaxed);
+    return index;
+}
+
+template <HeapConfig Config>
+bool Arena<Config>::commit_slab(Unit& slab, std::size_t pages) {
+    auto const index = runs_.index_of(slab);
+    auto const most = slab_bytes(slab.size_class) / page_bytes;
+    if (runs_.is_committed(index, pages)) {
+        return true;
+    }
+    return runs_.commit(index, std::min(most, 2 * pages - 1)) != Committed::failed;
+}
+
+template <HeapConfig Config>
+void Arena<Config>::give_remote(Unit& slab, std::uintptr_t first, std::uintptr_t last) {
+    if (!gave_remote_.load(std::memory_order_relaxed)) {
+        gave_remote_.store(true, std::memory_order_relaxed);
+    }
+    auto there = slab.remote.load(std::memory_order_relaxed);
+    do {
+        key_.link(last, there != 0 ? there : end_mark(slab));
+    } while (!slab.remote.compare_exchange_weak(there, first, std::memory_order_release,
+                                                std::memory_order_relaxed));
+}
+
+template <HeapConfig Config>
+void Arena<Config>::collect(Unit& slab) {
+    if (slab.remote.load(std::memory_order_relaxed) == 0) {
+        return;
+    }
+    auto block = slab.remote.exchange(0, std::memory_order_acquire);
+    while (block != 0) {
+        auto const next = next_of(slab, block);
+        if (next == 0) {
+            fail(corrupted, reinterpret_cast<void const*>(block));
+        }
+        key_.link(block, slab.free);
+        slab.free = block;
+        --slab.until_change;
+        block = next != end_mark(slab) ? next : 0;
+    }
+}
+
+template <HeapConfig Config>
+void Arena<Config>::orphan_others() {
+    for (std::uint32_t i = 1; i < runs_.used_units(); ++i) {
+        auto& unit = runs_.unit(i);
+        if (unit.kind == UnitKind::slab && !Config::is_self(unit.owner)) {
+            unit.owner.store(0, std::memory_order_relaxed);
+        }
+    }
+}
+
+template <HeapConfig Config>
+void Arena<Config>::abandon(std::uint32_t index) {
+    std::lock_guard const guard(lock_);
+    auto& slab = runs_.unit(index);
+    slab.owner.store(0, std::memory_order_relaxed);
+    abandoned_[slab.size_class].push(runs_.units(), index);
+}
+
+template <HeapConfig Config>
+std::uint32_t Arena<Config>::adopt(std::size_t size_class, Owner owner) {
+    std::lock_guard const guard(lock_);
+    auto& list = abandoned_[size_class];
+    auto const index = list.first();
+    if (index != 0) {
+        list.remove(runs_.units(), index);
+        runs_.unit(index).owner.store(owner, std::memory_order_relaxed);
+    }
+    return index;
+}
+
+template <HeapConfig Config>
+std::uint32_t Arena<Config>::take_slab(std::uint32_t units, std::size_t size_class) {
+    std::lock_guard const guard(lock_);
+    if constexpr (is_hardened<Config>) {
+        if (auto const index = retired_.take_slab(runs_, size_class); index != 0) {
+            runs_.unit(index).kind = UnitKind::slab;
+            return index;
+        }
+        auto const index = take_slabs(units, size_class, retired_.slabs_at_once(size_class));
+        return index != 0 ? index : take_slabs(units, size_class, 1);
+    }
+    return take_locked(units, units, UnitKind::slab);
+}
+
+// Several in a row share what is out of reach behind them, which costs a system call. All but the first wait for
+// their class.
+template <HeapConfig Config>
+std::uint32_t Arena<Config>::take_slabs(std::uint32_t units, std::size_t size_class,
+                                        std::uint32_t count) {
+    auto const index = take_locked(count * units, units, UnitKind::slab);
+    if (index == 0) {
+        return 0;
+    }
+    runs_.decommit(index, count * units);  // what a large block left there
+    for (auto left = count; --left != 0;) {
+        auto const first = index + left * units;
+        set_up(first, left + 1 == count ? units + guard_units : units, UnitKind::slab);
+        runs_.unit(first).size_class = static_cast<std::uint8_t>(size_class);
+        retired_.put_slab(runs_, first);
+    }
+    if (count != 1) {
+        runs_.unit(index).run_units = units;
+    }
+    return index;
+}
+
+// Slabs of threads that have ended, of which others have freed the last block.
+template <HeapConfig Config>
+void Arena<Config>::sweep_abandoned() {
+    for (auto& list : abandoned_) {
+        for (auto index = list.first(); index != 0;) {
+            auto& slab = runs_.unit(index);
+            auto const next = slab.next;
+            collect(slab);
+            if (slab.used() == 0) {
+                list.remove(runs_.units(), index);
+                put_locked(index);
+            }
+            index = next;
+        }
+    }
+}
+
+}  // namespace slab
