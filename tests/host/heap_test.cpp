@@ -168,6 +168,23 @@ TEST(Heap, EmptySlabsGoBack) {
     heap.release();
 }
 
+TEST(Heap, ClassesDoNotKeepEmptySlabsFromEachOther) {
+    TestHeap heap;
+    for (std::size_t size_class = fine_classes; size_class < class_count; ++size_class) {
+        std::vector<void*> blocks;
+        for (unsigned i = 0; i < 3 * blocks_a_slab(size_class); ++i) {
+            blocks.push_back(heap.allocate(class_bytes(size_class)));
+        }
+        for (auto* const block : blocks) {
+            heap.free(block);
+        }
+    }
+    auto const empty = heap.statistics();
+    EXPECT_EQ(empty.in_use_bytes, 0u);
+    EXPECT_LE(empty.held_bytes - empty.metadata_bytes, 4 * max_slab_bytes);
+    heap.release();
+}
+
 // A life of a heap in which commits fail; true if all it had was whole and went back.
 void expect_whole_life(FailingHeap& heap, std::uint64_t& fails_at, std::uint64_t seed) {
     std::mt19937_64 random(seed);
