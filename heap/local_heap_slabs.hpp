@@ -30,7 +30,9 @@ std::uint32_t LocalHeap<Config>::slab_from_others(Arena& arena, std::size_t size
     if (auto const index = adopt(arena, size_class); index != 0) {
         return index;
     }
-    give_empty_back(arena);
+    if constexpr (!is_hardened<Config>) {  // whose slabs are their class's for ever
+        give_empty_back(arena);
+    }
     release_pages_if_grown(arena);
     auto const index = arena.make_slab(size_class, Config::self());
     if (index == 0) {
