@@ -3,6 +3,7 @@
 // says what is found when.
 #pragma once
 
+#include "heap/canary.hpp"
 #include "heap/freed.hpp"
 #include "heap/local_heap.hpp"
 #include "heap/quarantine.hpp"
@@ -136,11 +137,11 @@ class HardenedHeap {
             return false;  // large ones, too
         }
         auto const size = class_sizes[slab.size_class];
-        TagPlace const place(arena.tag_key(), address, size);
-        auto const word = place.read_word();
-        auto const bytes = place.tag_of(word).bytes_if_of(freed.origin);
+        auto const bytes =
+            TagPlace(arena.tag_key(), address, size).read().bytes_if_of(freed.origin);
         return bytes <= size - tag_bytes && (!freed.knows_bytes() || freed.bytes == bytes) &&
-               freed.is_aligned(address) && has_canary(arena, address, bytes, size, word) &&
+               freed.is_aligned(address) &&
+               Canary(arena.tag_key(), address, bytes, size).is_whole() &&
                is_whole_before(arena, address, size);
     }
     // The slab of a block that is good; null for any other pointer.
@@ -185,27 +186,11 @@ class HardenedHeap {
                TagPlace(arena.tag_key(), address - size, size).read().is_tag();
     }
 
-    // The word behind what was asked for; where there is room for less, the tag's first bytes follow. For at no time
-    // does the tag's word hold anything but a tag: who frees the next block may look at it.
-    [[gnu::always_inline]] static std::uint64_t canary(Arena const& arena, std::size_t bytes,
-                                                       std::size_t size, std::uint64_t tag_word) {
-        // In two halves, which may be 32 bits each, and so without a branch that nobody could foresee.
-        auto const half = std::min<std::size_t>(4 * (size - tag_bytes - bytes), 32);
-        return tag_word << half << half | arena.tag_key().canary >> (32 - half) >> (32 - half);
-    }
-    [[gnu::always_inline]] static bool has_canary(Arena const& arena, std::uintptr_t address,
-                                                  std::size_t bytes, std::size_t size,
-                                                  std::uint64_t tag_word) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, reinterpret_cast<void const*>(address + bytes), sizeof(word));
-        return word == canary(arena, bytes, size, tag_word);
-    }
+    // Of a block that is zero from `bytes` on.
     [[gnu::always_inline]] static void mark(Arena const& arena, std::uintptr_t address, Tag tag,
                                             std::size_t size) {
-        TagPlace const place(arena.tag_key(), address, size);
-        place.write(tag);
-        auto const word = canary(arena, tag.bytes(), size, place.word_of(tag));
-        std::memcpy(reinterpret_cast<void*>(address + tag.bytes()), &word, sizeof(word));
+        TagPlace(arena.tag_key(), address, size).write(tag);
+        Canary(arena.tag_key(), address, tag.bytes(), size).write();
     }
 
     // Whether a free block that was taken is as it was left: its first word has been cleared since.

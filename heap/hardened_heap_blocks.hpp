@@ -27,7 +27,7 @@ void* HardenedHeap<Config>::allocate_of_class(Arena& arena, std::size_t size_cla
                                               std::size_t bytes, Origin origin) {
     if (heap_.trimmed_at() != rested_until_) {  // they keep slabs that nobody else needs
         rested_until_ = heap_.trimmed_at();
-        quarantine_.let_old_go([&](std::uintptr_t block) {
+        quarantine_.let_go(Quarantine::Which::old, [&](std::uintptr_t block) {
             put_back(arena, reinterpret_cast<std::uintptr_t*>(block));
         });
     }
@@ -221,9 +221,8 @@ std::size_t HardenedHeap<Config>::usable_bytes(Arena& arena, void const* pointer
 template <HeapConfig Config>
     requires is_hardened<Config>
 void HardenedHeap<Config>::end_rest(Arena& arena) {
-    quarantine_.for_each([&](std::size_t, std::uintptr_t& place) {
-        put_back(arena, reinterpret_cast<std::uintptr_t*>(place));
-        place = 0;
+    quarantine_.let_go(Quarantine::Which::all, [&](std::uintptr_t block) {
+        put_back(arena, reinterpret_cast<std::uintptr_t*>(block));
     });
 }
 

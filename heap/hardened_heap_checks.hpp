@@ -46,8 +46,7 @@ auto HardenedHeap<Config>::find_small(Arena& arena, Unit& slab, std::uintptr_t a
         return arena.fail(no_block, pointer), std::nullopt;
     }
     TagPlace const place(arena.tag_key(), address, size);
-    auto const word = place.read_word();
-    auto const tag = place.tag_of(word);
+    auto const tag = place.read();
     if (!tag.is_tag() || tag.bytes() + tag_bytes > size) {
         // How long it was is lost, and so is the block.
         return arena.fail(written_behind, pointer), std::nullopt;
@@ -55,7 +54,7 @@ auto HardenedHeap<Config>::find_small(Arena& arena, Unit& slab, std::uintptr_t a
     if (tag.origin() == Origin::none) {
         return arena.fail(double_free, pointer), std::nullopt;
     }
-    if (!has_canary(arena, address, tag.bytes(), size, word)) {
+    if (!Canary(arena.tag_key(), address, tag.bytes(), size).is_whole()) {
         arena.fail(written_behind, pointer);
     }
     if (!is_whole_before(arena, address, size)) {

@@ -22,37 +22,32 @@ class Quarantine {
         // the multiplier is 5 modulo 8 and the seed odd (Knuth, volume 2, sections 3.2.1.2 and 3.3.4).
         state_ *= 6364136223846793005u;
         auto const number = state_ >> (64 - most_shift) & masks[size_class];
-        old_[size_class] &= static_cast<std::uint16_t>(~(1u << number));
-        auto& place = places_[size_class][number];
-        auto const other = place;
-        place = block;
-        return other;
+        return block_in(std::exchange(places_[size_class][number], block));
     }
-    // Calls visit(size class, place) for every block; a place may be cleared.
+    // Calls visit(size class, block) for each.
     template <typename Visit>
-    void for_each(Visit visit) {
+    void for_each(Visit visit) const {
         for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
-            for (auto& place : places_[size_class]) {
+            for (auto const place : places_[size_class]) {
                 if (place != 0) {
-                    visit(size_class, place);
+                    visit(size_class, block_in(place));
                 }
             }
         }
     }
 
-    // Lets those go that were there already when this was last called: visit(block).
+    // Lets all go, or those that were there already when this was last called: visit(block).
+    enum class Which : bool { all, old };
     template <typename Visit>
-    void let_old_go(Visit visit) {
-        for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
-            std::uint16_t kept = 0;
-            for (unsigned i = 0; i < most_places; ++i) {
-                auto& place = places_[size_class][i];
-                if (place != 0 && (old_[size_class] >> i & 1) != 0) {
-                    visit(std::exchange(place, 0));
+    void let_go(Which which, Visit visit) {
+        for (auto& places : places_) {
+            for (auto& place : places) {
+                if (place != 0 && (which == Which::all || (place & old) != 0)) {
+                    visit(block_in(std::exchange(place, 0)));
+                } else if (place != 0) {
+                    place |= old;
                 }
-                kept |= static_cast<std::uint16_t>((place != 0 ? 1u : 0u) << i);
             }
-            old_[size_class] = kept;
         }
     }
 
@@ -71,9 +66,12 @@ class Quarantine {
         return all;
     }();
 
+    // What is at a place: a block, and whether it is old. Or 0.
+    static constexpr std::uintptr_t old = 1;
+    static constexpr std::uintptr_t block_in(std::uintptr_t place) { return place & ~old; }
+
     std::uint64_t state_;
     std::array<std::array<std::uintptr_t, most_places>, class_count> places_{};
-    std::array<std::uint16_t, class_count> old_{};  // a bit a place
 };
 
 }  // namespace slab

@@ -13,14 +13,14 @@ namespace slab {
 
 inline constexpr std::size_t tag_bytes = sizeof(std::uint64_t);
 
-// A decoded tag: a mark, the bytes, the origin, zeros. Both ends are always the same, so that the first byte
+// A decoded tag: zeros, the bytes, the origin, zeros. Both ends are always the same, so that the first byte
 // that is written from either side shows.
 class Tag {
   public:
     constexpr Tag() = default;  // of a free block
     constexpr Tag(std::size_t bytes, Origin origin)
-        : word_(mark | (bytes | std::uint64_t{static_cast<unsigned char>(origin)} << bytes_bits)
-                           << mark_bits) {}
+        : word_((bytes | std::uint64_t{static_cast<unsigned char>(origin)} << bytes_bits)
+                << zero_bits) {}
 
     constexpr std::size_t bytes() const { return content() & most_bytes; }
     constexpr Origin origin() const { return static_cast<Origin>(content() >> bytes_bits & 3); }
@@ -33,16 +33,15 @@ class Tag {
 
   private:
     friend class TagPlace;
-    static constexpr std::uint64_t mark = 0x51ab;
-    static constexpr unsigned mark_bits = 16;
+    static constexpr unsigned zero_bits = 16;
     static constexpr unsigned bytes_bits = 16;
     static constexpr unsigned origin_bits = 2;
     static constexpr std::uint64_t most_bytes = (std::uint64_t{1} << bytes_bits) - 1;
 
     // Of a tag the bytes and the origin, with zeros above. Of anything else there are no zeros.
-    constexpr std::uint64_t content() const { return std::rotr(word_ ^ mark, mark_bits); }
+    constexpr std::uint64_t content() const { return std::rotr(word_, zero_bits); }
 
-    std::uint64_t word_ = mark;
+    std::uint64_t word_ = 0;
 };
 static_assert(small_limit <= 0xffff);
 
@@ -50,10 +49,11 @@ static_assert(small_limit <= 0xffff);
 struct TagKey {
     constexpr TagKey() = default;
     constexpr explicit TagKey(LinkKey const& key)
-        : secret(std::rotl(key.secret(), 32)), canary(key.secret() | 0x0101'0101'0101'0101) {}
+        : secret(std::rotl(key.secret(), 32) | 1), canary(key.secret() | 0x0101'0101'0101'0101) {}
 
+    // No byte of a canary is what ends a string, nor is the first one of a tag: blocks are at multiples of 16.
     std::uint64_t secret = 0;
-    std::uint64_t canary = 0;  // no byte is what ends a string
+    std::uint64_t canary = 0;
 };
 
 // Where the tag of a block of `block_bytes` at `block` is. Another thread may look at it from the next block.
@@ -66,13 +66,11 @@ class TagPlace {
     void write(Tag tag) const { __atomic_store_n(word_, tag.word_ ^ mask_, __ATOMIC_RELAXED); }
     // What the word is with that tag.
     std::uint64_t word_of(Tag tag) const { return tag.word_ ^ mask_; }
-    std::uint64_t read_word() const { return __atomic_load_n(word_, __ATOMIC_RELAXED); }
-    Tag tag_of(std::uint64_t word) const {
+    Tag read() const {
         Tag tag;
-        tag.word_ = word ^ mask_;
+        tag.word_ = __atomic_load_n(word_, __ATOMIC_RELAXED) ^ mask_;
         return tag;
     }
-    Tag read() const { return tag_of(read_word()); }
 
   private:
     std::uint64_t* word_;
