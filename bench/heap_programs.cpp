@@ -143,6 +143,22 @@ void stress(unsigned threads) {
     });
 }
 
+// Blocks change among so many that each is in no cache when its turn comes.
+void wide(unsigned threads) {
+    in_threads(threads, [](unsigned id) {
+        Random random(id + 1);
+        std::vector<void*> blocks(400'000);
+        for (int i = 0; i < 8'000'000; ++i) {
+            auto& block = blocks[random() % blocks.size()];
+            std::free(block);
+            block = allocate(8 + random() % 192);
+        }
+        for (auto* const block : blocks) {
+            std::free(block);
+        }
+    });
+}
+
 // Numbers of a few words, made and dropped by every operation.
 void numbers(unsigned threads) {
     using Number = std::unique_ptr<std::vector<std::uint32_t>>;
@@ -287,7 +303,7 @@ constexpr std::array programs = {
     Program{"server", server},   Program{"queue", queue},     Program{"stress", stress},
     Program{"numbers", numbers}, Program{"large", large},     Program{"tree", tree},
     Program{"growth", growth},   Program{"density", density}, Program{"once", once},
-    Program{"phases", phases},
+    Program{"phases", phases},   Program{"wide", wide},
 };
 
 }  // namespace
