@@ -37,6 +37,7 @@ TEST(UnitList, HasTheOrderOfItsPushesWhateverLeaves) {
             found.push_back(at);
         }
         ASSERT_EQ(found, expected);
+        ASSERT_EQ(list.last(units.data()), expected.empty() ? 0 : expected.back());
     }
 }
 
