@@ -22,13 +22,13 @@ namespace slab {
 inline constexpr std::size_t max_alignment = std::size_t{2} << 20;
 inline constexpr std::size_t max_request = PTRDIFF_MAX;
 
-// How a heap is put together: its pages, its lock, and who calls (0 is nobody).
+// How a heap is put together: its pages, its lock, and who calls; see Claim::is_for.
 template <typename C>
-concept HeapConfig = requires(std::atomic<Owner> const& owner) {
+concept HeapConfig = requires(std::uint64_t n, std::uint64_t const& word) {
     requires PageSource<typename C::Source>;
     typename C::Lock;
     { C::self() } -> std::same_as<Owner>;
-    { C::is_self(owner) } -> std::same_as<bool>;
+    { C::plus_self(n, word) } -> std::same_as<std::uint64_t>;
 };
 
 // A configuration with a constant `hardened` is one for HardenedHeap.
@@ -103,11 +103,20 @@ class Arena {
         auto const size = class_bytes(slab.size_class);
         return memory_of(slab) + slab_bytes(slab.size_class) - slab.capacity() * size;
     }
-    // Whether a block of the slab may begin there: whether the distance to the slab's end is a multiple
-    // of the block size. The bias turns the sign, so that what comes first is the multiplication.
+    // Whether a block of the slab, in which the address lies, may begin there: whether the distance to the slab's end is
+    // a multiple of the block size.
     [[gnu::always_inline]] static bool is_block(Unit const& slab, std::uintptr_t address) {
-        return static_cast<std::uint32_t>(address) * slab.reciprocal + slab.bias >=
-               -most_of_multiple;
+        auto const distance = (~address & (slab_bytes(slab.size_class) - 1)) + 1;
+        return distance * slab.reciprocal < most_of_multiple;
+    }
+    // The same, and that the slab is the caller's. Of any unit; without checks, only that it is a slab of the caller's.
+    [[gnu::always_inline]] static bool is_own_block(Unit const& unit, std::uintptr_t address) {
+        return unit.claim.is_for(address, unit.reciprocal, Config::plus_self);
+    }
+    // Of a slab.
+    bool is_own_slab(Unit const& slab) const { return is_own_block(slab, first_block(slab)); }
+    void give_to(Unit& slab, Owner owner) {
+        slab.claim.set({owner, memory_of(slab) + slab_bytes(slab.size_class), slab.reciprocal});
     }
     std::uintptr_t end_mark(Unit const& slab) const { return LinkKey::end_mark(memory_of(slab)); }
     // Whether a slab's first free block is none but its end mark. Units begin at a multiple of twice the reach.

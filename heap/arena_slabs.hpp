@@ -18,7 +18,6 @@ std::uint32_t Arena<Config>::make_slab(std::size_t size_class, Owner owner) {
     auto& slab = runs_.unit(index);
     slab.size_class = static_cast<std::uint8_t>(size_class);
     slab.reciprocal = reciprocal(class_bytes(size_class));
-    slab.bias = ~(static_cast<std::uint32_t>(runs_.address_of(index + units)) * slab.reciprocal);
     slab.free = end_mark(slab);
     slab.until_change = 0;
     slab.is_full = false;
@@ -26,7 +25,7 @@ std::uint32_t Arena<Config>::make_slab(std::size_t size_class, Owner owner) {
     slab.set_released_with(0);
     slab.carved = 0;
     slab.remote.store(0, std::memory_order_relaxed);
-    slab.owner.store(owner, std::memory_order_relaxed);
+    give_to(slab, owner);
     return index;
 }
 
@@ -74,8 +73,8 @@ template <HeapConfig Config>
 void Arena<Config>::orphan_others() {
     for (std::uint32_t i = 1; i < runs_.used_units(); ++i) {
         auto& unit = runs_.unit(i);
-        if (unit.kind == UnitKind::slab && !Config::is_self(unit.owner)) {
-            unit.owner.store(0, std::memory_order_relaxed);
+        if (unit.kind == UnitKind::slab && !is_own_slab(unit)) {
+            give_to(unit, 0);
         }
     }
 }
@@ -84,7 +83,7 @@ template <HeapConfig Config>
 void Arena<Config>::abandon(std::uint32_t index) {
     std::lock_guard const guard(lock_);
     auto& slab = runs_.unit(index);
-    slab.owner.store(0, std::memory_order_relaxed);
+    give_to(slab, 0);
     abandoned_[slab.size_class].push(runs_.units(), index);
 }
 
@@ -95,7 +94,7 @@ std::uint32_t Arena<Config>::adopt(std::size_t size_class, Owner owner) {
     auto const index = list.first();
     if (index != 0) {
         list.remove(runs_.units(), index);
-        runs_.unit(index).owner.store(owner, std::memory_order_relaxed);
+        give_to(runs_.unit(index), owner);
     }
     return index;
 }

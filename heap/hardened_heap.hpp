@@ -130,12 +130,9 @@ class HardenedHeap {
         Origin origin;
     };
 
-    // A small block and its surroundings, as they are to be. What is wrong, if anything, is find's affair.
+    // A place for a small block and its surroundings, as they are to be. What is wrong, if anything, is find's affair.
     [[gnu::always_inline]] static bool is_good(Arena const& arena, Unit const& slab,
                                                std::uintptr_t address, Freed freed) {
-        if (!Arena::is_block(slab, address)) {
-            return false;  // large ones, too
-        }
         auto const size = class_sizes[slab.size_class];
         auto const bytes =
             TagPlace(arena.tag_key(), address, size).read().bytes_if_of(freed.origin);
@@ -151,8 +148,14 @@ class HardenedHeap {
         if (!arena.is_own(metadata)) [[unlikely]] {
             return nullptr;
         }
-        auto& slab = arena.head_of(arena.unit_of(metadata));
-        return is_good(arena, slab, address, freed) ? &slab : nullptr;
+        auto* slab = &arena.unit_of(metadata);
+        if (!Arena::is_own_block(*slab, address)) [[unlikely]] {
+            slab = &arena.head_of(*slab);
+            if (slab->kind != UnitKind::slab || !Arena::is_block(*slab, address)) {
+                return nullptr;
+            }
+        }
+        return is_good(arena, *slab, address, freed) ? slab : nullptr;
     }
     // A good block becomes a free one, and in its turn one to use again.
     template <typename Ways>
@@ -164,16 +167,16 @@ class HardenedHeap {
             return ways.rest(unit, address);
         }
         make_zero_up_to(address, size, TagPlace(arena.tag_key(), address, size).word_of({}));
-        auto* const rested =
-            reinterpret_cast<std::uintptr_t*>(quarantine_.exchange(size_class, address));
-        if (rested == nullptr) {
+        auto const rested = quarantine_.exchange(size_class, address);
+        if (rested == 0) {
             return ways.done();
         }
-        auto& slab = arena.unit_of(arena.metadata_of(reinterpret_cast<std::uintptr_t>(rested)));
-        if (*rested != 0 || !Config::is_self(slab.owner)) [[unlikely]] {
-            return ways.back(rested);
+        auto* const block = reinterpret_cast<std::uintptr_t*>(rested);
+        auto& slab = arena.unit_of(arena.metadata_of(rested));
+        if (*block != 0 || !Arena::is_own_block(slab, rested)) [[unlikely]] {
+            return ways.back(block);
         }
-        if (LocalHeap<Config>::give_known(arena, slab, rested)) [[unlikely]] {
+        if (LocalHeap<Config>::give_known(arena, slab, block)) [[unlikely]] {
             return ways.changed(slab);
         }
         ways.done();

@@ -91,7 +91,7 @@ void HardenedHeap<Config>::mark_large(Arena const& arena, Unit& unit, std::size_
     std::memcpy(reinterpret_cast<void*>(arena.memory_of(unit) + bytes), &word,
                 canary_end(bytes) - bytes);
     unit.free = bytes;
-    unit.bias = static_cast<std::uint32_t>(origin);
+    unit.size_class = static_cast<std::uint8_t>(origin);
 }
 
 template <HeapConfig Config>

@@ -25,7 +25,7 @@ auto HardenedHeap<Config>::find(Arena& arena, void const* pointer) -> std::optio
     if (arena.memory_of(*unit) != address) {
         return arena.fail(into_the_middle, pointer), std::nullopt;
     }
-    Block const block{unit, address, unit->free, static_cast<Origin>(unit->bias)};
+    Block const block{unit, address, unit->free, static_cast<Origin>(unit->size_class)};
     if (!has_large_canary(arena, block)) {
         arena.fail(written_behind, pointer);
     }

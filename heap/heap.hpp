@@ -16,9 +16,9 @@ template <PageSource PageSourceType, typename LockType = NoLock>
 struct SingleConfig {
     using Source = PageSourceType;
     using Lock = NoLock;  // the heap's own lock is around everything
-    static constexpr Owner self() { return 1; }
-    // All slabs are its own; what is no slab has no place where a block could begin.
-    static bool is_self(std::atomic<Owner> const&) { return true; }
+    // All slabs are its own.
+    static constexpr Owner self() { return 0; }
+    static std::uint64_t plus_self(std::uint64_t n, std::uint64_t const& word) { return n + word; }
 };
 
 template <PageSource Source, typename Lock = NoLock>
@@ -57,8 +57,8 @@ class Heap {
     // For a front that has a slow way of its own, without the heap's lock: as LocalHeap's. What the front is to
     // know of: free_below() knows metadata below metadata_end() at most.
     template <typename Slow>
-    [[gnu::always_inline]] void* allocate_below(std::size_t steps, std::size_t bytes, Slow slow) {
-        return Local::allocate(local_, arena_, bytes, slow, steps);
+    [[gnu::always_inline]] void* allocate_below(std::size_t end, std::size_t bytes, Slow slow) {
+        return Local::allocate(local_, arena_, bytes, slow, end);
     }
     template <typename Slow>
     [[gnu::always_inline]] void free_below(std::uintptr_t metadata_end, void* pointer, Slow slow) {
@@ -125,6 +125,13 @@ class Heap {
 
     // What is not at hand. The parameters are in this order so that the fast way moves none.
     [[gnu::noinline]] static void* allocate_slow(std::size_t bytes, Heap& heap) {
+        auto& local = heap.local_;
+        if (bytes <= fine_limit) {
+            if (void* const block = local.take_ending(heap.arena_, local.serving_fine(bytes)))
+                [[likely]] {
+                return block;
+            }
+        }
         return heap.retry(bytes, [&] { return heap.local_.allocate_slow(heap.arena_, bytes); });
     }
     // Under the lock, as is the result.

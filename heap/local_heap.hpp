@@ -5,6 +5,7 @@
 #include "heap/arena.hpp"
 #include "heap/freed.hpp"
 #include "heap/remote_batches.hpp"
+#include "heap/slab_count.hpp"
 #include "heap/unit_list.hpp"
 
 #include <algorithm>
@@ -29,21 +30,21 @@ class LocalHeap {
             serve(i, groups[i]);
         }
     }
-    // One that threads can begin with and share: nothing is ever at hand in it, whichever class is asked. All of
-    // it but a word is zero, so that it costs a program no memory.
+    // One that threads can begin with and share: nothing is ever at hand in it, nor in one that would begin a word later,
+    // whichever class is asked. All of it but two words is zero, so that it costs a program little memory.
     struct Shared {};
-    constexpr explicit LocalHeap(Shared) { heads_[0] = nothing(); }
+    constexpr explicit LocalHeap(Shared) { heads_[0] = heads_[1] = nothing(); }
     LocalHeap(LocalHeap const&) = delete;
     LocalHeap& operator=(LocalHeap const&) = delete;
 
     // `bytes` bytes aligned to 16 (to 8, if they are no more), or null. What is not at hand is
     // slow(bytes)'s affair: a function that needs no more than that leaves all registers to this one.
+    // So are requests of `end` bytes or more.
     template <typename Slow>
-    // So are requests of so many steps, or more.
     [[gnu::always_inline]] static void* allocate(LocalHeap& heap, Arena const& arena,
                                                  std::size_t bytes, Slow slow,
-                                                 std::size_t steps = fine_steps) {
-        if (step_of(bytes) >= steps) [[unlikely]] {
+                                                 std::size_t end = fine_end) {
+        if (bytes >= end) [[unlikely]] {
             return slow(bytes);
         }
         auto& head = heap.heads_.data()[heap.serving_fine(bytes)];
@@ -83,10 +84,7 @@ class LocalHeap {
             return slow(pointer);
         }
         auto& slab = arena.unit_of(metadata);
-        if (!Config::is_self(slab.owner)) [[unlikely]] {
-            return slow(pointer);
-        }
-        if (has_checks && !Arena::is_block(slab, address)) [[unlikely]] {
+        if (!Arena::is_own_block(slab, address)) [[unlikely]] {
             return slow(pointer);
         }
         // What the block is to say; what it says differs from that by little more than the distance of two free
@@ -123,7 +121,7 @@ class LocalHeap {
     }
     // Gives such a block to its slab. Another thread's are gathered.
     void free_known(Arena& arena, Unit& slab, void* pointer) {
-        if (!Config::is_self(slab.owner)) {
+        if (!Arena::is_own_block(slab, address_of(pointer))) {
             remote_.add(arena, slab, address_of(pointer));
         } else if (give_known(arena, slab, pointer)) {
             slab_changed(arena, slab);
@@ -148,17 +146,17 @@ class LocalHeap {
     // The class that serves requests of this one.
     std::size_t serving(std::size_t size_class) const {
         return is_coarse(size_class) ? serving_coarse(size_class)
-                                     : serving_steps_[step_of(class_bytes(size_class))];
+                                     : serving_fine_[class_bytes(size_class)];
     }
     [[gnu::always_inline]] std::size_t serving_coarse(std::size_t size_class) const {
         return serving_coarse_.data()[size_class - fine_classes];
     }
-    // The class that serves requests of so many bytes, at most fine_limit and more than none.
+    // The class that serves requests of so many bytes, at most fine_limit.
     [[gnu::always_inline]] std::size_t serving_fine(std::size_t bytes) const {
         if (__builtin_constant_p(bytes) && bytes <= ungrouped_limit) {
             return class_of(bytes);
         }
-        return serving_steps_.data()[step_of(bytes)];
+        return serving_fine_.data()[bytes];
     }
     // A block for a request of that class, from whichever serves it. For what is not at hand.
     void* take_served(Arena& arena, std::size_t size_class);
@@ -221,14 +219,16 @@ class LocalHeap {
         auto* const block = head;
         auto const step = arena.key().step(address_of(block));
         auto const next = address_of(block) ^ step;
+        auto& slab = arena.runs().unit(current_.data()[size_class]);
         if (LinkKey::leads_on(step)) {
             head = word_at(next);
-        } else if (next != arena.end_mark(arena.runs().unit(current_.data()[size_class])))
-            [[unlikely]] {
+        } else if (next != arena.end_mark(slab)) [[unlikely]] {
             return nullptr;
+        } else if (has_list_at_hand(slab, size_class)) {  // so the next one is not here again
+            take_list(slab, size_class, next, slab.carved);
         } else {
             head = nothing();
-            refill_at_hand(arena, size_class);  // so the next one is not here again
+            refill_at_hand(arena, size_class);
         }
         mark_used(block);
         return block;
@@ -247,7 +247,7 @@ class LocalHeap {
     // How many blocks of a class are at hand, which their slab counts as in use.
     std::uint32_t at_hand(Arena const& arena, std::size_t size_class) const;
     // How many slabs the class has.
-    std::uint32_t slabs(std::size_t size_class) const { return slabs_[size_class]; }
+    std::uint32_t slabs(std::size_t size_class) const { return slabs_[size_class].value(); }
     // Follows every list of free blocks of this thread's slabs, and calls visit(slab, block) for each block
     // in them; a link that does not lead on is reported.
     template <typename Visit>
@@ -310,7 +310,23 @@ class LocalHeap {
     bool exchange_current(Arena& arena, Unit& slab);
     bool has_few(Arena const& arena, Unit const& slab, std::size_t size_class) const;
     static constexpr std::uint32_t few_blocks = 8;
-    bool comes_after_others(Arena const& arena, Unit const& slab, std::uint32_t free) const;
+    // Whether a class of small blocks may take its next list from its current slab, and no other one need be asked.
+    [[gnu::always_inline]] bool has_list_at_hand(Unit const& slab, std::size_t size_class) const {
+        auto const free = free_blocks(slab);
+        return slab.absent_pages() == 0 && free >= few_blocks &&
+               (!has_many_slabs(size_class) ||
+                free >= frees_until_useful(size_class, Patience::much));
+    }
+    // What a current slab of a class of small blocks has becomes the class's list, of which all `present` blocks count as
+    // in use.
+    [[gnu::always_inline]] void take_list(Unit& slab, std::size_t size_class,
+                                          std::uintptr_t end_mark, std::uint32_t present) {
+        count_taken(free_blocks(slab));
+        heads_.data()[size_class] = word_at(slab.free);
+        slab.free = end_mark;
+        slab.until_change = present | Unit::is_current;
+    }
+    bool comes_after_others(Arena const& arena, Unit const& slab) const;
     bool has_better(Arena& arena, Unit& slab);
     constexpr void serve(std::size_t size_class, std::size_t by);
     [[gnu::always_inline]] inline bool use_free(Arena& arena, Unit& slab);
@@ -324,7 +340,7 @@ class LocalHeap {
     // Whether a class has so many slabs, full or not, that one more or less makes little difference.
     bool has_many_slabs(std::size_t size_class) const {
         constexpr std::uint32_t many = 8;
-        return slabs_[size_class] > many;
+        return slabs_.data()[size_class].value() > many;
     }
     std::uint32_t find_freed_by_others(Arena& arena, std::size_t size_class);
     std::uint32_t adopt(Arena& arena, std::size_t size_class);
@@ -339,11 +355,11 @@ class LocalHeap {
     // The first block of each small class's list; the list is of the current slab.
     std::array<std::uintptr_t*, fine_classes> heads_{};
     std::array<std::uint32_t, class_count> current_{};
-    std::array<UnitList, class_count> partial_{};     // other slabs with a free block
-    std::array<UnitList, class_count> full_{};        // slabs without
-    std::array<std::uint32_t, class_count> slabs_{};  // how many of all three
-    // Which class serves requests.
-    std::array<std::uint8_t, fine_steps> serving_steps_{};
+    std::array<UnitList, class_count> partial_{};  // other slabs with a free block
+    std::array<UnitList, class_count> full_{};     // slabs without
+    std::array<SlabCount, class_count> slabs_{};   // how many of all three
+    // Which class serves requests of so many bytes, or of a class.
+    std::array<std::uint8_t, fine_end> serving_fine_{};
     std::array<std::uint8_t, class_count - fine_classes> serving_coarse_{};
     std::array<std::uint8_t, class_count> demand_{};  // see take_served()
     std::uint32_t carved_ = 0;  // parts of slabs that were handed out for the first time

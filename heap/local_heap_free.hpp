@@ -56,7 +56,7 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
     if (freed.knows_anything()) {
         check_freed(arena, *unit, address, freed);
     }
-    if (!Config::is_self(unit->owner)) {
+    if (!Arena::is_own_block(*unit, address)) {
         return gather == Gather::yes ? remote_.add(arena, *unit, address)
                                      : arena.give_remote(*unit, address, address);
     }

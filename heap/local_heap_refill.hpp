@@ -33,7 +33,7 @@ void* LocalHeap<Config>::take_served(Arena& arena, std::size_t size_class) {
     return block;
 }
 
-// A class's requests are those of the last two steps up to its size, or of the first one or the next.
+// A class's requests are those of more bytes than the one before it has.
 template <HeapConfig Config>
 constexpr void LocalHeap<Config>::serve(std::size_t size_class, std::size_t by) {
     auto const name = static_cast<std::uint8_t>(by);
@@ -41,11 +41,8 @@ constexpr void LocalHeap<Config>::serve(std::size_t size_class, std::size_t by) 
         serving_coarse_[size_class - fine_classes] = name;
         return;
     }
-    auto const last = step_of(class_bytes(size_class));
-    serving_steps_[last] = name;
-    if (size_class > 1) {
-        serving_steps_[last - 1] = name;
-    }
+    auto const first = size_class == 0 ? 0 : class_bytes(size_class - 1) + 1;
+    std::fill_n(serving_fine_.begin() + first, class_bytes(size_class) + 1 - first, name);
 }
 
 // The list does not lead on: it is at its last block, or there is none, or a program wrote into it.
@@ -187,20 +184,17 @@ bool LocalHeap<Config>::has_few(Arena const& arena, Unit const& slab,
     if (is_coarse(size_class) || free >= frees_until_useful(size_class, Patience::much)) {
         return false;
     }
-    auto const capacity = blocks_a_slab(size_class);
-    return free < std::min(capacity / 8, few_blocks) ||
-           (slab.carved == capacity && comes_after_others(arena, slab, free));
+    return free < few_blocks ||
+           (slab.carved == blocks_a_slab(size_class) && comes_after_others(arena, slab));
 }
 
-// Whether there is another slab with free blocks, and this one has not enough to be patient with it.
+// Whether there is another slab with free blocks, and so many that this one may wait.
 template <HeapConfig Config>
-bool LocalHeap<Config>::comes_after_others(Arena const& arena, Unit const& slab,
-                                           std::uint32_t free) const {
+bool LocalHeap<Config>::comes_after_others(Arena const& arena, Unit const& slab) const {
     auto const* const units = arena.runs().units();
     auto const other = partial_[slab.size_class].first();
-    return other != 0 && units[other].free != arena.end_mark(units[other]) &&
-           (free < frees_until_useful(slab.size_class, Patience::little) ||
-            has_many_slabs(slab.size_class));
+    return has_many_slabs(slab.size_class) && other != 0 &&
+           units[other].free != arena.end_mark(units[other]);
 }
 
 // Whether blocks of another slab come before pages of this one that nobody has touched, or that went back. Then this
@@ -232,11 +226,7 @@ bool LocalHeap<Config>::use_free(Arena& arena, Unit& slab) {
     if (is_coarse(slab.size_class)) {
         return true;
     }
-    heads_[slab.size_class] = word_at(slab.free);
-    slab.free = none;
-    count_taken(free_blocks(slab));
-    // What is in the list counts as in use.
-    slab.until_change = (slab.carved - absent_blocks(arena, slab)) | Unit::is_current;
+    take_list(slab, slab.size_class, none, slab.carved - absent_blocks(arena, slab));
     return true;
 }
 

@@ -119,8 +119,7 @@ class Retired {
 
     static void leave(Unit& unit) {
         unit.kind = UnitKind::retired;
-        unit.owner.store(0, std::memory_order_relaxed);
-        unit.hold_no_blocks();
+        unit.claim.set({});
     }
 
     std::array<std::uint8_t, class_count> taken_{};  // so many times, up to many

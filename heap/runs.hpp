@@ -49,9 +49,8 @@ class Runs : public UnitPages<Source> {
         auto const end = first + count;
         for (auto i = first; i < end; ++i) {
             auto& freed = unit(i);
-            freed.owner.store(0, std::memory_order_relaxed);
+            freed.claim.set({});
             freed.kind = UnitKind::untouched;
-            freed.hold_no_blocks();
         }
         UnitRange const range{.first = first, .end = end};
         FreeRun run{.units = range, .holding = range, .freed_at = now()};

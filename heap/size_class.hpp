@@ -71,9 +71,8 @@ inline constexpr auto groups = [] {
     }
     return all;
 }();
-// Requests up to fine_limit, in steps of the smallest class: none and all larger ones are beyond.
-inline constexpr std::size_t fine_steps = fine_limit / tiny_limit;
-constexpr std::size_t step_of(std::size_t bytes) { return (bytes - 1) / tiny_limit; }
+// Requests of less than so many bytes are of fine classes.
+inline constexpr std::size_t fine_end = fine_limit + 1;
 // Whether a block of that class may be what a request of class `index` got.
 constexpr bool may_serve(std::size_t of_block, std::size_t index) {
     return of_block == index || of_block == groups[index];
@@ -121,20 +120,16 @@ constexpr std::optional<std::size_t> class_of_aligned(std::size_t alignment, std
 // Blocks from here on move by their pages, where the source can. Below, to copy is cheaper.
 inline constexpr std::size_t least_moved = std::size_t{256} << 10;
 
-// For asking whether a distance within a slab is a multiple of the block size: the low 32 bits of distance *
-// reciprocal are below the reciprocal, if it is (Lemire, Kaser and Kurz, "Faster remainder by direct
-// computation", 2019). The high bits are the quotient.
-constexpr std::uint32_t reciprocal(std::size_t bytes) {
-    return static_cast<std::uint32_t>(((std::uint64_t{1} << 32) + bytes - 1) / bytes);
-}
-// Within a slab they are below this, too, which is the same for all classes, and no more than any reciprocal.
-inline constexpr std::uint32_t most_of_multiple = max_slab_bytes;
+// For asking whether a distance within a slab is a multiple of the block size: distance * reciprocal, modulo 2^64, is
+// below the reciprocal, if it is, and else no less (Lemire, Kaser and Kurz, "Faster remainder by direct computation",
+// 2019).
+constexpr std::uint64_t reciprocal(std::size_t bytes) { return UINT64_MAX / bytes + 1; }
+// Within a slab it is then below this, too, which is the same for all classes.
+inline constexpr std::uint64_t most_of_multiple = max_slab_bytes;
 static_assert([] {
     for (std::size_t i = 0; i < class_count; ++i) {
-        auto const a_block =
-            static_cast<std::uint32_t>(class_bytes(i) * reciprocal(class_bytes(i)));
-        if (a_block * blocks_a_slab(i) >= most_of_multiple ||
-            reciprocal(class_bytes(i)) < most_of_multiple) {
+        auto const a_block = class_bytes(i) * reciprocal(class_bytes(i));
+        if (a_block * blocks_a_slab(i) >= most_of_multiple) {
             return false;
         }
     }

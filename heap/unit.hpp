@@ -2,6 +2,7 @@
 // writes past a block cannot reach it.
 #pragma once
 
+#include "heap/claim.hpp"
 #include "heap/size_class.hpp"
 
 #include <algorithm>
@@ -21,9 +22,6 @@ enum class UnitKind : std::uint8_t {
     own,            // holds what the heap itself needs
     retired,        // the first unit of a slab or large block that is free; see retired.hpp
 };
-
-// Who may take from a slab and give to it without telling others; 0 is nobody.
-using Owner = std::uintptr_t;
 
 // How many blocks of a slab that its class has let go must be free before it is looked at again: few, where the
 // class has few slabs and so much of its memory is in them; a quarter, where it has many, for that takes less time.
@@ -46,18 +44,17 @@ constexpr std::uint32_t frees_until_useful(std::size_t size_class, Patience pati
 
 struct alignas(64) Unit {
     // Of a slab. What a free looks at comes first.
-    std::atomic<Owner> owner = 0;
+    Claim claim;
     std::uintptr_t free = 0;         // the first free block, or the slab's end mark; see link.hpp
     std::uint32_t until_change = 0;  // frees until the slab must be looked at; see used()
-    std::uint32_t reciprocal = 0;    // of the block size; 0 where no block can begin
-    std::uint32_t bias = 0;          // for is_block()
     UnitKind kind = UnitKind::untouched;
-    std::uint8_t size_class = 0;
+    std::uint8_t size_class = 0;               // of a hardened heap's large block: its Origin
     bool is_full : 1 = false;                  // and let go by its class
     Patience patience : 1 = Patience::little;  // of a full one
     bool is_guarded : 1 = false;               // any unit: out of reach; see CanGuard
     bool is_sample : 1 = false;                // of a large block: see sample.hpp
     std::uint8_t committed_pages = 0;          // of any unit, from its first one on
+    std::uint64_t reciprocal = 0;              // of the block size
     std::atomic<std::uintptr_t> remote = 0;    // blocks that others freed; 0: none
     std::uint32_t carved = 0;  // blocks that were ever handed out; of a large one: its pages
     std::uint32_t next = 0;    // in a list; see unit_list.hpp
@@ -66,12 +63,6 @@ struct alignas(64) Unit {
     std::uint32_t run_units = 0;  // of a free run (see FreeRun), a slab or a large block
     std::uint32_t freed_at =
         0;  // of a free run: when, in ticks of the arena's clock; of a slab: see below
-
-    // So that is_block() is false, whatever it is asked.
-    void hold_no_blocks() {
-        reciprocal = 0;
-        bias = 0;
-    }
 
     // `free` counts until_change down and looks at the slab when it reaches zero. It is the number
     // of blocks in use, with two exceptions: a slab that its class takes blocks from has is_current

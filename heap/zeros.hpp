@@ -1,5 +1,6 @@
 // Whether a block is zero, and making it so: inline, where a call would cost more than the work. Sizes are
-// multiples of 16, as addresses are; parts may be done twice, which costs less than deciding otherwise.
+// multiples of 16, unless something else is said, as addresses are; parts may be done twice, which costs less than
+// deciding otherwise.
 #pragma once
 
 #include <cstddef>
@@ -39,12 +40,28 @@ template <typename Visit>
     }
 }
 
-// Makes all zero.
+// Makes a block of so many bytes zero, up to where the next one could begin: at the next multiple of 16, or of 8 for one of
+// at most 8.
 [[gnu::always_inline]] inline void make_zero(std::uintptr_t address, std::size_t bytes) {
     auto const zero = [&](std::size_t at) { *reinterpret_cast<Vector*>(address + at) = Vector{}; };
+    if (bytes <= 2 * sizeof(Vector)) [[unlikely]] {
+        *reinterpret_cast<std::uint64_t*>(address) = 0;
+        if (bytes > sizeof(std::uint64_t)) {
+            zero(0);
+        }
+        if (bytes > sizeof(Vector)) {
+            zero(sizeof(Vector));
+        }
+        return;
+    }
+    auto const zero_anywhere = [&](std::size_t at) {
+        __builtin_memset(reinterpret_cast<void*>(address + at), 0, sizeof(Vector));
+    };
     zero(0);
-    zero(bytes - sizeof(Vector));
-    if (visit_ends(bytes, zero)) {
+    zero(sizeof(Vector));
+    zero_anywhere(bytes - 2 * sizeof(Vector));
+    zero_anywhere(bytes - sizeof(Vector));
+    if (bytes > 4 * sizeof(Vector)) {
         if (bytes > inline_limit) {
             __builtin_memset(reinterpret_cast<void*>(address), 0, bytes);
         } else {

@@ -90,29 +90,35 @@ enum class Side : bool { parent, child };
 void unlock_hardened(Side side);
 #pragma GCC visibility pop
 
-// What malloc and new do not do at once, in two steps, of which the first keeps no register: the larger blocks at
-// hand;
+// What malloc and new do not do at once, in steps, of which the first keeps no register: the larger blocks at hand;
 [[gnu::always_inline]] inline void* take_larger_at_hand(ThreadHeap& heap, std::size_t bytes) {
     return bytes - (fine_limit + 1) < small_limit - fine_limit
                ? heap.take_coarse(arena, heap.serving_coarse(coarse_class_of(bytes)))
                : nullptr;
 }
-// the ends of lists, and all else; or the hardened heap's fast way, where that may serve.
+// the hardened heap's fast way, where that may serve, or else the ends of lists; all the rest. Who has no heap does not
+// come to either of the latter.
 template <Origin origin>
-[[gnu::noinline]] void* malloc_slower(std::size_t bytes) {
+[[gnu::noinline]] void* malloc_slowest(std::size_t bytes) {
     auto& own = *thread_heap;
-    if (bytes <= small_limit && &own != &no_heap && sample_rate == 0) [[likely]] {
+    if (bytes <= small_limit && &own != busy_heap() && sample_rate == 0) [[likely]] {
         AtWork const at_work(own);
-        if (bytes - 1 < fine_limit) {
-            if (void* const block = own.take_ending(arena, own.serving_fine(bytes))) [[likely]] {
-                return block;
-            }
-        }
         if (void* const block = own.take_served(arena, class_of(bytes))) [[likely]] {
             return block;
         }
     }
     return allocate_slow(bytes, origin);
+}
+template <Origin origin>
+[[gnu::noinline]] void* malloc_slower(std::size_t bytes) {
+    auto& own = *thread_heap;
+    if (bytes <= fine_limit && &own != busy_heap() && sample_rate == 0) [[likely]] {
+        AtWork const at_work(own);
+        if (void* const block = own.take_ending(arena, own.serving_fine(bytes))) [[likely]] {
+            return block;
+        }
+    }
+    return malloc_slowest<origin>(bytes);
 }
 // A block at hand of the hardened heap; slow()'s affair where there is more to be done.
 template <typename Slow>
@@ -192,7 +198,7 @@ template <Origin origin>
 template <typename Fits>
 [[gnu::always_inline]] inline bool free_known(ThreadHeap& heap, void* pointer, Fits fits) {
     auto* const slab = ThreadHeap::slab_at(arena, pointer, fits);
-    if (slab == nullptr) {
+    if (slab == nullptr || &heap == busy_heap()) {
         return false;
     }
     AtWork const at_work(heap);

@@ -71,12 +71,7 @@ SLAB_EXPORT void* calloc(std::size_t count, std::size_t bytes) {
     if (block == nullptr) [[unlikely]] {
         return calloc_slow(count, bytes);
     }
-    if (total <= slab::tiny_limit) [[unlikely]] {
-        std::memset(block, 0, slab::tiny_limit);
-    } else {
-        slab::make_zero(reinterpret_cast<std::uintptr_t>(block),
-                        (total + slab::quantum - 1) & ~(slab::quantum - 1));
-    }
+    slab::make_zero(reinterpret_cast<std::uintptr_t>(block), total);
     return block;
 }
 

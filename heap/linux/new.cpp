@@ -73,7 +73,10 @@ template <Origin origin>
 
 template <Origin origin>
 [[gnu::noinline]] void* new_hardened(std::size_t bytes) {
-    return slab::hosted::take_hardened(bytes, origin, [=] { return new_slower<origin>(bytes); });
+    return slab::hosted::take_hardened(bytes, origin, [=] {
+        void* const block = slab::hosted::allocate_slow(bytes, origin);
+        return block != nullptr ? block : allocate_or_throw(bytes, any, origin);
+    });
 }
 
 template <Origin origin>

@@ -164,9 +164,8 @@ void* allocate_with_samples(ThreadHeap& heap, std::size_t bytes) {
     }();
     text << "slab: in use at the end: " << statistics.in_use_bytes << " bytes\n";
     for (std::size_t i = 0; i < class_count; ++i) {
-        auto const in_use =
-            statistics.classes[i].blocks_in_use -
-            (thread_heap != &no_heap ? thread_heap->at_hand(arena, i) : std::uint32_t{0});
+        auto const in_use = statistics.classes[i].blocks_in_use -
+                            (has_heap() ? thread_heap->at_hand(arena, i) : std::uint32_t{0});
         if (in_use != 0) {
             text << "slab:     " << in_use << " blocks of " << std::uint64_t{class_bytes(i)}
                  << " bytes\n";

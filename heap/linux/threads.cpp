@@ -14,9 +14,8 @@
 namespace slab::hosted {
 
 constinit ProcessArena arena;
-constinit ThreadHeap no_heap{ThreadHeap::Shared{}};
+constinit StandIns stand_ins;
 thread_local constinit ThreadHeap* thread_heap [[gnu::tls_model("initial-exec")]] = &no_heap;
-thread_local constinit ThreadHeap* busy_heap [[gnu::tls_model("initial-exec")]] = nullptr;
 
 namespace {
 
@@ -78,7 +77,7 @@ void report_interruption() {
 }
 
 bool is_interrupting() {
-    if (thread_heap != &no_heap || busy_heap == nullptr) {
+    if (thread_heap != busy_heap()) {
         return false;
     }
     report_interruption();
@@ -143,7 +142,7 @@ void slab_changed(Unit& slab) {
 
 namespace {
 [[gnu::constructor]] void set_up() {
-    if (thread_heap != &no_heap && is_hardened_slow()) {
+    if (has_heap() && is_hardened_slow()) {
         thread_heap->abandon(arena);  // it was not known yet
         thread_heap = &no_heap;
     }

@@ -14,18 +14,19 @@ namespace slab::hosted {
 struct Config {
     using Source = hosted::Source;
     using Lock = FutexLock;
-    // The thread pointer, which is at its own address (ELF handling for thread-local storage, variant
-    // II): one instruction, and no two living threads have the same.
-    [[gnu::always_inline]] static Owner self() {
-        Owner self = 0;
-        asm("mov %%fs:0, %0" : "=r"(self));
-        return self;
+    // The thread pointer, which is at its own address (ELF handling for thread-local storage, variant II), times 2^16:
+    // it is a multiple of 16 at least, and no two living threads have the same.
+    static Owner self() {
+        Owner pointer = 0;
+        asm("mov %%fs:0, %0" : "=r"(pointer));
+        return pointer << 16;
     }
-    // Whether that is the calling thread; compared in memory, which spares a register.
-    [[gnu::always_inline]] static bool is_self(std::atomic<Owner> const& owner) {
-        bool is_self = false;
-        asm("cmp %2, %1" : "=@cce"(is_self) : "m"(owner), "r"(self()));
-        return is_self;
+    // Read two bytes too early the thread pointer is that product: what lies before it, this library's thread-local
+    // storage or another's, is the slack.
+    [[gnu::always_inline]] static std::uint64_t plus_self(std::uint64_t n,
+                                                          std::uint64_t const& word) {
+        asm("add %1, %0\n\tadd %%fs:-2, %0" : "+r"(n) : "m"(word) : "cc");
+        return n;
     }
 };
 
@@ -35,37 +36,39 @@ static_assert(sizeof(ThreadHeap) <= page_bytes, "every thread has one");
 
 #pragma GCC visibility push(hidden)  // found without the global offset table
 extern constinit ProcessArena arena;
-// What threads have before they first need a heap: nothing is at hand in it, and nothing is put there.
-extern constinit ThreadHeap no_heap;
+// What threads have before they first need a heap, and, a word behind it, while their own is at work in a way that
+// takes long: nothing is at hand there, and nothing is put there. One behind the other they would have first words in two
+// pages, which every program would have of its own: the loader relocates them.
+struct StandIns {
+    ThreadHeap none{ThreadHeap::Shared{}};
+    void* more = nullptr;
+};
+extern constinit StandIns stand_ins;
+inline constexpr ThreadHeap& no_heap = stand_ins.none;
+inline ThreadHeap* busy_heap() {
+    return reinterpret_cast<ThreadHeap*>(reinterpret_cast<void**>(&stand_ins) + 1);
+}
 // Initial-exec, so that it is found without a call (and cannot allocate): 8 bytes of the room that
 // libraries share.
 extern thread_local constinit ThreadHeap* thread_heap [[gnu::tls_model("initial-exec")]];
-// The calling thread's heap while it is at work in a way that takes long; else null.
-extern thread_local constinit ThreadHeap* busy_heap [[gnu::tls_model("initial-exec")]];
 #pragma GCC visibility pop
 
-// Around such a way: there is no heap meanwhile, so that a signal handler that wants one comes to make_heap(),
-// which says so and makes none.
+// Around such a way: a signal handler that wants a heap meanwhile comes to make_heap(), which says so and makes none.
 class AtWork {
   public:
-    explicit AtWork(ThreadHeap& heap) : heap_(&heap), before_(busy_heap) {
-        busy_heap = heap_;
-        std::atomic_signal_fence(std::memory_order_seq_cst);
-        thread_heap = &no_heap;
+    explicit AtWork(ThreadHeap& heap) : heap_(heap) {
+        thread_heap = busy_heap();
         std::atomic_signal_fence(std::memory_order_seq_cst);
     }
     ~AtWork() {
         std::atomic_signal_fence(std::memory_order_seq_cst);
-        thread_heap = heap_;
-        std::atomic_signal_fence(std::memory_order_seq_cst);
-        busy_heap = before_;
+        thread_heap = &heap_;
     }
     AtWork(AtWork const&) = delete;
     AtWork& operator=(AtWork const&) = delete;
 
   private:
-    ThreadHeap* heap_;
-    ThreadHeap* before_;
+    ThreadHeap& heap_;
 };
 template <typename Function>
 void* at_work(ThreadHeap& heap, Function function) {
@@ -79,7 +82,8 @@ void report_interruption();
 // The calling thread's heap, made if need be; null if there is no memory for it, or for a signal handler that
 // interrupted it.
 [[gnu::noinline]] ThreadHeap* make_heap();
-inline ThreadHeap* own_heap() { return thread_heap != &no_heap ? thread_heap : make_heap(); }
+inline bool has_heap() { return thread_heap != &no_heap && thread_heap != busy_heap(); }
+inline ThreadHeap* own_heap() { return has_heap() ? thread_heap : make_heap(); }
 // Asks the program's handler, if it has one, whether to try again after there was no memory for so many bytes.
 // Says no, and ENOMEM, for what nobody could have.
 bool may_try_again(std::size_t bytes);

@@ -4,6 +4,7 @@
 #include "heap/sources/failing.hpp"
 #include "heap/sources/limited.hpp"
 #include "heap/sources/mmap_source.hpp"
+#include "tests/host/random_use.hpp"
 
 #include <gtest/gtest.h>
 
@@ -34,117 +35,9 @@ TEST(SizeClasses, EveryRequestFitsItsClassAndNoSmallerOne) {
     }
 }
 
-TEST(SizeClasses, DivisionByMultiplicationIsExact) {
-    for (std::size_t index = 1; index < class_count; ++index) {
-        auto const size = class_bytes(index);
-        for (std::size_t offset = 0; offset < slab_units(index) * unit_bytes; ++offset) {
-            ASSERT_EQ(offset * reciprocal(size) >> 32, offset / size) << size << " " << offset;
-        }
-    }
-}
-
-class RandomUse {
-  public:
-    RandomUse(std::uint64_t seed, std::size_t most) : random_(seed), most_(most) {}
-    ~RandomUse() {
-        while (!blocks_.empty()) {
-            drop();
-        }
-        heap_.release();
-    }
-
-    void step() {
-        auto const kind = random_() % 100;
-        if (blocks_.empty() || (kind < 45 && blocks_.size() < 2000)) {
-            add();
-        } else if (kind < 60) {
-            change();
-        } else {
-            drop();
-        }
-    }
-    TestHeap& heap() { return heap_; }
-    std::size_t in_use() const { return blocks_.size(); }
-
-  private:
-    struct Block {
-        std::size_t bytes;
-        unsigned char fill;
-    };
-    std::size_t random_size() {
-        auto const bits = random_() % 18;
-        return random_() % 200 == 0 ? random_() % most_ : random_() % (std::size_t{2} << bits);
-    }
-    void put(void* at, std::size_t bytes) {
-        ASSERT_NE(at, nullptr);
-        ASSERT_GE(heap_.usable_bytes(at), bytes);
-        auto const address = reinterpret_cast<std::uintptr_t>(at);
-        auto const next = blocks_.lower_bound(address);
-        if (next != blocks_.end()) {
-            ASSERT_LE(address + bytes, next->first) << "overlaps the block above";
-        }
-        if (next != blocks_.begin()) {
-            auto const before = std::prev(next);
-            ASSERT_LE(before->first + before->second.bytes, address) << "overlaps the block below";
-        }
-        auto const fill = static_cast<unsigned char>(random_());
-        std::memset(at, fill, bytes);
-        blocks_[address] = {bytes, fill};
-    }
-    void add() {
-        auto const bytes = random_size();
-        if (random_() % 4 == 0) {
-            auto const alignment = std::size_t{1} << random_() % 22;
-            void* const at = heap_.allocate_aligned(alignment, bytes);
-            ASSERT_EQ(reinterpret_cast<std::uintptr_t>(at) % alignment, 0u);
-            put(at, bytes);
-        } else if (random_() % 4 == 0) {
-            auto* const at = static_cast<unsigned char*>(heap_.allocate_zeroed(1, bytes));
-            for (std::size_t i = 0; i < bytes; ++i) {
-                ASSERT_EQ(at[i], 0);
-            }
-            put(at, bytes);
-        } else {
-            put(heap_.allocate(bytes), bytes);
-        }
-    }
-    auto any() {
-        auto it = blocks_.lower_bound(blocks_.begin()->first + random_() % (1u << 28));
-        return it == blocks_.end() ? blocks_.begin() : it;
-    }
-    void expect_whole(void const* at, std::size_t bytes, unsigned char fill) {
-        auto const* const p = static_cast<unsigned char const*>(at);
-        for (std::size_t i = 0; i < bytes; ++i) {
-            ASSERT_EQ(p[i], fill);
-        }
-    }
-    void drop() {
-        auto const it = any();
-        auto* const at = reinterpret_cast<void*>(it->first);
-        expect_whole(at, it->second.bytes, it->second.fill);
-        blocks_.erase(it);
-        heap_.free(at);
-    }
-    void change() {
-        auto const it = any();
-        auto const old = it->second;
-        auto* const at = reinterpret_cast<void*>(it->first);
-        auto const bytes = random_size() + 1;
-        blocks_.erase(it);
-        auto* const moved = heap_.reallocate(at, bytes);
-        expect_whole(moved, std::min(bytes, old.bytes), old.fill);
-        put(moved, bytes);
-    }
-
-    std::mt19937_64 random_;
-    std::size_t most_;
-    TestHeap heap_;
-    std::map<std::uintptr_t, Block> blocks_;
-};
-
 TEST(Heap, RandomUseAgreesWithAReferenceMap) {
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {
-        RandomUse use(seed, std::size_t{4} << 20);
+        RandomUse<TestHeap> use(seed, std::size_t{4} << 20);
         for (int i = 0; i < 20'000 && !testing::Test::HasFatalFailure(); ++i) {
             use.step();
         }

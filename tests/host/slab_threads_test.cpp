@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,11 +11,16 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <barrier>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace slab::test {
@@ -76,6 +82,63 @@ TEST(Slab, ThreadsFreeEachOthersBlocks) {
         }
     }
     EXPECT_EQ(wrong, 0u);
+}
+
+// A thread that calls function() on a stack of its own; its end is waited for.
+class ThreadAt {
+  public:
+    ThreadAt(std::byte* stack, std::size_t bytes, std::function<void()> function)
+        : function_(std::move(function)) {
+        pthread_attr_t attributes;
+        pthread_attr_init(&attributes);
+        EXPECT_EQ(pthread_attr_setstack(&attributes, stack, bytes), 0);
+        EXPECT_EQ(pthread_create(&thread_, &attributes, run, this), 0);
+        pthread_attr_destroy(&attributes);
+    }
+    ~ThreadAt() { pthread_join(thread_, nullptr); }
+    ThreadAt(ThreadAt const&) = delete;
+    ThreadAt& operator=(ThreadAt const&) = delete;
+
+  private:
+    static void* run(void* self) {
+        static_cast<ThreadAt*>(self)->function_();
+        return nullptr;
+    }
+    std::function<void()> function_;
+    pthread_t thread_{};
+};
+
+// The thread pointer lies at a stack's end. What one thread frees of another's is not at hand for that one before it
+// is told, however near the two are.
+TEST(Slab, ThreadsWithNeighbouringStacksAreToldApart) {
+    constexpr std::size_t stack_bytes = std::size_t{32} << 10;
+    constexpr std::size_t count = 8;
+    alignas(64) static std::array<std::byte, count * stack_bytes> stacks;
+    std::array<std::array<void*, 40>, count> blocks{};  // fewer than are told of at once
+    std::barrier everybody(count);
+    std::atomic<unsigned> seen_again = 0;
+    auto const live = [&](std::size_t id) {
+        for (auto*& block : blocks[id]) {
+            block = opaque(malloc(1000));
+        }
+        everybody.arrive_and_wait();
+        for (auto* const block : blocks[(id + 1) % count]) {
+            free(opaque(block));
+        }
+        everybody.arrive_and_wait();
+        for (int i = 0; i < 200; ++i) {  // left to the next who needs memory
+            seen_again += std::ranges::count(blocks[id], opaque(malloc(1000))) != 0 ? 1 : 0;
+        }
+        everybody.arrive_and_wait();  // a thread that ends tells others
+    };
+    {
+        std::vector<std::unique_ptr<ThreadAt>> threads;
+        for (std::size_t id = 0; id < count; ++id) {
+            threads.push_back(std::make_unique<ThreadAt>(stacks.data() + id * stack_bytes,
+                                                         stack_bytes, [&, id] { live(id); }));
+        }
+    }
+    EXPECT_EQ(seen_again, 0u);
 }
 
 struct LastWords {

@@ -21,7 +21,7 @@ class SharedHeap {
 
     [[gnu::always_inline]] void* allocate(std::size_t bytes) {
         return heap_.allocate_below(
-            open_steps_, bytes, [this](std::size_t more) { return allocate_slow(more, *this); });
+            open_bytes_, bytes, [this](std::size_t more) { return allocate_slow(more, *this); });
     }
     [[gnu::always_inline]] void free(void* block) {
         heap_.free_below(open_metadata_end_, block,
@@ -38,7 +38,7 @@ class SharedHeap {
     }
     void share() {
         is_shared_ = true;
-        open_steps_ = 0;
+        open_bytes_ = 0;
         open_metadata_end_ = 0;
     }
     bool is_shared() const { return is_shared_; }
@@ -79,9 +79,9 @@ class SharedHeap {
     ProgramHeap heap_;
     Mutex mutex_;
     bool is_shared_ = false;
-    // What the ways without a lock may serve; nothing, when the heap is shared, so that they need not ask whether
-    // it is.
-    std::size_t open_steps_ = slab::fine_steps;
+    // What the ways without a lock may serve is less; nothing is, when the heap is shared, so that they need not ask
+    // whether it is.
+    std::size_t open_bytes_ = slab::fine_end;
     std::uintptr_t open_metadata_end_ = 0;
 };
 extern constinit SharedHeap program_heap;
