@@ -79,13 +79,16 @@ void server(unsigned threads) {
     });
 }
 
-// Producers allocate, consumers free.
+// Producers allocate, consumers free, from when the queue was first full: so every heap's memory is that of a full
+// queue, however fast its producers are.
 void queue(unsigned threads) {
+    constexpr std::size_t most_waiting = 32;
     struct Batches {
         std::mutex mutex;
         std::condition_variable changed;
         std::deque<std::vector<void*>> waiting;
         unsigned producers = 0;
+        bool was_full = false;
     } batches;
     auto const pairs = std::max(1u, threads / 2);
     batches.producers = pairs;
@@ -98,8 +101,9 @@ void queue(unsigned threads) {
                     block = allocate(16 + random() % 240);
                 }
                 std::unique_lock lock(batches.mutex);
-                batches.changed.wait(lock, [&] { return batches.waiting.size() < 32; });
+                batches.changed.wait(lock, [&] { return batches.waiting.size() < most_waiting; });
                 batches.waiting.push_back(std::move(batch));
+                batches.was_full = batches.was_full || batches.waiting.size() == most_waiting;
                 batches.changed.notify_all();
             }
             std::lock_guard const guard(batches.mutex);
@@ -111,8 +115,9 @@ void queue(unsigned threads) {
             std::vector<void*> batch;
             {
                 std::unique_lock lock(batches.mutex);
-                batches.changed.wait(
-                    lock, [&] { return !batches.waiting.empty() || batches.producers == 0; });
+                batches.changed.wait(lock, [&] {
+                    return (batches.was_full && !batches.waiting.empty()) || batches.producers == 0;
+                });
                 if (batches.waiting.empty()) {
                     return;
                 }
