@@ -35,14 +35,7 @@ TEST(SizeClasses, EveryRequestFitsItsClassAndNoSmallerOne) {
     }
 }
 
-TEST(Heap, RandomUseAgreesWithAReferenceMap) {
-    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
-        RandomUse<TestHeap> use(seed, std::size_t{4} << 20);
-        for (int i = 0; i < 20'000 && !testing::Test::HasFatalFailure(); ++i) {
-            use.step();
-        }
-    }
-}
+TEST(Heap, RandomUseAgreesWithAReferenceMap) { expect_agreement_in_random_use<TestHeap>(); }
 
 TEST(Heap, EmptySlabsGoBack) {
     TestHeap heap;

@@ -34,8 +34,6 @@ class RandomUse {
             drop();
         }
     }
-    Heap& heap() { return heap_; }
-    std::size_t in_use() const { return blocks_.size(); }
 
   private:
     struct Block {
@@ -112,5 +110,15 @@ class RandomUse {
     Heap heap_;
     std::map<std::uintptr_t, Block> blocks_;
 };
+
+template <typename Heap>
+void expect_agreement_in_random_use() {
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+        RandomUse<Heap> use(seed, std::size_t{4} << 20);
+        for (int i = 0; i < 20'000 && !testing::Test::HasFatalFailure(); ++i) {
+            use.step();
+        }
+    }
+}
 
 }  // namespace slab

@@ -15,12 +15,7 @@ using UncheckedHeap = Heap<MmapSource>;
 static_assert(!has_checks);
 
 TEST(UncheckedHeap, RandomUseAgreesWithAReferenceMap) {
-    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
-        RandomUse<UncheckedHeap> use(seed, std::size_t{4} << 20);
-        for (int i = 0; i < 20'000 && !testing::Test::HasFatalFailure(); ++i) {
-            use.step();
-        }
-    }
+    expect_agreement_in_random_use<UncheckedHeap>();
 }
 
 // Blocks of a slab's first unit, of its second, and large ones.
