@@ -179,6 +179,7 @@ class Arena {
 
     // A slab whose thread has ended waits for another one that needs its class.
     void abandon(std::uint32_t index);
+    bool has_abandoned() const { return abandoned_count_.load(std::memory_order_relaxed) != 0; }
     // The first abandoned slab of a class, for its new owner; 0 if there is none.
     std::uint32_t adopt(std::size_t size_class, Owner owner);
 
@@ -350,6 +351,7 @@ class Arena {
     std::atomic<std::uint32_t> asked_at_ = 0;
     std::atomic<bool> is_short_ = false;
     std::array<UnitList, class_count> abandoned_{};
+    std::atomic<std::uint32_t> abandoned_count_ = 0;  // in all of them
     template <typename>
     struct Nothing {};
     template <typename T>

@@ -85,6 +85,7 @@ void Arena<Config>::abandon(std::uint32_t index) {
     auto& slab = runs_.unit(index);
     give_to(slab, 0);
     abandoned_[slab.size_class].push(runs_.units(), index);
+    abandoned_count_.fetch_add(1, std::memory_order_relaxed);
 }
 
 template <HeapConfig Config>
@@ -94,6 +95,7 @@ std::uint32_t Arena<Config>::adopt(std::size_t size_class, Owner owner) {
     auto const index = list.first();
     if (index != 0) {
         list.remove(runs_.units(), index);
+        abandoned_count_.fetch_sub(1, std::memory_order_relaxed);
         give_to(runs_.unit(index), owner);
     }
     return index;
@@ -145,6 +147,7 @@ void Arena<Config>::sweep_abandoned() {
             collect(slab);
             if (slab.used() == 0) {
                 list.remove(runs_.units(), index);
+                abandoned_count_.fetch_sub(1, std::memory_order_relaxed);
                 put_locked(index);
             }
             index = next;

@@ -328,6 +328,7 @@ class LocalHeap {
     }
     bool comes_after_others(Arena const& arena, Unit const& slab) const;
     bool has_better(Arena& arena, Unit& slab);
+    static bool has_enough(Arena const& arena, Unit const& slab);
     constexpr void serve(std::size_t size_class, std::size_t by);
     [[gnu::always_inline]] inline bool use_free(Arena& arena, Unit& slab);
     bool use_remote(Arena& arena, Unit& slab);

@@ -142,10 +142,9 @@ inline bool is_sparse(Unit const& slab) {
 template <HeapConfig Config>
 std::uint64_t LocalHeap<Config>::sparse_pages(Arena const& arena) const {
     std::uint64_t sparse = 0;
-    auto const* const units = arena.runs().units();
     for (auto const& list : partial_) {
-        for (auto index = list.first(); index != 0; index = units[index].next) {
-            auto const& slab = units[index];
+        for (auto index = list.first(); index != 0; index = arena.runs().unit(index).next) {
+            auto const& slab = arena.runs().unit(index);
             auto const busy =
                 static_cast<std::uint32_t>(std::popcount(slab.absent_pages())) + slab.used();
             auto const pages = static_cast<std::uint32_t>(slab_bytes(slab.size_class) / page_bytes);
@@ -158,14 +157,13 @@ std::uint64_t LocalHeap<Config>::sparse_pages(Arena const& arena) const {
 template <HeapConfig Config>
 void LocalHeap<Config>::release_pages(Arena& arena) {
     if constexpr (gives_pages_back) {
-        auto* const units = arena.runs().units();
         for (auto& list : partial_) {
             for (auto index = list.first(); index != 0;) {
-                auto& slab = units[index];
+                auto& slab = arena.runs().unit(index);
                 auto const next = slab.next;
                 arena.collect(slab);
                 if (slab.used() == 0) {
-                    list.remove(units, index);
+                    list.remove(arena.runs().units(), index);
                     put(arena, index);
                 } else {
                     release_pages_of(arena, slab);

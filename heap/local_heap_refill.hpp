@@ -161,6 +161,7 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
                 }
                 let_go(arena, slab);
             }
+            current_[size_class] = 0;
         }
         auto next = partial_[size_class].first();
         if (next != 0) {
@@ -203,18 +204,32 @@ template <HeapConfig Config>
 bool LocalHeap<Config>::has_better(Arena& arena, Unit& slab) {
     auto& partial = partial_[slab.size_class];
     auto* const units = arena.runs().units();
-    if (partial.first() == 0) {
-        auto const freed = find_freed_by_others(arena, slab.size_class);
-        if (freed == 0) {
+    if (partial.first() != 0) {
+        if (!has_enough(arena, units[partial.first()])) {
             return false;
         }
+    } else if (auto const freed = find_freed_by_others(arena, slab.size_class); freed != 0) {
         partial.push(units, freed);
-    } else if (units[partial.first()].free == arena.end_mark(units[partial.first()])) {
+    } else if (auto const adopted = adopt(arena, slab.size_class); adopted != 0) {
+        partial.push(units, adopted);
+        if (!has_enough(arena, units[adopted])) {
+            return false;
+        }
+    } else {
         return false;
     }
     slab.until_change &= ~Unit::is_current;
     partial.push_back(units, arena.runs().index_of(slab));
     return true;
+}
+
+// Whether a partial slab, made current, has a list to take: none but the current one would else be cut further, and two
+// with few free blocks each could give way to each other for ever.
+template <HeapConfig Config>
+bool LocalHeap<Config>::has_enough(Arena const& arena, Unit const& slab) {
+    return slab.free != arena.end_mark(slab) &&
+           (is_coarse(slab.size_class) || slab.carved == slab.capacity() ||
+            slab.carved - slab.used() >= few_blocks);
 }
 
 template <HeapConfig Config>

@@ -18,7 +18,6 @@ void LocalHeap<Config>::let_go(Arena& arena, Unit& slab) {
                         : Patience::little;
     slab.until_change = frees_until_useful(slab.size_class, slab.patience) - free;
     full_[slab.size_class].push(arena.runs().units(), arena.runs().index_of(slab));
-    current_[slab.size_class] = 0;
 }
 
 // For a class of which no slab of this thread is known to have free blocks; 0 if there is no memory.
@@ -97,9 +96,13 @@ std::uint32_t LocalHeap<Config>::find_freed_by_others(Arena& arena, std::size_t 
     return 0;
 }
 
-// Slabs of threads that have ended are tried before new ones are made.
+// Slabs of threads that have ended are tried before new ones are made. Much of what is free there may be on its way.
 template <HeapConfig Config>
 std::uint32_t LocalHeap<Config>::adopt(Arena& arena, std::size_t size_class) {
+    if (!arena.has_abandoned()) {
+        return 0;
+    }
+    remote_.flush(arena);
     constexpr unsigned most_adopted = 8;
     for (unsigned adopted = 0; adopted < most_adopted; ++adopted) {
         auto const index = arena.adopt(size_class, Config::self());
@@ -140,17 +143,19 @@ void LocalHeap<Config>::slab_changed(Arena& arena, Unit& slab) {
 // The empty slabs that classes have kept, and those that classes without lists take from: before a new one is made.
 template <HeapConfig Config>
 void LocalHeap<Config>::give_empty_back(Arena& arena) {
-    auto* const units = arena.runs().units();
+    auto const is_empty = [&](std::uint32_t index) { return arena.runs().unit(index).used() == 0; };
     for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
-        auto& partial = partial_[size_class];
-        // It was the only one; what came later is before it.
-        if (auto const index = partial.last(units); index != 0 && units[index].used() == 0) {
-            partial.remove(units, index);
-            put(arena, index);
+        if (auto& partial = partial_[size_class]; partial.first() != 0) {
+            auto* const units = arena.runs().units();
+            // It was the only one; what came later is before it.
+            if (auto const index = partial.last(units); is_empty(index)) {
+                partial.remove(units, index);
+                put(arena, index);
+            }
         }
         auto& current = current_[size_class];
-        if (is_coarse(size_class) && current != 0 && units[current].used() == 0) {
-            units[current].until_change = 0;
+        if (is_coarse(size_class) && current != 0 && is_empty(current)) {
+            arena.runs().unit(current).until_change = 0;
             put(arena, std::exchange(current, 0));
         }
     }

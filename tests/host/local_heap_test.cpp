@@ -145,6 +145,67 @@ TEST(LocalHeap, WhatOthersFreedOfAFullSlabComesBeforePagesThatNobodyTouched) {
     arena.release();
 }
 
+TEST(LocalHeap, WhatIsFreeInSlabsOfEndedThreadsComesBeforePagesThatNobodyTouched) {
+    static Arena<ThreadsConfig> arena;
+    constexpr std::size_t bytes = 64;
+    constexpr std::size_t a_page = page_bytes / bytes;
+    LocalHeap<ThreadsConfig> heap;
+    std::vector<void*> own = {heap.allocate(arena, bytes)};
+    std::vector<void*> others(blocks_a_slab(class_of(bytes)));
+    std::thread([&] {
+        LocalHeap<ThreadsConfig> other;
+        for (auto*& block : others) {
+            block = other.allocate(arena, bytes);
+        }
+        other.abandon(arena);
+    }).join();
+    for (auto* const block : others) {
+        heap.free(arena, block);
+    }
+    auto const before = statistics_of(arena.runs()).held_bytes;
+    while (own.size() < a_page + others.size()) {
+        own.push_back(heap.allocate(arena, bytes));
+    }
+    EXPECT_EQ(statistics_of(arena.runs()).held_bytes, before);
+    for (auto* const block : own) {
+        heap.free(arena, block);
+    }
+    heap.abandon(arena);
+    arena.release();
+}
+
+TEST(LocalHeap, TwoSlabsWithFewFreeBlocksDoNotGiveWayToEachOther) {
+    static Arena<ThreadsConfig> arena;
+    constexpr std::size_t bytes = 64;
+    auto const use_a_page_but_few = [](LocalHeap<ThreadsConfig>& heap, std::vector<void*>& blocks) {
+        for (auto& block : blocks) {
+            block = heap.allocate(arena, bytes);
+        }
+        for (unsigned few = 3; few != 0; --few) {
+            heap.free(arena, blocks.back());
+            blocks.pop_back();
+        }
+    };
+    std::vector<void*> own(page_bytes / bytes);
+    std::vector<void*> others = own;
+    LocalHeap<ThreadsConfig> heap;
+    use_a_page_but_few(heap, own);
+    std::thread([&] {
+        LocalHeap<ThreadsConfig> other;
+        use_a_page_but_few(other, others);
+        other.abandon(arena);
+    }).join();
+    own.push_back(heap.allocate(arena, bytes));
+    EXPECT_NE(own.back(), nullptr);
+    for (auto const& blocks : {own, others}) {
+        for (auto* const block : blocks) {
+            heap.free(arena, block);
+        }
+    }
+    heap.abandon(arena);
+    arena.release();
+}
+
 TEST(LocalHeap, AClassInUseUpToItsEdgeIsNotRefilledForEveryBlock) {
     constexpr std::size_t capacity = blocks_a_slab(class_of(64));
     for (std::size_t const slabs : {1u, 4u}) {
