@@ -96,13 +96,12 @@ std::uint32_t LocalHeap<Config>::find_freed_by_others(Arena& arena, std::size_t 
     return 0;
 }
 
-// Slabs of threads that have ended are tried before new ones are made. Much of what is free there may be on its way.
+// Slabs of threads that have ended are tried before new ones are made.
 template <HeapConfig Config>
 std::uint32_t LocalHeap<Config>::adopt(Arena& arena, std::size_t size_class) {
     if (!arena.has_abandoned()) {
         return 0;
     }
-    remote_.flush(arena);
     constexpr unsigned most_adopted = 8;
     for (unsigned adopted = 0; adopted < most_adopted; ++adopted) {
         auto const index = arena.adopt(size_class, Config::self());

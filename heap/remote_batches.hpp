@@ -1,9 +1,10 @@
 // Blocks of other threads' slabs that this thread frees: gathered by slab, and given to each slab with
-// one atomic operation for many.
+// one atomic operation for many, if they are small.
 #pragma once
 
 #include "heap/arena.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +27,7 @@ class RemoteBatches {
         bool const is_first = batch.count == 0;
         arena.key().link(block, is_first ? arena.end_mark(slab) : memory + batch.first);
         batch = {index, batch.count + 1, place, is_first ? place : batch.last};
-        if (batch.count == most) {
+        if (batch.count == most[slab.size_class]) {
             flush(arena, batch);
         }
     }
@@ -37,7 +38,16 @@ class RemoteBatches {
     }
 
   private:
-    static constexpr std::uint32_t most = 48;
+    // How many of a class are told of at once: no more memory waits than a page for each slab.
+    static constexpr auto most = [] {
+        constexpr std::size_t most_blocks = 48;
+        std::array<std::uint8_t, class_count> all{};
+        for (std::size_t i = 0; i < class_count; ++i) {
+            all[i] = static_cast<std::uint8_t>(
+                std::clamp<std::size_t>(page_bytes / class_bytes(i), 1, most_blocks));
+        }
+        return all;
+    }();
     // Blocks by how far they are from the slab's memory: so a heap fits a page.
     struct Batch {
         std::uint32_t slab = 0;

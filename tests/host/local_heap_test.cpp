@@ -145,10 +145,38 @@ TEST(LocalHeap, WhatOthersFreedOfAFullSlabComesBeforePagesThatNobodyTouched) {
     arena.release();
 }
 
+TEST(LocalHeap, LargerBlocksOfOthersAreTheirsAtOnce) {
+    static Arena<ThreadsConfig> arena;
+    constexpr std::size_t bytes = 16'384;
+    LocalHeap<ThreadsConfig> heap;
+    LocalHeap<ThreadsConfig> another;
+    std::vector<void*> blocks(4 * blocks_a_slab(class_of(bytes)));
+    auto const allocate_all = [&] {
+        for (auto*& block : blocks) {
+            block = heap.allocate(arena, bytes);
+        }
+    };
+    allocate_all();
+    auto const before = statistics_of(arena.runs()).held_bytes;
+    std::thread([&] {
+        for (auto* const block : blocks) {
+            another.free(arena, block);
+        }
+    }).join();
+    allocate_all();
+    EXPECT_EQ(statistics_of(arena.runs()).held_bytes, before);
+    for (auto* const block : blocks) {
+        heap.free(arena, block);
+    }
+    heap.abandon(arena);
+    arena.release();
+}
+
 TEST(LocalHeap, WhatIsFreeInSlabsOfEndedThreadsComesBeforePagesThatNobodyTouched) {
     static Arena<ThreadsConfig> arena;
     constexpr std::size_t bytes = 64;
     constexpr std::size_t a_page = page_bytes / bytes;
+    constexpr std::size_t on_their_way = 48;
     LocalHeap<ThreadsConfig> heap;
     std::vector<void*> own = {heap.allocate(arena, bytes)};
     std::vector<void*> others(blocks_a_slab(class_of(bytes)));
@@ -163,7 +191,7 @@ TEST(LocalHeap, WhatIsFreeInSlabsOfEndedThreadsComesBeforePagesThatNobodyTouched
         heap.free(arena, block);
     }
     auto const before = statistics_of(arena.runs()).held_bytes;
-    while (own.size() < a_page + others.size()) {
+    while (own.size() < a_page + others.size() - on_their_way) {
         own.push_back(heap.allocate(arena, bytes));
     }
     EXPECT_EQ(statistics_of(arena.runs()).held_bytes, before);

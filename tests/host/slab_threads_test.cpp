@@ -113,13 +113,14 @@ class ThreadAt {
 TEST(Slab, ThreadsWithNeighbouringStacksAreToldApart) {
     constexpr std::size_t stack_bytes = std::size_t{32} << 10;
     constexpr std::size_t count = 8;
+    constexpr std::size_t bytes = 60;
     alignas(64) static std::array<std::byte, count * stack_bytes> stacks;
     std::array<std::array<void*, 40>, count> blocks{};  // fewer than are told of at once
     std::barrier everybody(count);
     std::atomic<unsigned> seen_again = 0;
     auto const live = [&](std::size_t id) {
         for (auto*& block : blocks[id]) {
-            block = opaque(malloc(1000));
+            block = opaque(malloc(bytes));
         }
         everybody.arrive_and_wait();
         for (auto* const block : blocks[(id + 1) % count]) {
@@ -127,7 +128,7 @@ TEST(Slab, ThreadsWithNeighbouringStacksAreToldApart) {
         }
         everybody.arrive_and_wait();
         for (int i = 0; i < 200; ++i) {  // left to the next who needs memory
-            seen_again += std::ranges::count(blocks[id], opaque(malloc(1000))) != 0 ? 1 : 0;
+            seen_again += std::ranges::count(blocks[id], opaque(malloc(bytes))) != 0 ? 1 : 0;
         }
         everybody.arrive_and_wait();  // a thread that ends tells others
     };
