@@ -16,24 +16,23 @@ class RemoteBatches {
   public:
     constexpr RemoteBatches() = default;
 
-    void add(Arena<Config>& arena, Unit& slab, std::uintptr_t block) {
+    [[gnu::always_inline]] void add(Arena<Config>& arena, Unit& slab, std::uintptr_t block) {
         auto const index = arena.runs().index_of(slab);
         auto& batch = batches_[index % batches_.size()];
-        if (batch.slab != index) {
-            flush(arena, batch);
+        if (batch.slab != index) [[unlikely]] {
+            return begin(arena, batch, slab, block);
         }
-        auto const memory = arena.runs().address_of(index);
-        auto const place = static_cast<std::uint32_t>(block - memory);
-        bool const is_first = batch.count == 0;
-        arena.key().link(block, is_first ? arena.end_mark(slab) : memory + batch.first);
-        batch = {index, batch.count + 1, place, is_first ? place : batch.last};
-        if (batch.count == most[slab.size_class]) {
+        arena.key().link(block, block ^ (low_half(block) ^ batch.first));
+        batch.first = low_half(block);
+        if (--batch.left == 0) [[unlikely]] {
             flush(arena, batch);
         }
     }
     void flush(Arena<Config>& arena) {
         for (auto& batch : batches_) {
-            flush(arena, batch);
+            if (batch.slab != 0) {
+                flush(arena, batch);
+            }
         }
     }
 
@@ -48,20 +47,36 @@ class RemoteBatches {
         }
         return all;
     }();
-    // Blocks by how far they are from the slab's memory: so a heap fits a page.
+    // Blocks by the lower halves of their addresses, so that a heap fits a page: the upper ones are the same in all of a
+    // slab.
     struct Batch {
-        std::uint32_t slab = 0;
-        std::uint32_t count = 0;
+        std::uint32_t slab = 0;  // 0: none
+        std::uint32_t left = 0;  // blocks until it is full
         std::uint32_t first = 0;
         std::uint32_t last = 0;
     };
-    void flush(Arena<Config>& arena, Batch& batch) {
-        if (batch.count != 0) {
-            auto const memory = arena.runs().address_of(batch.slab);
-            arena.give_remote(arena.runs().unit(batch.slab), memory + batch.first,
-                              memory + batch.last);
-            batch = {};
+    static std::uint32_t low_half(std::uintptr_t address) {
+        return static_cast<std::uint32_t>(address);
+    }
+
+    [[gnu::noinline]] void begin(Arena<Config>& arena, Batch& batch, Unit& slab,
+                                 std::uintptr_t block) {
+        auto const left = most[slab.size_class] - 1u;
+        if (left == 0) {
+            return arena.give_remote(slab, block, block);
         }
+        if (batch.slab != 0) {
+            flush(arena, batch);
+        }
+        arena.key().link(block, arena.end_mark(slab));
+        auto const place = low_half(block);
+        batch = {arena.runs().index_of(slab), left, place, place};
+    }
+    [[gnu::noinline]] void flush(Arena<Config>& arena, Batch& batch) {
+        auto const memory = arena.runs().address_of(batch.slab);
+        arena.give_remote(arena.runs().unit(batch.slab), memory ^ (low_half(memory) ^ batch.first),
+                          memory ^ (low_half(memory) ^ batch.last));
+        batch = {};
     }
     std::array<Batch, 16> batches_{};
 };
