@@ -90,36 +90,6 @@ enum class Side : bool { parent, child };
 void unlock_hardened(Side side);
 #pragma GCC visibility pop
 
-// What malloc and new do not do at once, in steps, of which the first keeps no register: the larger blocks at hand;
-[[gnu::always_inline]] inline void* take_larger_at_hand(ThreadHeap& heap, std::size_t bytes) {
-    return bytes - (fine_limit + 1) < small_limit - fine_limit
-               ? heap.take_coarse(arena, heap.serving_coarse(coarse_class_of(bytes)))
-               : nullptr;
-}
-// the hardened heap's fast way, where that may serve, or else the ends of lists; all the rest. Who has no heap does not
-// come to either of the latter.
-template <Origin origin>
-[[gnu::noinline]] void* malloc_slowest(std::size_t bytes) {
-    auto& own = *thread_heap;
-    if (bytes <= small_limit && &own != busy_heap() && sample_rate == 0) [[likely]] {
-        AtWork const at_work(own);
-        if (void* const block = own.take_served(arena, class_of(bytes))) [[likely]] {
-            return block;
-        }
-    }
-    return allocate_slow(bytes, origin);
-}
-template <Origin origin>
-[[gnu::noinline]] void* malloc_slower(std::size_t bytes) {
-    auto& own = *thread_heap;
-    if (bytes <= fine_limit && &own != busy_heap() && sample_rate == 0) [[likely]] {
-        AtWork const at_work(own);
-        if (void* const block = own.take_ending(arena, own.serving_fine(bytes))) [[likely]] {
-            return block;
-        }
-    }
-    return malloc_slowest<origin>(bytes);
-}
 // A block at hand of the hardened heap; slow()'s affair where there is more to be done.
 template <typename Slow>
 struct HardenedAllocation {
@@ -153,14 +123,6 @@ template <Origin origin>
 [[gnu::noinline]] void* malloc_hardened(std::size_t bytes) {
     return take_hardened(bytes, origin, [=] { return allocate_slow(bytes, origin); });
 }
-template <Origin origin>
-[[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
-    auto& heap = *thread_heap;
-    if (void* const block = take_larger_at_hand(heap, bytes)) [[likely]] {
-        return block;
-    }
-    return &heap == &no_heap ? malloc_hardened<origin>(bytes) : malloc_slower<origin>(bytes);
-}
 struct HardenedFree {
     HardenedThreadHeap& heap;
     void* pointer;
@@ -193,50 +155,6 @@ template <Origin origin>
 template <Origin origin>
 [[gnu::noinline]] void free_sized_hardened(void* pointer, std::size_t bytes) {
     free_as_hardened(pointer, {.bytes = bytes, .origin = origin});
-}
-// Another thread's block, or one that lies in a slab's second unit.
-template <typename Fits>
-[[gnu::always_inline]] inline bool free_known(ThreadHeap& heap, void* pointer, Fits fits) {
-    auto* const slab = ThreadHeap::slab_at(arena, pointer, fits);
-    if (slab == nullptr || &heap == busy_heap()) {
-        return false;
-    }
-    AtWork const at_work(heap);
-    heap.free_known(arena, *slab, pointer);
-    return true;
-}
-template <Origin origin>
-[[gnu::noinline]] void free_unusual(ThreadHeap& heap, void* pointer) {
-    if (!free_known(heap, pointer, ThreadHeap::any_fits)) {
-        free_slow_as(pointer, {.origin = origin});
-    }
-}
-template <Origin origin>
-[[gnu::noinline]] void free_sized_unusual(ThreadHeap& heap, void* pointer, std::size_t bytes) {
-    auto const fits = [=](Unit const& slab) {
-        return bytes <= small_limit && may_serve(slab.size_class, class_of(bytes));
-    };
-    if (!free_known(heap, pointer, fits)) {
-        free_slow_as(pointer, {.bytes = bytes, .origin = origin});
-    }
-}
-// No block is the most usual of these: it comes first, and saves no registers.
-template <Origin origin>
-[[gnu::noinline]] void free_slow(void* pointer) {
-    if (pointer == nullptr) {
-        return;
-    }
-    auto& heap = *thread_heap;
-    &heap == &no_heap ? free_hardened<origin>(pointer) : free_unusual<origin>(heap, pointer);
-}
-template <Origin origin>
-[[gnu::noinline]] void free_sized_slow(void* pointer, std::size_t bytes) {
-    if (pointer == nullptr) {
-        return;
-    }
-    auto& heap = *thread_heap;
-    &heap == &no_heap ? free_sized_hardened<origin>(pointer, bytes)
-                      : free_sized_unusual<origin>(heap, pointer, bytes);
 }
 
 }  // namespace slab::hosted

@@ -1,5 +1,6 @@
 // malloc and its kin, as programs and the C library find them in libslab.so.
 #include "heap/linux/hardened.hpp"
+#include "heap/linux/slow_ways.hpp"
 #include "heap/linux/threads.hpp"
 #include "heap/zeros.hpp"
 

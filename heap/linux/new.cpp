@@ -1,6 +1,7 @@
 // operator new and delete in libslab.so. The C++ library is found at run time, if the program has one:
 // this library links none.
 #include "heap/linux/hardened.hpp"
+#include "heap/linux/slow_ways.hpp"
 #include "heap/linux/threads.hpp"
 
 #include <algorithm>

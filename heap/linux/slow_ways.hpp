@@ -1,0 +1,94 @@
+// What malloc, new and free do not do at once, in steps. The first ones keep no register, so that what is done at once
+// has them all. Who has no heap yet is told there, and comes to the hardened heap, which may be the one that serves.
+#pragma once
+
+#include "heap/linux/hardened.hpp"
+
+namespace slab::hosted {
+
+// A larger block, from the slab that its class takes from.
+[[gnu::always_inline]] inline void* take_larger_at_hand(ThreadHeap& heap, std::size_t bytes) {
+    return bytes - (fine_limit + 1) < small_limit - fine_limit
+               ? heap.take_coarse(arena, heap.serving_coarse(coarse_class_of(bytes)))
+               : nullptr;
+}
+
+// From the slabs of its class; all the rest.
+template <Origin origin>
+[[gnu::noinline]] void* malloc_slowest(std::size_t bytes) {
+    auto& own = *thread_heap;
+    if (bytes <= small_limit && &own != busy_heap() && sample_rate == 0) [[likely]] {
+        AtWork const at_work(own);
+        if (void* const block = own.take_served(arena, class_of(bytes))) [[likely]] {
+            return block;
+        }
+    }
+    return allocate_slow(bytes, origin);
+}
+// Where a list of small blocks is at its end.
+template <Origin origin>
+[[gnu::noinline]] void* malloc_slower(std::size_t bytes) {
+    auto& own = *thread_heap;
+    if (bytes <= fine_limit && &own != busy_heap() && sample_rate == 0) [[likely]] {
+        AtWork const at_work(own);
+        if (void* const block = own.take_ending(arena, own.serving_fine(bytes))) [[likely]] {
+            return block;
+        }
+    }
+    return malloc_slowest<origin>(bytes);
+}
+template <Origin origin>
+[[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
+    auto& heap = *thread_heap;
+    if (void* const block = take_larger_at_hand(heap, bytes)) [[likely]] {
+        return block;
+    }
+    return &heap == &no_heap ? malloc_hardened<origin>(bytes) : malloc_slower<origin>(bytes);
+}
+
+// Another thread's block, or one that lies in a slab's second unit.
+template <typename Fits>
+[[gnu::always_inline]] inline bool free_known(ThreadHeap& heap, void* pointer, Fits fits) {
+    auto* const slab = ThreadHeap::slab_at(arena, pointer, fits);
+    if (slab == nullptr || &heap == busy_heap()) {
+        return false;
+    }
+    AtWork const at_work(heap);
+    heap.free_known(arena, *slab, pointer);
+    return true;
+}
+template <Origin origin>
+[[gnu::noinline]] void free_unusual(ThreadHeap& heap, void* pointer) {
+    if (!free_known(heap, pointer, ThreadHeap::any_fits)) {
+        free_slow_as(pointer, {.origin = origin});
+    }
+}
+template <Origin origin>
+[[gnu::noinline]] void free_sized_unusual(ThreadHeap& heap, void* pointer, std::size_t bytes) {
+    auto const fits = [=](Unit const& slab) {
+        return bytes <= small_limit && may_serve(slab.size_class, class_of(bytes));
+    };
+    if (!free_known(heap, pointer, fits)) {
+        free_slow_as(pointer, {.bytes = bytes, .origin = origin});
+    }
+}
+// No block is the most usual of these, and comes first.
+template <Origin origin>
+[[gnu::noinline]] void free_slow(void* pointer) {
+    if (pointer == nullptr) {
+        return;
+    }
+    auto& heap = *thread_heap;
+    &heap == &no_heap ? free_hardened<origin>(pointer) : free_unusual<origin>(heap, pointer);
+}
+template <Origin origin>
+[[gnu::noinline]] void free_sized_slow(void* pointer, std::size_t bytes) {
+    if (pointer == nullptr) {
+        return;
+    }
+    auto& heap = *thread_heap;
+    &heap == &no_heap ? free_sized_hardened<origin>(pointer, bytes)
+                      : free_sized_unusual<origin>(heap, pointer, bytes);
+}
+
+}  // namespace slab::hosted
