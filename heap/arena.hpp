@@ -179,6 +179,7 @@ class Arena {
 
     // A slab whose thread has ended waits for another one that needs its class.
     void abandon(std::uint32_t index);
+    // Whether there is one of any class. Without the lock: one that has just come may not be seen yet.
     bool has_abandoned() const { return abandoned_count_.load(std::memory_order_relaxed) != 0; }
     // The first abandoned slab of a class, for its new owner; 0 if there is none.
     std::uint32_t adopt(std::size_t size_class, Owner owner);

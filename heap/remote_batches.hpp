@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -14,6 +15,17 @@ namespace slab {
 template <HeapConfig Config>
 class RemoteBatches {
   public:
+    // How many blocks of a class are told of at once: no more memory waits than a page for each slab.
+    static constexpr auto most = [] {
+        constexpr std::size_t most_blocks = 48;
+        std::array<std::uint8_t, class_count> all{};
+        for (std::size_t i = 0; i < class_count; ++i) {
+            all[i] = static_cast<std::uint8_t>(
+                std::clamp<std::size_t>(page_bytes / class_bytes(i), 1, most_blocks));
+        }
+        return all;
+    }();
+
     constexpr RemoteBatches() = default;
 
     [[gnu::always_inline]] void add(Arena<Config>& arena, Unit& slab, std::uintptr_t block) {
@@ -22,7 +34,7 @@ class RemoteBatches {
         if (batch.slab != index) [[unlikely]] {
             return begin(arena, batch, slab, block);
         }
-        arena.key().link(block, block ^ (low_half(block) ^ batch.first));
+        arena.key().link(block, block_at(block, batch.first));
         batch.first = low_half(block);
         if (--batch.left == 0) [[unlikely]] {
             flush(arena, batch);
@@ -37,18 +49,8 @@ class RemoteBatches {
     }
 
   private:
-    // How many of a class are told of at once: no more memory waits than a page for each slab.
-    static constexpr auto most = [] {
-        constexpr std::size_t most_blocks = 48;
-        std::array<std::uint8_t, class_count> all{};
-        for (std::size_t i = 0; i < class_count; ++i) {
-            all[i] = static_cast<std::uint8_t>(
-                std::clamp<std::size_t>(page_bytes / class_bytes(i), 1, most_blocks));
-        }
-        return all;
-    }();
     // Blocks by the lower halves of their addresses, so that a heap fits a page: the upper ones are the same in all of a
-    // slab.
+    // slab, which begins at a multiple of its size.
     struct Batch {
         std::uint32_t slab = 0;  // 0: none
         std::uint32_t left = 0;  // blocks until it is full
@@ -58,6 +60,11 @@ class RemoteBatches {
     static std::uint32_t low_half(std::uintptr_t address) {
         return static_cast<std::uint32_t>(address);
     }
+    // The block with that lower half in a slab, of which any address is known.
+    static std::uintptr_t block_at(std::uintptr_t near, std::uint32_t place) {
+        return near ^ (low_half(near) ^ place);
+    }
+    static_assert(std::has_single_bit(max_slab_bytes) && max_slab_bytes <= std::uint64_t{1} << 32);
 
     [[gnu::noinline]] void begin(Arena<Config>& arena, Batch& batch, Unit& slab,
                                  std::uintptr_t block) {
@@ -74,8 +81,8 @@ class RemoteBatches {
     }
     [[gnu::noinline]] void flush(Arena<Config>& arena, Batch& batch) {
         auto const memory = arena.runs().address_of(batch.slab);
-        arena.give_remote(arena.runs().unit(batch.slab), memory ^ (low_half(memory) ^ batch.first),
-                          memory ^ (low_half(memory) ^ batch.last));
+        arena.give_remote(arena.runs().unit(batch.slab), block_at(memory, batch.first),
+                          block_at(memory, batch.last));
         batch = {};
     }
     std::array<Batch, 16> batches_{};

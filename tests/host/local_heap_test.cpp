@@ -1,6 +1,7 @@
 // Threads at a heap, each with its own part of it or all with one, and in which order a part takes from its
 // slabs.
 #include "heap/heap.hpp"
+#include "heap/remote_batches.hpp"
 #include "heap/sources/failing.hpp"
 #include "heap/sources/mmap_source.hpp"
 
@@ -176,7 +177,7 @@ TEST(LocalHeap, WhatIsFreeInSlabsOfEndedThreadsComesBeforePagesThatNobodyTouched
     static Arena<ThreadsConfig> arena;
     constexpr std::size_t bytes = 64;
     constexpr std::size_t a_page = page_bytes / bytes;
-    constexpr std::size_t on_their_way = 48;
+    constexpr std::size_t on_their_way = RemoteBatches<ThreadsConfig>::most[class_of(bytes)];
     LocalHeap<ThreadsConfig> heap;
     std::vector<void*> own = {heap.allocate(arena, bytes)};
     std::vector<void*> others(blocks_a_slab(class_of(bytes)));
