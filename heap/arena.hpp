@@ -141,7 +141,7 @@ class Arena {
     // The same for all of them, which will soon be touched.
     void commit_whole_slab(Unit& slab) {
         (void)runs_.commit(runs_.index_of(slab), slab_bytes(slab.size_class) / page_bytes,
-                           Committed::dirty, Runs<Source>::Touch::at_once);
+                           Committed::dirty, (first_block(slab) - memory_of(slab)) / page_bytes);
     }
     // Gives a chain of linked blocks to a slab, whose owner will find them.
     void give_remote(Unit& slab, std::uintptr_t first, std::uintptr_t last);

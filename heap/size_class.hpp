@@ -2,6 +2,8 @@
 // page runs.
 #pragma once
 
+#include "heap/page_source.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -86,11 +88,24 @@ inline constexpr auto class_sizes = [] {
     return all;
 }();
 
-constexpr std::size_t slab_units(std::size_t index) {
-    return index < fine_classes                            ? 1
-           : index < fine_classes + 2 * classes_a_doubling ? coarse_slab_units / 2
-                                                           : coarse_slab_units;
+// Of the pages that as many blocks as there is room for reach into, the bytes of none.
+constexpr std::size_t lost_bytes(std::size_t index, std::size_t units) {
+    auto const blocks = units * unit_bytes / class_bytes(index) * class_bytes(index);
+    return (blocks + page_bytes - 1) / page_bytes * page_bytes - blocks;
 }
+// One, unless a larger slab loses less of its memory, and that matters: small slabs are free sooner, for other classes.
+inline constexpr auto units_of_slabs = [] {
+    constexpr std::size_t matters = unit_bytes / 64;
+    std::array<std::uint8_t, class_count> all{};
+    for (std::size_t i = 0; i < class_count; ++i) {
+        auto const lost = lost_bytes(i, 1);
+        bool const is_one = !is_coarse(i) || lost < matters ||
+                            lost * coarse_slab_units <= lost_bytes(i, coarse_slab_units);
+        all[i] = is_one ? 1 : coarse_slab_units;
+    }
+    return all;
+}();
+constexpr std::size_t slab_units(std::size_t index) { return units_of_slabs[index]; }
 constexpr std::size_t slab_bytes(std::size_t index) { return slab_units(index) * unit_bytes; }
 // Divisions that nobody should wait for.
 inline constexpr auto slab_blocks = [] {

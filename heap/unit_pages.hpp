@@ -26,12 +26,11 @@ class UnitPages : public Window<Source> {
     using Base::source;
     using Base::unit;
 
-    // Whether pages are sure to be touched soon.
-    enum class Touch : bool { later, at_once };
     // Makes the first pages of a run usable that are not yet. Its owner calls it, without the lock.
     // dirty: some are not known to be zero; `held` is what those are that were usable before.
+    // Those from page `touched` on will soon be touched, if the source likes to know.
     Committed commit(std::uint32_t first, std::size_t pages, Committed held = Committed::dirty,
-                     Touch touch = Touch::later) {
+                     std::size_t touched = SIZE_MAX) {
         auto result = Committed::zeroed;
         for (std::size_t done = 0; done < pages;) {
             auto const usable = unit(first + done / pages_a_unit).committed_pages;
@@ -49,9 +48,9 @@ class UnitPages : public Window<Source> {
                 return Committed::failed;
             }
             if constexpr (CanPopulate<Source>) {
-                if (touch == Touch::at_once) {
-                    source().populate(at(address_of(first) + from * page_bytes),
-                                      (to - from) * page_bytes);
+                if (auto const begin = std::max(from, touched); begin < to) {
+                    source().populate(at(address_of(first) + begin * page_bytes),
+                                      (to - begin) * page_bytes);
                 }
             }
             done = (to + pages_a_unit - 1) / pages_a_unit * pages_a_unit;
