@@ -96,11 +96,15 @@ constexpr std::size_t lost_bytes(std::size_t index, std::size_t units) {
 // One, unless a larger slab loses less of its memory, and that matters: small slabs are free sooner, for other classes.
 inline constexpr auto units_of_slabs = [] {
     constexpr std::size_t matters = unit_bytes / 64;
+    constexpr std::size_t most_in_one =
+        unit_bytes / 4;  // of fewer than four blocks much is before the first one
     std::array<std::uint8_t, class_count> all{};
     for (std::size_t i = 0; i < class_count; ++i) {
         auto const lost = lost_bytes(i, 1);
-        bool const is_one = !is_coarse(i) || lost < matters ||
-                            lost * coarse_slab_units <= lost_bytes(i, coarse_slab_units);
+        bool const is_one =
+            !is_coarse(i) ||
+            (class_bytes(i) <= most_in_one &&
+             (lost < matters || lost * coarse_slab_units <= lost_bytes(i, coarse_slab_units)));
         all[i] = is_one ? 1 : coarse_slab_units;
     }
     return all;
