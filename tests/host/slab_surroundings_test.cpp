@@ -151,7 +151,7 @@ std::vector<Mapping> mappings() {
 }
 
 // Linux counts what may be written, where it promises no more than it has (overcommit 2), and dumps what ever was.
-TEST(SlabSurroundings, WhatIsOnlyReservedIsNeitherCountedNorDumped) {
+TEST(SlabSurroundings, DISABLED_Reservation) {
     constexpr std::size_t large = std::size_t{1} << 30;
     use_heap();
     std::size_t reserved = 0;
@@ -165,6 +165,11 @@ TEST(SlabSurroundings, WhatIsOnlyReservedIsNeitherCountedNorDumped) {
     }
     EXPECT_GE(reserved, large);
     EXPECT_LE(reserved, std::size_t{17} << 30);
+}
+
+TEST(SlabSurroundings, WhatIsOnlyReservedIsNeitherCountedNorDumped) {
+    auto const text = alone("DISABLED_Reservation");
+    EXPECT_NE(text.find("[  PASSED  ] 1 test."), std::string::npos) << text;
 }
 
 // A filter that stays for the rest of the process.
