@@ -28,7 +28,7 @@ class UnitPages : public Window<Source> {
 
     // Makes the first pages of a run usable that are not yet. Its owner calls it, without the lock.
     // dirty: some are not known to be zero; `held` is what those are that were usable before.
-    // Those from page `touched` on will soon be touched, if the source likes to know.
+    // Those from page `touched` on, by default none, will soon be touched, if the source likes to know.
     Committed commit(std::uint32_t first, std::size_t pages, Committed held = Committed::dirty,
                      std::size_t touched = SIZE_MAX) {
         auto result = Committed::zeroed;

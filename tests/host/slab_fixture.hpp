@@ -2,12 +2,14 @@
 #pragma once
 
 #include <dlfcn.h>
+#include <gtest/gtest.h>
 #include <malloc.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -36,6 +38,17 @@ inline std::string library() {
     Dl_info info{};
     dladdr(reinterpret_cast<void*>(&malloc_usable_size), &info);
     return info.dli_fname;
+}
+
+// What a disabled test prints in a process of its own, with these settings in its environment.
+inline std::string alone(std::string const& name, std::string const& settings = {}) {
+    auto const test = std::filesystem::read_symlink("/proc/self/exe").string();
+    return output_of(settings + " " + test + " --gtest_also_run_disabled_tests --gtest_filter=*" +
+                     name + " 2>&1");
+}
+inline testing::AssertionResult passed(std::string const& text) {
+    bool const has = text.find("[  PASSED  ] 1 test.") != std::string::npos;
+    return has ? testing::AssertionSuccess() : testing::AssertionFailure() << text;
 }
 
 // Of this process: what a file in /proc says behind a name.
