@@ -2,10 +2,14 @@
 // have ended.
 #pragma once
 
+#include "heap/freed.hpp"
+#include "heap/granules.hpp"
 #include "heap/link.hpp"
+#include "heap/mixed_units.hpp"
 #include "heap/retired.hpp"
 #include "heap/runs.hpp"
 #include "heap/sample.hpp"
+#include "heap/slab_pages.hpp"
 #include "heap/tag.hpp"
 #include "heap/unit.hpp"
 #include "heap/unit_list.hpp"
@@ -45,6 +49,12 @@ inline constexpr char const* corrupted =
 constexpr std::size_t whole_pages(std::size_t bytes) {
     return (bytes + page_bytes - 1) / page_bytes;
 }
+
+// Blocks of a mixed unit.
+struct MixedList {
+    std::uintptr_t first;
+    std::uint32_t count;
+};
 
 template <HeapConfig Config>
 class Arena {
@@ -139,7 +149,7 @@ class Arena {
     // for few large parts rather than many small ones.
     bool commit_slab(Unit& slab, std::size_t pages);
     // The same for all of them, which will soon be touched.
-    void commit_whole_slab(Unit& slab) {
+    [[gnu::noinline]] void commit_whole_slab(Unit& slab) {
         (void)runs_.commit(runs_.index_of(slab), slab_bytes(slab.size_class) / page_bytes,
                            Committed::dirty, (first_block(slab) - memory_of(slab)) / page_bytes);
     }
@@ -183,6 +193,39 @@ class Arena {
     bool has_abandoned() const { return abandoned_count_.load(std::memory_order_relaxed) != 0; }
     // The first abandoned slab of a class, for its new owner; 0 if there is none.
     std::uint32_t adopt(std::size_t size_class, Owner owner);
+
+    // Mixed units: arena_mixed.hpp. A hardened heap has none, whose memory is of one class for ever, nor has one
+    // whose slabs keep their pages.
+    static constexpr bool mixes = StaysUsable<Source> && !is_hardened<Config>;
+    // Makes one of a slab of its caller's that is in no list, of small blocks of more than tiny_limit. False: there is no
+    // memory for that, and nothing has changed.
+    [[gnu::cold]] bool mix(Unit& slab, BlockBits const& is_free);
+    // Whether a block may be had of one. Without the lock: one that has just come may not be seen yet.
+    bool has_mixed() const {
+        if constexpr (mixes) {
+            return mixed_.has_room();
+        }
+        return false;
+    }
+    // Blocks of so many bytes, at most `most`, linked as a list whose end mark is that of their unit; none,
+    // if there is no room.
+    MixedList take_mixed(std::size_t bytes, std::uint32_t most);
+    // Whether a list ends with a block of a mixed unit, of which its link says what is next.
+    bool is_end_of_mixed(std::uintptr_t block, std::uintptr_t next) const {
+        if constexpr (mixes) {
+            auto const& unit = *unit_at(block);
+            return unit.kind == UnitKind::mixed && next == end_mark(unit);
+        }
+        return false;
+    }
+    // Frees what lies in one, or says what is wrong with that.
+    void free_mixed(Unit& unit, std::uintptr_t address, Freed freed);
+    // The bytes of the block in use that begins at an address in one; 0, if none does.
+    std::size_t mixed_bytes(Unit const& unit, std::uintptr_t address);
+    void release_pages_of_mixed() {
+        std::lock_guard const guard(lock_);
+        mixed_.release_free_pages(runs_);
+    }
 
     // Large blocks: arena_large.hpp.
     //
@@ -306,12 +349,13 @@ class Arena {
     std::uint32_t take_slabs(std::uint32_t units, std::size_t size_class, std::uint32_t count);
     void put_locked(std::uint32_t index) {
         if (auto& unit = runs_.unit(index);
-            unit.kind == UnitKind::slab && unit.absent_pages() != 0) {
+            (unit.kind == UnitKind::slab || unit.kind == UnitKind::mixed) &&
+            unit.absent_pages() != 0) {
             runs_.count_restored(static_cast<std::uint64_t>(std::popcount(unit.absent_pages())));
             unit.set_absent_pages(0);
         }
         if constexpr (is_hardened<Config>) {
-            auto const kind = runs_.unit(index).kind;
+            UnitKind const kind = runs_.unit(index).kind;
             if (kind == UnitKind::slab) {
                 return retired_.put_slab(runs_, index);
             }
@@ -328,7 +372,10 @@ class Arena {
         }
         runs_.purge(age_ticks);
     }
-    void sweep_abandoned();
+    [[gnu::cold]] void sweep_abandoned();
+    [[gnu::cold]] Granules* make_granules();
+    void remove_mixed(Unit& unit, std::uint32_t first, std::uint32_t count);
+    [[gnu::cold]] void collect_mixed(Unit& unit);
     // Marks a run as one slab or large block. Under the lock: whoever puts a neighbour back looks at it.
     void set_up(std::uint32_t index, std::uint32_t units, UnitKind kind) {
         for (auto i = index + 1; i < index + units; ++i) {
@@ -353,6 +400,12 @@ class Arena {
     std::atomic<bool> is_short_ = false;
     std::array<UnitList, class_count> abandoned_{};
     std::atomic<std::uint32_t> abandoned_count_ = 0;  // in all of them
+    using MixedUnits = slab::MixedUnits<Source>;
+    MixedUnits mixed_;
+    // For them: those that were used before, and where the next one is made.
+    Granules* free_granules_ = nullptr;
+    std::uint32_t granules_unit_ = 0;
+    std::uint32_t granules_made_ = 0;
     template <typename>
     struct Nothing {};
     template <typename T>
@@ -365,4 +418,5 @@ class Arena {
 }  // namespace slab
 
 #include "heap/arena_large.hpp"  // IWYU pragma: export
+#include "heap/arena_mixed.hpp"  // IWYU pragma: export
 #include "heap/arena_slabs.hpp"  // IWYU pragma: export

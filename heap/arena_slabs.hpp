@@ -47,8 +47,17 @@ void Arena<Config>::give_remote(Unit& slab, std::uintptr_t first, std::uintptr_t
     auto there = slab.remote.load(std::memory_order_relaxed);
     do {
         key_.link(last, there != 0 ? there : end_mark(slab));
-    } while (!slab.remote.compare_exchange_weak(there, first, std::memory_order_release,
+    } while (!slab.remote.compare_exchange_weak(there, first, std::memory_order_seq_cst,
                                                 std::memory_order_relaxed));
+    if constexpr (mixes) {
+        // It became a mixed unit meanwhile: either it sees what it was given, or this sees what it is.
+        if (slab.kind.ordered().load(std::memory_order_seq_cst) == UnitKind::mixed) [[unlikely]] {
+            std::lock_guard const guard(lock_);
+            if (slab.kind == UnitKind::mixed) {
+                collect_mixed(slab);
+            }
+        }
+    }
 }
 
 template <HeapConfig Config>

@@ -1,8 +1,10 @@
 // The heap's window as one JSON object in one line, for tools/heapmap.py to draw.
 #pragma once
 
+#include "heap/granules.hpp"
 #include "heap/runs.hpp"
 
+#include <bit>
 #include <cstdint>
 #include <string_view>
 
@@ -12,6 +14,8 @@ constexpr std::string_view name_of(UnitKind kind) {
     switch (kind) {
         case UnitKind::slab:
             return "slab";
+        case UnitKind::mixed:
+            return "mixed";
         case UnitKind::large:
             return "large";
         case UnitKind::own:
@@ -22,7 +26,8 @@ constexpr std::string_view name_of(UnitKind kind) {
 }
 
 // Of a heap at rest, or under its lock. `out` takes text and unsigned numbers by <<. Each item is what
-// begins at a unit: [unit, units, kind, block bytes, blocks in use, blocks, committed pages].
+// begins at a unit: [unit, units, kind, block bytes, blocks in use, blocks, committed pages]. Of mixed units granules
+// are counted, as blocks.
 template <typename Runs, typename Out>
 [[gnu::cold]] void dump(Runs const& runs, Out& out) {
     out << "{\"unit_bytes\":" << std::uint64_t{unit_bytes}
@@ -36,11 +41,18 @@ template <typename Runs, typename Out>
         for (std::uint32_t k = 0; k < units; ++k) {
             pages += runs.unit(i + k).committed_pages;
         }
-        bool const is_slab = unit.kind == UnitKind::slab;
-        out << comma << "[" << i << "," << units << ",\"" << name_of(unit.kind) << "\","
-            << std::uint64_t{is_slab ? class_bytes(unit.size_class) : 0} << ","
-            << (is_slab ? unit.used() : 0u) << "," << (is_slab ? unit.capacity() : 0u) << ","
-            << pages << "]";
+        out << comma << "[" << i << "," << units << ",\"" << name_of(unit.kind) << "\",";
+        if (unit.kind == UnitKind::slab) {
+            pages -= static_cast<std::uint32_t>(std::popcount(unit.absent_pages()));
+            out << std::uint64_t{class_bytes(unit.size_class)} << "," << unit.used() << ","
+                << unit.capacity();
+        } else if (unit.kind == UnitKind::mixed) {
+            pages -= static_cast<std::uint32_t>(std::popcount(unit.absent_pages()));
+            out << std::uint64_t{quantum} << "," << unit.carved << "," << granules_a_unit;
+        } else {
+            out << "0,0,0";
+        }
+        out << "," << pages << "]";
         comma = ",";
         i += units;
     }

@@ -6,6 +6,7 @@
 #include "heap/freed.hpp"
 #include "heap/remote_batches.hpp"
 #include "heap/slab_count.hpp"
+#include "heap/slab_pages.hpp"
 #include "heap/unit_list.hpp"
 
 #include <algorithm>
@@ -15,17 +16,16 @@
 
 namespace slab {
 
-class SlabPages;
-class BlockBits;
-
 template <HeapConfig Config>
 class LocalHeap {
   public:
     using Arena = slab::Arena<Config>;
 
     // With nothing at hand.
-    constexpr LocalHeap() {
-        heads_.fill(nothing());
+    [[gnu::cold]] constexpr LocalHeap() {
+        for (auto& head : heads_) {
+            head = nothing();
+        }
         for (std::size_t i = 0; i < class_count; ++i) {
             serve(i, groups[i]);
         }
@@ -243,7 +243,7 @@ class LocalHeap {
 
     // Lets everything go: blocks on their way to others' slabs, empty slabs, and the rest for others
     // to adopt. For the end of a thread.
-    void abandon(Arena& arena);
+    [[gnu::cold]] void abandon(Arena& arena);
     // How many blocks of a class are at hand, which their slab counts as in use.
     std::uint32_t at_hand(Arena const& arena, std::size_t size_class) const;
     // How many slabs the class has.
@@ -255,7 +255,7 @@ class LocalHeap {
     // For who must see each block of a class: the slab it takes from is one of several, and nothing is at hand.
     void set_aside(Arena& arena, std::size_t size_class);
     // Gives all slabs back that are empty. It happens every second, too, if there is a clock.
-    void trim(Arena& arena);
+    [[gnu::cold]] void trim(Arena& arena);
     std::uint32_t trimmed_at() const { return trimmed_at_; }
 
   private:
@@ -292,14 +292,19 @@ class LocalHeap {
         return slab.carved - (slab.until_change & ~Unit::is_current);
     }
     // A hardened heap's blocks are watched from their neighbours'.
-    static constexpr bool gives_pages_back =
-        StaysUsable<typename Config::Source> && !is_hardened<Config>;
+    static constexpr bool gives_pages_back = Arena::mixes;
     static SlabPages pages_of(Arena const& arena, Unit const& slab);
     static std::uint32_t absent_blocks(Arena const& arena, Unit const& slab);
     void release_pages_if_grown(Arena& arena);
-    std::uint64_t sparse_pages(Arena const& arena) const;
-    void release_pages(Arena& arena);
-    void release_pages_of(Arena& arena, Unit& slab);
+    [[gnu::cold]] std::uint64_t sparse_pages(Arena const& arena) const;
+    [[gnu::cold]] void release_pages(Arena& arena);
+    [[gnu::cold]] void release_pages_of(Arena& arena, Unit& slab);
+    [[gnu::cold]] void mix_slabs(Arena& arena);
+    [[gnu::cold]] void mix(Arena& arena, UnitList& list, Unit& slab);
+    bool take_mixed(Arena& arena, Unit const& slab);
+    [[gnu::noinline]] bool put_mixed(Arena& arena, std::uintptr_t block);
+    bool needs_new_page(Arena const& arena, Unit const& slab) const;
+    void count_new_pages(std::uint32_t pages);
     static BlockBits blocks_that_look_free(Arena const& arena, Unit const& slab);
     bool restore_page(Arena& arena, Unit& slab);
 
@@ -334,8 +339,10 @@ class LocalHeap {
     bool use_remote(Arena& arena, Unit& slab);
     void give_list(Unit& slab, std::uintptr_t first, std::uint32_t blocks);
     void* take_last_coarse(Arena& arena, std::size_t size_class);
-    static void forget_if_corrupted(Arena& arena, Unit& slab);
+    static constexpr std::uint64_t wanted_bit(std::size_t size_class);
+    [[gnu::cold]] static void forget_if_corrupted(Arena& arena, Unit& slab);
     bool carve(Arena& arena, Unit& slab);
+    static std::size_t pages_up_to_next(Arena const& arena, Unit const& slab);
     void let_go(Arena& arena, Unit& slab);
     std::uint32_t slab_from_others(Arena& arena, std::size_t size_class);
     // Whether a class has so many slabs, full or not, that one more or less makes little difference.
@@ -345,12 +352,17 @@ class LocalHeap {
     }
     std::uint32_t find_freed_by_others(Arena& arena, std::size_t size_class);
     std::uint32_t adopt(Arena& arena, std::size_t size_class);
-    Unit* unit_of_block(Arena& arena, void const* pointer);
+    struct Block {
+        Unit* unit;
+        std::size_t bytes;
+    };
+    static Block block_at(Arena& arena, void const* pointer);
     void make_current(Arena& arena, std::uint32_t index);
-    bool use_any_free(Arena& arena, std::size_t size_class);
+    [[gnu::cold]] bool use_any_free(Arena& arena, std::size_t size_class);
     std::uint32_t put_down(Arena& arena, std::size_t size_class);
     void give_empty_back(Arena& arena);
     void put(Arena& arena, std::uint32_t index);
+    void forget(std::size_t size_class);
     void leave(Arena& arena, std::uint32_t index);
 
     // The first block of each small class's list; the list is of the current slab.
@@ -370,14 +382,18 @@ class LocalHeap {
     std::uint32_t tidied_at_ = 0;  // in ticks
     std::uint32_t trimmed_at_ = 0;
     // Pages of the arena when free ones were last given back, and when it was last asked whether to.
-    std::uint64_t held_when_released_ = 0;
-    std::uint64_t held_when_asked_ = 0;
+    std::uint32_t held_when_released_ = 0;
+    std::uint32_t held_when_asked_ = 0;
+    std::uint32_t from_mixed_ = 0;  // bytes of blocks since a page was new; see take_mixed()
+    std::uint64_t wanted_ =
+        0;  // classes of small blocks that were refilled since slabs were mixed, a bit each
 };
 
 }  // namespace slab
 
 #include "heap/local_heap_blocks.hpp"  // IWYU pragma: export
 #include "heap/local_heap_free.hpp"    // IWYU pragma: export
+#include "heap/local_heap_mixed.hpp"   // IWYU pragma: export
 #include "heap/local_heap_pages.hpp"   // IWYU pragma: export
 #include "heap/local_heap_refill.hpp"  // IWYU pragma: export
 #include "heap/local_heap_slabs.hpp"   // IWYU pragma: export

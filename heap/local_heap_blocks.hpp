@@ -36,33 +36,35 @@ void* LocalHeap<Config>::allocate_zeroed(Arena& arena, std::size_t count, std::s
     return block;
 }
 
-// The first unit of what a block in use lies in; null, and a report, for anything else.
+// A block in use: the first unit of what it lies in, and what it can hold. None, and a report, for any other pointer.
 template <HeapConfig Config>
-Unit* LocalHeap<Config>::unit_of_block(Arena& arena, void const* pointer) {
+auto LocalHeap<Config>::block_at(Arena& arena, void const* pointer) -> Block {
     auto const address = address_of(pointer);
     auto* const unit = arena.head_at(address);
     if (unit != nullptr) {
-        bool const is_large = unit->kind == UnitKind::large && arena.memory_of(*unit) == address;
-        bool const is_small = unit->kind == UnitKind::slab && Arena::is_block(*unit, address) &&
-                              !(has_checks && LinkKey::is_free(arena.key().step(address)));
-        if (is_large || is_small) {
-            return unit;
+        if (unit->kind == UnitKind::large && arena.memory_of(*unit) == address) {
+            return {unit, arena.large_bytes(*unit)};
+        }
+        if (unit->kind == UnitKind::slab && Arena::is_block(*unit, address) &&
+            !(has_checks && LinkKey::is_free(arena.key().step(address)))) {
+            return {unit, class_bytes(unit->size_class)};
+        }
+        if constexpr (Arena::mixes) {
+            if (unit->kind == UnitKind::mixed &&
+                !(has_checks && LinkKey::is_free(arena.key().step(address)))) {
+                if (auto const bytes = arena.mixed_bytes(*unit, address); bytes != 0) {
+                    return {unit, bytes};
+                }
+            }
         }
     }
     arena.fail("use of a pointer that is no block in use", pointer);
-    return nullptr;
+    return {nullptr, 0};
 }
 
 template <HeapConfig Config>
 std::size_t LocalHeap<Config>::usable_bytes(Arena& arena, void const* pointer) {
-    if (pointer == nullptr) {
-        return 0;
-    }
-    auto const* const unit = unit_of_block(arena, pointer);
-    if (unit == nullptr) {
-        return 0;
-    }
-    return unit->kind == UnitKind::slab ? class_bytes(unit->size_class) : arena.large_bytes(*unit);
+    return pointer != nullptr ? block_at(arena, pointer).bytes : 0;
 }
 
 template <HeapConfig Config>
@@ -70,19 +72,16 @@ void* LocalHeap<Config>::reallocate(Arena& arena, void* pointer, std::size_t byt
     if (pointer == nullptr) {
         return allocate(arena, bytes);
     }
-    auto* const unit = unit_of_block(arena, pointer);
+    auto const [unit, old_bytes] = block_at(arena, pointer);
     if (unit == nullptr || bytes > max_request - max_alignment) {
         return nullptr;
     }
-    std::size_t old_bytes = 0;
-    if (unit->kind == UnitKind::slab) {
-        old_bytes = class_bytes(unit->size_class);
-        if (bytes <= small_limit && may_serve(unit->size_class, class_of(bytes))) {
+    if (unit->kind != UnitKind::large) {
+        if (bytes <= small_limit && may_serve(class_of(old_bytes), class_of(bytes))) {
             return pointer;
         }
     } else {
         auto const index = arena.runs().index_of(*unit);
-        old_bytes = arena.large_bytes(*unit);
         if (bytes > small_limit && !unit->is_sample && arena.resize_large(index, bytes)) {
             return pointer;
         }

@@ -44,6 +44,11 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
         }
         return arena.put(arena.runs().index_of(*unit));
     }
+    if constexpr (Arena::mixes) {
+        if (unit->kind == UnitKind::mixed) {
+            return arena.free_mixed(*unit, address, freed);
+        }
+    }
     if (unit->kind != UnitKind::slab) {
         return arena.fail(no_block, pointer);
     }

@@ -61,7 +61,8 @@ void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
         }
         if (auto* const block = std::exchange(heads_[size_class], nothing()); block != nothing()) {
             auto const next = address_of(block) ^ arena.key().step(address_of(block));
-            if (next == arena.end_mark(arena.runs().unit(current_[size_class]))) {
+            if (next == arena.end_mark(arena.runs().unit(current_[size_class])) ||
+                arena.is_end_of_mixed(address_of(block), next)) {
                 refill_at_hand(arena, size_class);
                 mark_used(block);
                 return block;
@@ -142,6 +143,7 @@ bool LocalHeap<Config>::exchange_current(Arena& arena, Unit& slab) {
 // Blocks of the class's list from its current slab, or from another one.
 template <HeapConfig Config>
 bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
+    wanted_ |= wanted_bit(size_class);
     for (;;) {
         if (auto const index = current_[size_class]; index != 0) {
             auto& slab = arena.runs().unit(index);
@@ -153,6 +155,9 @@ bool LocalHeap<Config>::refill(Arena& arena, std::size_t size_class) {
             if (slab.carved == slab.capacity() && slab.absent_pages() == 0) {
                 let_go(arena, slab);
             } else if (!has_better(arena, slab)) {
+                if (take_mixed(arena, slab)) {
+                    return true;
+                }
                 if (restore_page(arena, slab) || carve(arena, slab)) {
                     return true;
                 }
@@ -260,6 +265,13 @@ bool LocalHeap<Config>::use_remote(Arena& arena, Unit& slab) {
     return true;
 }
 
+// The pages of a slab up to the end of the first block that was never handed out.
+template <HeapConfig Config>
+std::size_t LocalHeap<Config>::pages_up_to_next(Arena const& arena, Unit const& slab) {
+    auto const end = arena.first_block(slab) + (slab.carved + 1) * class_bytes(slab.size_class);
+    return whole_pages(end - arena.memory_of(slab));
+}
+
 // Blocks that were never handed out: up to the end of a page, so that no more are touched than needed.
 template <HeapConfig Config>
 bool LocalHeap<Config>::carve(Arena& arena, Unit& slab) {
@@ -270,10 +282,17 @@ bool LocalHeap<Config>::carve(Arena& arena, Unit& slab) {
     auto const size = class_bytes(slab.size_class);
     auto const first = arena.first_block(slab) + slab.carved * size;
     auto const memory = arena.memory_of(slab);
-    auto const least = whole_pages(first + size - memory);
+    auto const least = pages_up_to_next(arena, slab);
+    auto const held = slab.committed_pages;
+    // The pages of a class that fills one slab after the other come all at once: that costs less.
+    if (CanPopulate<typename Config::Source> && slab.carved == 0 &&
+        has_many_slabs(slab.size_class)) {
+        arena.commit_whole_slab(slab);
+    }
     if (!arena.commit_slab(slab, least)) {
         return false;
     }
+    count_new_pages(static_cast<std::uint32_t>(slab.committed_pages - held));
     auto const room = (memory + least * page_bytes - first) / size;
     auto const count = std::min<std::size_t>(room, capacity - slab.carved);
     auto block = first;

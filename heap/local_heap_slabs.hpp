@@ -38,10 +38,6 @@ std::uint32_t LocalHeap<Config>::slab_from_others(Arena& arena, std::size_t size
         return 0;
     }
     ++slabs_[size_class];
-    // Their pages come all at once: it fills one slab after the other, and that costs less.
-    if (CanPopulate<typename Config::Source> && has_many_slabs(size_class)) {
-        arena.commit_whole_slab(arena.runs().unit(index));
-    }
     return index;
 }
 
@@ -163,13 +159,18 @@ void LocalHeap<Config>::give_empty_back(Arena& arena) {
 // A slab in no list goes back.
 template <HeapConfig Config>
 void LocalHeap<Config>::put(Arena& arena, std::uint32_t index) {
-    auto const size_class = std::size_t{arena.runs().unit(index).size_class};
+    forget(arena.runs().unit(index).size_class);
+    arena.put(index);
+}
+
+// A class has a slab less.
+template <HeapConfig Config>
+void LocalHeap<Config>::forget(std::size_t size_class) {
     --slabs_[size_class];
     // What the class's group has grown by was not needed for long.
     for (auto member = size_class; member != 0 && groups[member] == size_class; --member) {
         demand_[member] = 0;
     }
-    arena.put(index);
 }
 
 // The blocks of a class's list go back to their slab, which is current no more and in no list. Its
@@ -187,9 +188,11 @@ std::uint32_t LocalHeap<Config>::put_down(Arena& arena, std::size_t size_class) 
             auto const address = address_of(block);
             auto const step = arena.key().step(address);
             block = LinkKey::leads_on(step) ? word_at(address ^ step) : nothing();
-            arena.key().link(address, slab.free);
-            slab.free = address;
-            --slab.until_change;
+            if (!put_mixed(arena, address)) {
+                arena.key().link(address, slab.free);
+                slab.free = address;
+                --slab.until_change;
+            }
         }
     }
     current_[size_class] = 0;

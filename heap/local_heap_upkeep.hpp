@@ -89,6 +89,9 @@ void LocalHeap<Config>::trim(Arena& arena) {
         }
     }
     release_pages(arena);
+    if constexpr (Arena::mixes) {
+        arena.release_pages_of_mixed();
+    }
 }
 
 }  // namespace slab

@@ -65,7 +65,7 @@ class Retired {
         }
     }
     // Takes the pages away of what has waited for so many ticks.
-    void purge(Runs& runs, std::uint32_t age_ticks) {
+    [[gnu::cold]] void purge(Runs& runs, std::uint32_t age_ticks) {
         auto const now = runs.now();
         for (std::size_t i = 0; i < waiting_; ++i) {
             auto const index = large_[(oldest_ + i) % large_.size()];

@@ -1,6 +1,7 @@
 // What a heap says about itself.
 #pragma once
 
+#include "heap/granules.hpp"
 #include "heap/runs.hpp"
 
 #include <array>
@@ -28,9 +29,9 @@ struct Statistics {
     std::array<ClassStatistics, class_count> classes{};
 };
 
-// Of a heap at rest. Blocks that threads have at hand count as in use.
+// Of a heap at rest; blocks of mixed units are in those of their classes. Blocks that threads have at hand count as in use.
 template <typename Runs>
-Statistics statistics_of(Runs const& runs) {
+[[gnu::cold]] Statistics statistics_of(Runs const& runs) {
     Statistics s;
     s.pages_taken = runs.pages_taken();
     s.pages_returned = runs.pages_returned();
@@ -46,6 +47,14 @@ Statistics statistics_of(Runs const& runs) {
             c.blocks_in_use += unit.used();
             c.blocks_carved += unit.carved;
             s.in_use_bytes += std::uint64_t{unit.used()} * class_bytes(unit.size_class);
+        } else if (unit.kind == UnitKind::mixed) {
+            Granules const& granules = *reinterpret_cast<Granules const*>(unit.free);
+            granules.for_each_block([&](std::uint32_t, std::uint32_t count) {
+                auto& c = s.classes[class_of(count * quantum)];
+                ++c.blocks_in_use;
+                ++c.blocks_carved;
+            });
+            s.in_use_bytes += std::uint64_t{unit.carved} * quantum;
         } else if (unit.kind == UnitKind::large) {
             ++s.large_blocks;
             s.large_bytes += std::uint64_t{unit.carved} * page_bytes;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "heap/claim.hpp"
+#include "heap/relaxed.hpp"
 #include "heap/size_class.hpp"
 
 #include <algorithm>
@@ -20,6 +21,7 @@ enum class UnitKind : std::uint8_t {
     large,          // the first unit of a large block
     inner,          // another one of either
     own,            // holds what the heap itself needs
+    mixed,          // was a slab, of which few blocks were left; see mixed_units.hpp
     retired,        // the first unit of a slab or large block that is free; see retired.hpp
 };
 
@@ -47,7 +49,7 @@ struct alignas(64) Unit {
     Claim claim;
     std::uintptr_t free = 0;         // the first free block, or the slab's end mark; see link.hpp
     std::uint32_t until_change = 0;  // frees until the slab must be looked at; see used()
-    UnitKind kind = UnitKind::untouched;
+    Relaxed<UnitKind> kind = UnitKind::untouched;
     std::uint8_t size_class = 0;               // of a hardened heap's large block: its Origin
     bool is_full : 1 = false;                  // and let go by its class
     Patience patience : 1 = Patience::little;  // of a full one

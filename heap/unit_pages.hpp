@@ -177,7 +177,8 @@ class UnitPages : public Window<Source> {
     // Moves the pages of one run to another, which has at least as many units. Its own go to the first one, or
     // are lost. False if the source cannot.
     enum class Others : bool { are_lost, are_kept };
-    bool move_pages(std::uint32_t from, std::uint32_t to, std::size_t pages, Others others) {
+    [[gnu::cold]] bool move_pages(std::uint32_t from, std::uint32_t to, std::size_t pages,
+                                  Others others) {
         if constexpr (CanMove<Source>) {
             auto const units =
                 static_cast<std::uint32_t>((pages + pages_a_unit - 1) / pages_a_unit);

@@ -107,7 +107,7 @@ class Window {
     }
 
     // Fresh units at the end of what was used so far, with room to align; none, if they cannot be had.
-    UnitRange extend(std::uint32_t count, std::uint32_t align_units) {
+    [[gnu::cold]] UnitRange extend(std::uint32_t count, std::uint32_t align_units) {
         if (base_ == 0 && !reserve()) {
             return {};
         }

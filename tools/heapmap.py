@@ -34,6 +34,7 @@ vertical-align: -1px; border: 1px solid #cbd2d9; }
 <svg id="map" xmlns="http://www.w3.org/2000/svg"></svg>
 <p class="key">A cell is a unit of @UNIT@ KiB; its colour is its size class, filled from below as its blocks
 are in use.
+<span style="background:hsl(210 12% 48%)"></span>mixed sizes, where few of a class were left
 <span style="background:#475569"></span>large <span style="background:#a78bfa"></span>the heap's own
 <span style="background:#fde68a"></span>free, pages held
 <span style="background:#fff"></span>free, pages returned</p>
@@ -42,7 +43,9 @@ are in use.
 const dumps = @DUMPS@;
 const columns = 96, cell = 11;
 const hue = bytes => Math.round(Math.log2(bytes / 8 + 1) * 47) % 360;
-const colour = (bytes, light) => `hsl(${hue(bytes)} 62% ${light}%)`;
+const isSlab = kind => kind === 'slab' || kind === 'mixed';
+// Of a class's blocks; of mixed sizes where there is none.
+const colour = (bytes, light) => bytes === 0 ? `hsl(210 12% ${light}%)` : `hsl(${hue(bytes)} 62% ${light}%)`;
 const size = n => n >= 1048576 ? (n / 1048576).toFixed(1) + ' MiB' : Math.round(n / 1024) + ' KiB';
 function rect(x, y, w, h, fill, title) {
   return `<rect x="${x}" y="${y}" width="${w}" height="${h}" fill="${fill}">` +
@@ -52,10 +55,11 @@ function totals(d) {
   const sum = {held: d.metadata_bytes, used: 0, kept: 0, classes: new Map()};
   for (const [first, units, kind, bytes, inUse, capacity, pages] of d.map) {
     sum.held += pages * d.page_bytes;
-    if (kind === 'slab') {
+    if (isSlab(kind)) {
+      const size = kind === 'mixed' ? 0 : bytes;
       sum.used += inUse * bytes;
-      const c = sum.classes.get(bytes) || {slabs: 0, inUse: 0, blocks: 0, pages: 0};
-      c.slabs++; c.inUse += inUse; c.blocks += capacity; c.pages += pages; sum.classes.set(bytes, c);
+      const c = sum.classes.get(size) || {slabs: 0, inUse: 0, blocks: 0, pages: 0};
+      c.slabs++; c.inUse += inUse; c.blocks += capacity; c.pages += pages; sum.classes.set(size, c);
     } else if (kind === 'large') sum.used += pages * d.page_bytes;
     else if (kind === 'free') sum.kept += pages * d.page_bytes;
   }
@@ -79,14 +83,15 @@ function draw(index) {
   const d = dumps[index], rows = Math.ceil(d.units / columns), parts = [];
   const {held, used, kept, classes} = totals(d);
   for (const [first, units, kind, bytes, inUse, capacity, pages] of d.map) {
-    const share = kind === 'slab' ? inUse / capacity : 1;
+    const share = isSlab(kind) ? inUse / capacity : 1, hues = kind === 'mixed' ? 0 : bytes;
     const title = kind === 'slab' ? `${bytes} bytes: ${inUse} of ${capacity} blocks, ${pages} pages`
+                : kind === 'mixed' ? `mixed sizes: ${size(inUse * bytes)} in use, ${pages} pages`
                 : `${kind}: ${units} units, ${pages} pages`;
     for (let u = first; u < first + units; u++) {
       const x = u % columns * cell, y = Math.floor(u / columns) * cell, s = cell - 1;
-      if (kind === 'slab') {
-        parts.push(rect(x, y, s, s, colour(bytes, 88), title));
-        parts.push(rect(x, y + s * (1 - share), s, s * share, colour(bytes, 48), title));
+      if (isSlab(kind)) {
+        parts.push(rect(x, y, s, s, colour(hues, 88), title));
+        parts.push(rect(x, y + s * (1 - share), s, s * share, colour(hues, 48), title));
       } else parts.push(rect(x, y, s, s, kind === 'large' ? '#475569' : kind === 'own' ? '#a78bfa'
                               : pages ? '#fde68a' : '#fff', title));
     }
@@ -99,8 +104,11 @@ function draw(index) {
     `${size(held)} held: ${size(used)} in blocks in use, ${size(kept)} free and not returned, ` +
     `${size(held - used - kept)} in free blocks, rounding and metadata (${size(d.metadata_bytes)}).`;
   document.getElementById('classes').innerHTML = [...classes].sort((a, b) => a[0] - b[0]).map(([bytes, c]) =>
-    `<div class="n">${bytes} B</div><div class="bar"><i style="width:${100 * c.inUse / c.blocks}%;` +
-    `background:${colour(bytes, 48)}"></i></div><div>${c.inUse} of ${c.blocks} blocks, ${c.slabs} slabs, ` +
+    `<div class="n">${bytes === 0 ? 'mixed' : bytes + ' B'}</div>` +
+    `<div class="bar"><i style="width:${100 * c.inUse / c.blocks}%;` +
+    `background:${colour(bytes, 48)}"></i></div><div>` +
+    (bytes === 0 ? `${size(c.inUse * 16)} of ${size(c.blocks * 16)}, ${c.slabs} slabs, `
+                 : `${c.inUse} of ${c.blocks} blocks, ${c.slabs} slabs, `) +
     `${size(c.pages * d.page_bytes)}</div>`).join('');
 }
 // page.html#2 shows the second dump.

@@ -189,7 +189,7 @@ std::size_t hardened_usable_bytes(void const* pointer) {
                : with_heap([&](Heap& heap) { return heap.usable_bytes(hardened_arena, pointer); });
 }
 
-void hardened_trim() {
+[[gnu::cold]] void hardened_trim() {
     with_heap([](Heap& heap) { heap.trim(hardened_arena); });
     hardened_arena.trim();
 }

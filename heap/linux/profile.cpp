@@ -96,7 +96,7 @@ void copy_file(char const* path, int to) {
     }
 }
 
-[[gnu::constructor]] void set_rate() {
+[[gnu::constructor]] [[gnu::cold]] void set_rate() {
     if (secure_getenv("SLAB_PROFILE") == nullptr && secure_getenv("SLAB_LEAKS") == nullptr) {
         return;
     }
@@ -110,7 +110,7 @@ void copy_file(char const* path, int to) {
 
 }  // namespace
 
-void* allocate_with_samples(ThreadHeap& heap, std::size_t bytes) {
+[[gnu::cold]] void* allocate_with_samples(ThreadHeap& heap, std::size_t bytes) {
     if (until_sample < 0 && bytes < max_request - sizeof(Sample)) {
         until_sample += next_distance();
         if (void* const block = allocate_sample(bytes)) {

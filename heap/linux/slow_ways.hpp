@@ -57,18 +57,28 @@ template <typename Fits>
     heap.free_known(arena, *slab, pointer);
     return true;
 }
-template <Origin origin>
-[[gnu::noinline]] void free_unusual(ThreadHeap& heap, void* pointer) {
-    if (!free_known(heap, pointer, ThreadHeap::any_fits)) {
+// One of a mixed unit.
+inline bool free_mixed(ThreadHeap& heap, void* pointer, Freed freed) {
+    auto const address = reinterpret_cast<std::uintptr_t>(pointer);
+    auto* const unit = arena.unit_at(address);
+    if (unit == nullptr || unit->kind != UnitKind::mixed || &heap == busy_heap()) {
+        return false;
+    }
+    AtWork const at_work(heap);
+    arena.free_mixed(*unit, address, freed);
+    return true;
+}
+[[gnu::noinline]] inline void free_unusual(ThreadHeap& heap, void* pointer, Origin origin) {
+    if (!free_known(heap, pointer, ThreadHeap::any_fits) && !free_mixed(heap, pointer, {})) {
         free_slow_as(pointer, {.origin = origin});
     }
 }
-template <Origin origin>
-[[gnu::noinline]] void free_sized_unusual(ThreadHeap& heap, void* pointer, std::size_t bytes) {
+[[gnu::noinline]] inline void free_sized_unusual(ThreadHeap& heap, void* pointer, std::size_t bytes,
+                                                 Origin origin) {
     auto const fits = [=](Unit const& slab) {
         return bytes <= small_limit && may_serve(slab.size_class, class_of(bytes));
     };
-    if (!free_known(heap, pointer, fits)) {
+    if (!free_known(heap, pointer, fits) && !free_mixed(heap, pointer, {.bytes = bytes})) {
         free_slow_as(pointer, {.bytes = bytes, .origin = origin});
     }
 }
@@ -79,7 +89,7 @@ template <Origin origin>
         return;
     }
     auto& heap = *thread_heap;
-    &heap == &no_heap ? free_hardened<origin>(pointer) : free_unusual<origin>(heap, pointer);
+    &heap == &no_heap ? free_hardened<origin>(pointer) : free_unusual(heap, pointer, origin);
 }
 template <Origin origin>
 [[gnu::noinline]] void free_sized_slow(void* pointer, std::size_t bytes) {
@@ -88,7 +98,7 @@ template <Origin origin>
     }
     auto& heap = *thread_heap;
     &heap == &no_heap ? free_sized_hardened<origin>(pointer, bytes)
-                      : free_sized_unusual<origin>(heap, pointer, bytes);
+                      : free_sized_unusual(heap, pointer, bytes, origin);
 }
 
 }  // namespace slab::hosted

@@ -50,7 +50,7 @@ Statistics statistics() {
     std::string_view comma;
     for (std::size_t i = 0; i < class_count; ++i) {
         auto const& c = s.classes[i];
-        if (c.slabs != 0) {
+        if (c.blocks_carved != 0) {
             text << comma << "{\"bytes\":" << class_bytes(i) << ",\"slabs\":" << c.slabs
                  << ",\"in_use\":" << c.blocks_in_use << ",\"carved\":" << c.blocks_carved << "}";
             comma = ",";

@@ -47,11 +47,8 @@ double held_a_byte(std::size_t bytes) {
     }
 }
 
-// A class's smallest requests lose most.
-TEST(SlabDensity, NoSizeHoldsMuchMoreThanItAsks) {
-    if (is_hardened()) {
-        GTEST_SKIP() << "a hardened heap keeps more by its nature";
-    }
+// A class's smallest requests lose most. Of a program of its own: what other tests left has room for some.
+TEST(SlabDensity, DISABLED_HeldForEachByteAsked) {
     EXPECT_LE(held_a_byte(8), 1.02);
     double sum = 0;
     unsigned count = 0;
@@ -67,6 +64,12 @@ TEST(SlabDensity, NoSizeHoldsMuchMoreThanItAsks) {
         }
     }
     EXPECT_LE(sum / count, 1.04) << "from 256 bytes to 32 KiB";
+}
+TEST(SlabDensity, NoSizeHoldsMuchMoreThanItAsks) {
+    if (is_hardened()) {
+        GTEST_SKIP() << "a hardened heap keeps more by its nature";
+    }
+    EXPECT_TRUE(passed(alone("DISABLED_HeldForEachByteAsked")));
 }
 
 }  // namespace
