@@ -46,6 +46,45 @@ void fill_and_free() {
     }
 }
 
+// Of phases of which a twentieth of the blocks survives, each of larger ones than the one before.
+TEST(Slab, DISABLED_SurvivorsKeepLittle) {
+    constexpr std::size_t phase_bytes = 20'000'000;
+    auto const before = anonymous_kib();
+    std::mt19937_64 random(5);
+    std::vector<std::pair<void*, std::size_t>> survivors;
+    survivors.reserve(500'000);
+    std::size_t surviving = 0;
+    std::size_t most_kib = 0;
+    for (std::size_t phase = 0; phase < 20; ++phase) {
+        std::vector<std::pair<void*, std::size_t>> blocks;
+        blocks.reserve(400'000);
+        for (std::size_t held = 0; held < phase_bytes;) {
+            auto const bytes = 40 * phase + 48 + random() % 96;
+            blocks.emplace_back(opaque(std::malloc(bytes)), bytes);
+            std::memset(blocks.back().first, 1, bytes);
+            held += bytes;
+        }
+        most_kib = std::max(most_kib, anonymous_kib());
+        for (auto const& block : blocks) {
+            if (random() % 20 == 0) {
+                survivors.push_back(block);
+                surviving += block.second;
+            } else {
+                std::free(block.first);
+            }
+        }
+    }
+    auto const lists = (survivors.capacity() + 400'000) * sizeof survivors[0] >> 10;
+    auto const live = (phase_bytes + surviving) >> 10;
+    EXPECT_LT(most_kib - before, lists + live * 3 / 2) << live << " KiB were live";
+}
+TEST(Slab, SurvivorsKeepLittleForThemselves) {
+    if (is_hardened()) {
+        GTEST_SKIP() << "memory of a hardened heap is of one class for ever";
+    }
+    EXPECT_TRUE(passed(alone("DISABLED_SurvivorsKeepLittle")));
+}
+
 // What is promised for a second after: asked again and again, for as long as a slow machine may take.
 bool comes_back_to(std::size_t most_kib, void (*meanwhile)()) {
     for (int tries = 0; tries < 600; ++tries) {
