@@ -213,8 +213,8 @@ class Arena {
     // Whether a list ends with a block of a mixed unit, of which its link says what is next.
     bool is_end_of_mixed(std::uintptr_t block, std::uintptr_t next) const {
         if constexpr (mixes) {
-            auto const& unit = *unit_at(block);
-            return unit.kind == UnitKind::mixed && next == end_mark(unit);
+            auto const* const unit = unit_at(block);
+            return unit != nullptr && unit->kind == UnitKind::mixed && next == end_mark(*unit);
         }
         return false;
     }

@@ -365,7 +365,7 @@ class LocalHeap {
     void forget(std::size_t size_class);
     void leave(Arena& arena, std::uint32_t index);
 
-    // The first block of each small class's list; the list is of the current slab.
+    // The first block of each small class's list, which is of the current slab or of a mixed unit.
     std::array<std::uintptr_t*, fine_classes> heads_{};
     std::array<std::uint32_t, class_count> current_{};
     std::array<UnitList, class_count> partial_{};  // other slabs with a free block
@@ -384,9 +384,9 @@ class LocalHeap {
     // Pages of the arena when free ones were last given back, and when it was last asked whether to.
     std::uint32_t held_when_released_ = 0;
     std::uint32_t held_when_asked_ = 0;
-    std::uint32_t from_mixed_ = 0;  // bytes of blocks since a page was new; see take_mixed()
+    std::uint32_t from_mixed_ = 0;  // bytes; see take_mixed()
     std::uint64_t wanted_ =
-        0;  // classes of small blocks that were refilled since slabs were mixed, a bit each
+        0;  // classes that were refilled since slabs were mixed; see wanted_bit()
 };
 
 }  // namespace slab

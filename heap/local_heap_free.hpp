@@ -20,9 +20,9 @@ void LocalHeap<Config>::check_freed(Arena& arena, Unit const& unit, std::uintptr
         return freed.bytes != arena.large_bytes(unit) ? arena.fail(wrong_size, pointer) : void();
     }
     auto const size_class = class_of_aligned(freed.alignment, freed.bytes);
-    bool const fits = unit.kind == UnitKind::slab
-                          ? size_class && may_serve(unit.size_class, *size_class)
-                          : !size_class && whole_pages(freed.bytes) == unit.carved;
+    bool const fits = unit.kind == UnitKind::large
+                          ? !size_class && whole_pages(freed.bytes) == unit.carved
+                          : size_class && may_serve(unit.size_class, *size_class);
     if (!fits) {
         arena.fail(wrong_size, pointer);
     }
@@ -35,7 +35,8 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
     if (unit == nullptr) {
         return pointer != nullptr ? arena.fail(not_ours, pointer) : void();
     }
-    if (unit->kind == UnitKind::large) {
+    UnitKind const kind = unit->kind;  // once: a slab may become a mixed unit meanwhile
+    if (kind == UnitKind::large) {
         if (arena.memory_of(*unit) != address) {
             return arena.fail(into_the_middle, pointer);
         }
@@ -45,11 +46,11 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
         return arena.put(arena.runs().index_of(*unit));
     }
     if constexpr (Arena::mixes) {
-        if (unit->kind == UnitKind::mixed) {
+        if (kind == UnitKind::mixed) {
             return arena.free_mixed(*unit, address, freed);
         }
     }
-    if (unit->kind != UnitKind::slab) {
+    if (kind != UnitKind::slab) {
         return arena.fail(no_block, pointer);
     }
     if (!Arena::is_block(*unit, address)) {

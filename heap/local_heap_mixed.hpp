@@ -77,7 +77,8 @@ bool LocalHeap<Config>::take_mixed(Arena& arena, Unit const& slab) {
 template <HeapConfig Config>
 bool LocalHeap<Config>::put_mixed(Arena& arena, std::uintptr_t block) {
     if constexpr (Arena::mixes) {
-        if (auto* const unit = arena.unit_at(block); unit->kind == UnitKind::mixed) {
+        if (auto* const unit = arena.unit_at(block);
+            unit != nullptr && unit->kind == UnitKind::mixed) {
             mark_used(word_at(block));
             arena.free_mixed(*unit, block, {});
             return true;

@@ -269,6 +269,24 @@ TEST(MixedUnits, ABlockAtHandIsNobodysYet) {
     all.expect_nothing_left();
 }
 
+// Its link leads nowhere then, and is not followed.
+TEST(MixedUnits, ABlockAtHandThatWasWrittenToIsReported) {
+    for (auto const word : {std::uintptr_t{0}, UINTPTR_MAX, std::uintptr_t{0x1234'5678}}) {
+        Survivors all;
+        auto* const first = all.mixed(304);
+        auto const& unit = *all.arena.unit_at(reinterpret_cast<std::uintptr_t>(first));
+        slab::MixedUnits<Failing<Pages>>::granules_of(unit).for_each_block(
+            [&](std::uint32_t granule, std::uint32_t) {
+                auto const address = all.arena.memory_of(unit) + granule * quantum;
+                if (LinkKey::is_free(all.arena.key().step(address))) {
+                    *reinterpret_cast<std::uintptr_t*>(address) = word;
+                }
+            });
+        EXPECT_NE(all.heap.allocate(all.arena, 304), nullptr);
+        EXPECT_STREQ(all.failure, corrupted);
+    }
+}
+
 TEST(MixedUnits, BlocksChangeTheirSize) {
     Survivors all;
     for (std::size_t const bytes : {310u, 200u, 600u, 5'000u, 100'000u}) {
