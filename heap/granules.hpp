@@ -51,8 +51,10 @@ class Granules {
             words_[first / 64 + 1].used &= ~ones(end - 64);
         }
     }
-    // So many free ones in a row, at most 64, from one on: the first of them, or granules_a_unit.
+    // So many free ones in a row, at most 64, from one on: the first of them, or granules_a_unit. It is at a multiple of
+    // the largest power of two that divides their number: aligned as a block of that size is in a slab.
     std::uint32_t find(std::uint32_t from, std::uint32_t count) const {
+        auto const to_aligned = (count & -count) - 1;
         while (from < granules_a_unit) {
             auto const taken = words_[from / 64].taken() >> from % 64;
             from += static_cast<std::uint32_t>(std::countr_one(taken));
@@ -64,8 +66,9 @@ class Granules {
             if (found == left) {
                 found += static_cast<std::uint32_t>(std::countr_zero(after(from).taken()));
             }
-            if (found >= count) {
-                return from;
+            if (auto const first = (from + to_aligned) & ~to_aligned;
+                first + count <= from + found) {
+                return first;
             }
             from += found;
         }

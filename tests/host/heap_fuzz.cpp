@@ -16,6 +16,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace slab {
 namespace {
@@ -58,6 +59,41 @@ struct Slabs {
         heap.trim();
         require(heap.statistics().in_use_bytes == 0, "something is left in use");
         heap.release();
+    }
+};
+
+// The same, with slabs of which few blocks were left when it grew, twice: mixed units.
+struct MixedSlabs : Slabs {
+    static constexpr std::size_t bytes = 80;
+    std::array<void*, 2 * blocks_a_slab(class_of(bytes))> survivors;
+    std::array<void*, 2> growth;
+    std::array<void*, 2> others;
+
+    MixedSlabs() {
+        fails_at = ~std::uint64_t{0};
+        for (auto*& block : survivors) {
+            block = heap.allocate(bytes);
+        }
+        for (std::size_t i = 0; i < survivors.size(); ++i) {
+            if (i % 16 != 0) {
+                heap.free(std::exchange(survivors[i], nullptr));
+            }
+        }
+        for (std::size_t i = 0; i < growth.size(); ++i) {
+            growth[i] = heap.allocate(std::size_t{3} << 20);
+            others[i] = heap.allocate((i + 1) * 3'000);
+        }
+    }
+    ~MixedSlabs() {
+        for (auto* const block : survivors) {
+            heap.free(block);
+        }
+        for (auto* const block : growth) {
+            heap.free(block);
+        }
+        for (auto* const block : others) {
+            heap.free(block);
+        }
     }
 };
 
@@ -217,6 +253,9 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
                 break;
             case 1:
                 slab::run<slab::Fixed>(calls);
+                break;
+            case 2:
+                slab::run<slab::MixedSlabs>(calls);
                 break;
             default:
                 slab::run<slab::Slabs>(calls);

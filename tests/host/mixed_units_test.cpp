@@ -34,8 +34,15 @@ struct PlainGranules {
         std::fill_n(states.begin() + first, count, state);
     }
     std::uint32_t find(std::uint32_t from, std::uint32_t count) const {
-        auto const found = std::search_n(states.begin() + from, states.end(), count, State::free);
-        return static_cast<std::uint32_t>(found - states.begin());
+        for (; from + count <= granules_a_unit; ++from) {
+            auto const first = states.begin() + from;
+            if (from % (count & -count) == 0 && std::all_of(first, first + count, [](State state) {
+                    return state == State::free;
+                })) {
+                return from;
+            }
+        }
+        return granules_a_unit;
     }
 };
 
@@ -201,20 +208,35 @@ TEST(MixedUnits, BlocksOfOtherSizesLieAmongSurvivors) {
     all.expect_nothing_left();
 }
 
+TEST(MixedUnits, BlocksAreAlignedAsAsked) {
+    Survivors all;
+    std::size_t in_mixed = 0;
+    for (std::size_t alignment = 16; alignment <= 1'024; alignment *= 2) {
+        for (std::size_t bytes = 1; bytes < 1'100; bytes += 90) {
+            auto* const block = all.heap.allocate_aligned(all.arena, alignment, bytes);
+            EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block) % alignment, 0u) << bytes;
+            in_mixed += all.kind_at(block) == UnitKind::mixed ? 1 : 0;
+            all.heap.free(all.arena, block);
+        }
+    }
+    EXPECT_GT(in_mixed, 50u);
+    all.expect_nothing_left();
+}
+
 TEST(MixedUnits, StatisticsHaveTheirBlocksInTheirClasses) {
     Survivors all;
     auto const before = statistics_of(all.arena.runs());
     auto const size_class = class_of(304);
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 20; ++i) {
         all.heap.free(all.arena, all.mixed(304));
         all.add(304);
     }
     auto const after = statistics_of(all.arena.runs());
     auto const at_hand = all.heap.at_hand(all.arena, all.heap.serving(size_class));
     auto const& in_classes = after.classes[all.heap.serving(size_class)];
-    EXPECT_EQ(in_classes.blocks_in_use - at_hand, 100u);
+    EXPECT_EQ(in_classes.blocks_in_use - at_hand, 20u);
     EXPECT_EQ(after.in_use_bytes - before.in_use_bytes,
-              (100 + at_hand) * class_bytes(all.heap.serving(size_class)));
+              (20 + at_hand) * class_bytes(all.heap.serving(size_class)));
     all.expect_nothing_left();
 }
 
