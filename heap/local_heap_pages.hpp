@@ -26,7 +26,7 @@ std::uint32_t LocalHeap<Config>::absent_blocks(Arena const& arena, Unit const& s
                : pages_of(arena, slab).blocks_in(slab.absent_pages(), slab.carved);
 }
 
-// When the heap has grown by a third since the last time, or by a sixteenth and much of it is likely to be free pages
+// When the heap has grown by a third since the last time, or by a thirty-second and much of it is likely to be free pages
 // of slabs in use: those come before new ones.
 template <HeapConfig Config>
 void LocalHeap<Config>::release_pages_if_grown(Arena& arena) {
@@ -39,7 +39,7 @@ void LocalHeap<Config>::release_pages_if_grown(Arena& arena) {
         constexpr std::uint32_t least = 512;
         held_when_released_ = std::min(held_when_released_, held);
         held_when_asked_ = std::min(held_when_asked_, held);
-        if (held - held_when_asked_ > least + held_when_asked_ / 16) {
+        if (held - held_when_asked_ > least + held_when_asked_ / 32) {
             mix_slabs(arena);
             if (held - held_when_released_ > held_when_released_ / 3 ||
                 sparse_pages(arena) > held / 4) {
