@@ -35,7 +35,7 @@ vertical-align: -1px; border: 1px solid #cbd2d9; }
 <p class="key">A cell is a unit of @UNIT@ KiB; its colour is its size class, filled from below as its blocks
 are in use.
 <span style="background:hsl(210 12% 48%)"></span>mixed sizes, where few of a class were left
-<span style="background:#475569"></span>large <span style="background:#a78bfa"></span>the heap's own
+<span style="background:#1e293b"></span>large <span style="background:#a78bfa"></span>the heap's own
 <span style="background:#fde68a"></span>free, pages held
 <span style="background:#fff"></span>free, pages returned</p>
 <div class="bars" id="classes"></div>
@@ -92,7 +92,7 @@ function draw(index) {
       if (isSlab(kind)) {
         parts.push(rect(x, y, s, s, colour(hues, 88), title));
         parts.push(rect(x, y + s * (1 - share), s, s * share, colour(hues, 48), title));
-      } else parts.push(rect(x, y, s, s, kind === 'large' ? '#475569' : kind === 'own' ? '#a78bfa'
+      } else parts.push(rect(x, y, s, s, kind === 'large' ? '#1e293b' : kind === 'own' ? '#a78bfa'
                               : pages ? '#fde68a' : '#fff', title));
     }
   }
@@ -114,7 +114,8 @@ function draw(index) {
 // page.html#2 shows the second dump.
 const scrub = document.getElementById('scrub'), time = document.getElementById('time');
 const show = index => { scrub.value = index; draw(index); drawTime(index); };
-scrub.max = dumps.length - 1; scrub.hidden = time.hidden = dumps.length < 2;
+scrub.max = dumps.length - 1; scrub.hidden = dumps.length < 2;
+time.toggleAttribute('hidden', dumps.length < 2);
 document.querySelectorAll('.several').forEach(e => { e.hidden = dumps.length < 2; });
 scrub.oninput = () => show(+scrub.value);
 time.onclick = e => show(Math.min(dumps.length - 1, Math.floor(e.offsetX / time.clientWidth * dumps.length)));
