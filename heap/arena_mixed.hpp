@@ -83,7 +83,7 @@ MixedList Arena<Config>::take_mixed(std::size_t bytes, std::uint32_t most) {
 template <HeapConfig Config>
 void Arena<Config>::remove_mixed(Unit& unit, std::uint32_t first, std::uint32_t count) {
     if (mixed_.remove(runs_, unit, first, count)) {
-        auto* const granules = &MixedUnits::granules_of(unit);
+        auto* const granules = &granules_of(unit);
         *reinterpret_cast<Granules**>(granules) = free_granules_;
         free_granules_ = granules;
         put_locked(runs_.index_of(unit));
@@ -111,8 +111,7 @@ void Arena<Config>::free_mixed(Unit& unit, std::uintptr_t address, Freed freed) 
         auto const count =
             unit.kind == UnitKind::mixed ? MixedUnits::length_at(runs_, unit, address) : 0;
         if (count == 0) {
-            bool const is_inside =
-                unit.kind == UnitKind::mixed && MixedUnits::granules_of(unit).is_used(first);
+            bool const is_inside = unit.kind == UnitKind::mixed && granules_of(unit).is_used(first);
             mistake = is_inside ? into_the_middle : no_block;
         } else if (has_checks && LinkKey::is_free(key_.step(address))) {
             mistake = double_free;  // it is in a thread's list

@@ -14,6 +14,9 @@
 
 namespace slab {
 
+// Of a mixed unit.
+inline Granules& granules_of(Unit const& unit) { return *reinterpret_cast<Granules*>(unit.free); }
+
 // Blocks of one unit, by their first granules.
 struct MixedBlocks {
     static constexpr std::uint32_t most = 16;
@@ -32,9 +35,6 @@ class MixedUnits {
     // Whether a block may be had. Without the lock: one that has just come may not be seen yet.
     bool has_room() const { return has_room_.load(std::memory_order_relaxed); }
 
-    static Granules& granules_of(Unit const& unit) {
-        return *reinterpret_cast<Granules*>(unit.free);
-    }
     static std::uint32_t granule_at(Runs const& runs, Unit const& unit, std::uintptr_t address) {
         auto const memory = runs.address_of(runs.index_of(unit));
         return static_cast<std::uint32_t>((address - memory) / quantum);

@@ -1,7 +1,7 @@
 // What a heap says about itself.
 #pragma once
 
-#include "heap/granules.hpp"
+#include "heap/mixed_units.hpp"
 #include "heap/runs.hpp"
 
 #include <array>
@@ -48,8 +48,7 @@ template <typename Runs>
             c.blocks_carved += unit.carved;
             s.in_use_bytes += std::uint64_t{unit.used()} * class_bytes(unit.size_class);
         } else if (unit.kind == UnitKind::mixed) {
-            Granules const& granules = *reinterpret_cast<Granules const*>(unit.free);
-            granules.for_each_block([&](std::uint32_t, std::uint32_t count) {
+            granules_of(unit).for_each_block([&](std::uint32_t, std::uint32_t count) {
                 auto& c = s.classes[class_of(count * quantum)];
                 ++c.blocks_in_use;
                 ++c.blocks_carved;

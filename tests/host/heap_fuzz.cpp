@@ -4,9 +4,7 @@
 #include "heap/hardened_heap.hpp"
 #include "heap/heap.hpp"
 #include "heap/sources/failing.hpp"
-#include "heap/sources/mmap_source.hpp"
-
-#include <sys/mman.h>
+#include "tests/host/heap_fixture.hpp"
 
 #include <algorithm>
 #include <array>
@@ -33,11 +31,8 @@ char const* complaint = nullptr;
 std::uint64_t fails_at = 0;
 
 // Pages that stay usable when they are taken away, so that slabs in use lose some; commits that fail.
-struct Pages : MmapSource {
+struct Pages : test::UsableSource {
     static constexpr std::size_t window_bytes = std::size_t{64} << 20;
-    static constexpr bool stays_usable = true;
-    void decommit(std::byte* at, std::size_t bytes) { madvise(at, bytes, MADV_DONTNEED); }
-    bool move(std::byte*, std::byte*, std::size_t) { return false; }
 };
 Failing<Pages> source() {
     Failing<Pages> failing;

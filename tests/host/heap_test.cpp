@@ -4,6 +4,7 @@
 #include "heap/sources/failing.hpp"
 #include "heap/sources/limited.hpp"
 #include "heap/sources/mmap_source.hpp"
+#include "tests/host/heap_fixture.hpp"
 #include "tests/host/random_use.hpp"
 
 #include <gtest/gtest.h>
@@ -235,17 +236,11 @@ TEST(Heap, ABlockPastTheLastOfASlabIsNoBlock) {
     heap.release();
 }
 
-struct UsableSource : MmapSource {
-    static constexpr bool stays_usable = true;
-    void decommit(std::byte* at, std::size_t bytes) { madvise(at, bytes, MADV_DONTNEED); }
-    bool move(std::byte*, std::byte*, std::size_t) { return false; }
-};
-
 // Phases of which few blocks survive, each of other sizes: the survivors keep what is in them, what comes
 // meanwhile gets memory of its own, and the pages between the survivors go back.
 TEST(Heap, FreePagesOfSlabsInUseGoBack) {
     constexpr std::size_t live_bytes = std::size_t{16} << 20;
-    Heap<UsableSource> heap;
+    Heap<test::UsableSource> heap;
     std::mt19937_64 random(5);
     struct Block {
         unsigned char* at;

@@ -4,6 +4,7 @@
 #include "heap/remote_batches.hpp"
 #include "heap/sources/failing.hpp"
 #include "heap/sources/mmap_source.hpp"
+#include "tests/host/heap_fixture.hpp"
 
 #include <gtest/gtest.h>
 
@@ -19,6 +20,7 @@ namespace slab {
 namespace {
 
 using TestHeap = Heap<MmapSource>;
+using ThreadsConfig = test::ThreadsConfig<MmapSource>;
 
 TEST(Heap, ThreadsShareALockedHeap) {
     static Heap<MmapSource, std::mutex> heap;
@@ -51,19 +53,6 @@ TEST(Heap, ThreadsShareALockedHeap) {
     EXPECT_EQ(heap.statistics().in_use_bytes, 0u);
     heap.release();
 }
-
-// A heap for each thread, as libslab.so has, but in the open: for ThreadSanitizer.
-struct ThreadsConfig {
-    using Source = MmapSource;
-    using Lock = std::mutex;
-    static Owner self() {
-        static thread_local char here;
-        return reinterpret_cast<Owner>(&here) << 20;
-    }
-    static std::uint64_t plus_self(std::uint64_t n, std::uint64_t const& word) {
-        return n + __atomic_load_n(&word, __ATOMIC_RELAXED) + self();
-    }
-};
 
 TEST(LocalHeap, BlocksWanderAndThreadsEnd) {
     static Arena<ThreadsConfig> arena;

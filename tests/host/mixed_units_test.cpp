@@ -1,197 +1,16 @@
 // Slabs of which few blocks are left: they serve blocks of other sizes, and all that is promised of blocks stays true.
-#include "heap/heap.hpp"
-#include "heap/sources/failing.hpp"
-#include "heap/sources/mmap_source.hpp"
+#include "tests/host/survivors.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstring>
-#include <mutex>
-#include <random>
 #include <string_view>
-#include <thread>
 #include <vector>
 
-namespace slab {
+namespace slab::test {
 namespace {
-
-// What Granules does, a granule at a time.
-struct PlainGranules {
-    enum class State : unsigned char { free, begins, inner, barred };
-    std::vector<State> states = std::vector<State>(granules_a_unit, State::free);
-
-    std::uint32_t length(std::uint32_t first) const {
-        auto end = first + 1;
-        while (end != granules_a_unit && states[end] == State::inner) {
-            ++end;
-        }
-        return end - first;
-    }
-    void fill(std::uint32_t first, std::uint32_t count, State state) {
-        std::fill_n(states.begin() + first, count, state);
-    }
-    std::uint32_t find(std::uint32_t from, std::uint32_t count) const {
-        for (; from + count <= granules_a_unit; ++from) {
-            auto const first = states.begin() + from;
-            if (from % (count & -count) == 0 && std::all_of(first, first + count, [](State state) {
-                    return state == State::free;
-                })) {
-                return from;
-            }
-        }
-        return granules_a_unit;
-    }
-};
-
-TEST(Granules, SayWhatAPlainOneSays) {
-    std::mt19937 random(7);
-    auto const below = [&](std::uint32_t end) {
-        return static_cast<std::uint32_t>(random() % end);
-    };
-    Granules granules;
-    PlainGranules plain;
-    std::vector<std::uint32_t> blocks;
-    for (int i = 0; i < 20'000; ++i) {
-        auto const count = 1 + below(i % 3 == 0 ? 64 : 8);
-        auto const from = below(granules_a_unit);
-        auto const at = granules.find(from, count);
-        ASSERT_EQ(at, plain.find(from, count)) << from << " " << count;
-        if (at != granules_a_unit && below(5) < 3) {
-            granules.place(at, count);
-            plain.fill(at, count, PlainGranules::State::inner);
-            plain.states[at] = PlainGranules::State::begins;
-            blocks.push_back(at);
-        } else if (!blocks.empty()) {
-            std::swap(blocks[random() % blocks.size()], blocks.back());
-            auto const length = plain.length(blocks.back());
-            ASSERT_EQ(granules.length(blocks.back()), length);
-            granules.remove(blocks.back(), length);
-            plain.fill(blocks.back(), length, PlainGranules::State::free);
-            blocks.pop_back();
-        }
-        if (auto const page = below(16); i % 500 == 499 && granules.is_page_free(page)) {
-            granules.bar_page(page);
-            plain.fill(page * granules_a_page, granules_a_page, PlainGranules::State::barred);
-        }
-        auto const any = below(granules_a_unit);
-        auto const state = plain.states[any];
-        ASSERT_EQ(granules.begins(any), state == PlainGranules::State::begins);
-        ASSERT_EQ(granules.is_used(any),
-                  state == PlainGranules::State::begins || state == PlainGranules::State::inner);
-    }
-    std::size_t seen = 0;
-    granules.for_each_block([&](std::uint32_t first, std::uint32_t count) {
-        ++seen;
-        EXPECT_EQ(plain.length(first), count);
-    });
-    EXPECT_EQ(seen, blocks.size());
-}
-
-struct Pages : MmapSource {
-    static constexpr bool stays_usable = true;
-    void decommit(std::byte* at, std::size_t bytes) { madvise(at, bytes, MADV_DONTNEED); }
-    bool move(std::byte*, std::byte*, std::size_t) { return false; }
-};
-
-struct Block {
-    unsigned char* at;
-    std::size_t bytes;
-    unsigned char fill;
-
-    bool is_whole() const {
-        return std::all_of(at, at + bytes, [&](unsigned char byte) { return byte == fill; });
-    }
-};
-
-// A heap of which few blocks survive a phase of small ones. When others make it grow, there is room among them.
-class Survivors {
-  public:
-    using Config = SingleConfig<Failing<Pages>>;
-
-    enum class When : bool { now, later };
-
-    explicit Survivors(When grown = When::now) : arena(source_of(failure, fails_at)) {
-        for (std::size_t held = 0; held < (std::size_t{8} << 20); held += 80) {
-            add(64 + random() % 32);
-        }
-        std::erase_if(blocks, [&](Block const& block) {
-            bool const goes = random() % 16 != 0;
-            goes ? heap.free(arena, block.at) : void();
-            return goes;
-        });
-        if (grown == When::now) {
-            grow();
-        }
-    }
-    ~Survivors() { arena.release(); }
-    Survivors(Survivors const&) = delete;
-    Survivors& operator=(Survivors const&) = delete;
-
-    void grow() {
-        std::vector<void*> others(std::size_t{16} << 10);
-        for (auto*& other : others) {
-            other = heap.allocate(arena, 512);
-        }
-        for (auto* const other : others) {
-            heap.free(arena, other);
-        }
-    }
-    void add(std::size_t bytes) {
-        Block const block{static_cast<unsigned char*>(heap.allocate(arena, bytes)), bytes,
-                          static_cast<unsigned char>(random())};
-        if (block.at != nullptr) {
-            std::memset(block.at, block.fill, bytes);
-            blocks.push_back(block);
-        }
-    }
-    void expect_all_whole() const {
-        EXPECT_TRUE(
-            std::ranges::all_of(blocks, [](Block const& block) { return block.is_whole(); }));
-    }
-    UnitKind kind_at(void const* pointer) const {
-        return arena.unit_at(reinterpret_cast<std::uintptr_t>(pointer))->kind;
-    }
-    // A block of a mixed unit.
-    unsigned char* mixed(std::size_t bytes) {
-        auto* const block = static_cast<unsigned char*>(heap.allocate(arena, bytes));
-        EXPECT_EQ(kind_at(block), UnitKind::mixed);
-        return block;
-    }
-    std::uint64_t held_bytes() const { return statistics_of(arena.runs()).held_bytes; }
-    void free_all() {
-        for (auto const& block : blocks) {
-            heap.free(arena, block.at);
-        }
-        blocks.clear();
-        heap.trim(arena);
-        arena.trim();
-    }
-    void expect_nothing_left() {
-        free_all();
-        auto const s = statistics_of(arena.runs());
-        EXPECT_EQ(s.in_use_bytes, 0u);
-        EXPECT_LT(s.held_bytes, std::uint64_t{1} << 19);
-        EXPECT_STREQ(failure, nullptr);
-    }
-
-    char const* failure = nullptr;
-    std::uint64_t fails_at = UINT64_MAX;
-    Arena<Config> arena;
-    LocalHeap<Config> heap;
-    std::mt19937 random{3};
-    std::vector<Block> blocks;
-
-  private:
-    static Failing<Pages> source_of(char const*& failure, std::uint64_t& fails_at) {
-        Failing<Pages> source;
-        source.complaint = &failure;
-        source.fails_at = &fails_at;
-        return source;
-    }
-};
 
 TEST(MixedUnits, BlocksOfOtherSizesLieAmongSurvivors) {
     Survivors all;
@@ -274,16 +93,15 @@ TEST(MixedUnits, ABlockAtHandIsNobodysYet) {
     ASSERT_GT(at_hand, 0u);
     auto const& unit = *all.arena.unit_at(reinterpret_cast<std::uintptr_t>(first));
     std::uint32_t tried = 0;
-    slab::MixedUnits<Failing<Pages>>::granules_of(unit).for_each_block(
-        [&](std::uint32_t granule, std::uint32_t) {
-            auto const address = all.arena.memory_of(unit) + granule * quantum;
-            if (LinkKey::is_free(all.arena.key().step(address))) {
-                all.failure = nullptr;
-                all.heap.free(all.arena, reinterpret_cast<void*>(address));
-                EXPECT_STREQ(all.failure, double_free);
-                ++tried;
-            }
-        });
+    granules_of(unit).for_each_block([&](std::uint32_t granule, std::uint32_t) {
+        auto const address = all.arena.memory_of(unit) + granule * quantum;
+        if (LinkKey::is_free(all.arena.key().step(address))) {
+            all.failure = nullptr;
+            all.heap.free(all.arena, reinterpret_cast<void*>(address));
+            EXPECT_STREQ(all.failure, double_free);
+            ++tried;
+        }
+    });
     EXPECT_EQ(tried, at_hand);
     EXPECT_EQ(all.heap.at_hand(all.arena, size_class), at_hand);
     all.failure = nullptr;
@@ -297,13 +115,12 @@ TEST(MixedUnits, ABlockAtHandThatWasWrittenToIsReported) {
         Survivors all;
         auto* const first = all.mixed(304);
         auto const& unit = *all.arena.unit_at(reinterpret_cast<std::uintptr_t>(first));
-        slab::MixedUnits<Failing<Pages>>::granules_of(unit).for_each_block(
-            [&](std::uint32_t granule, std::uint32_t) {
-                auto const address = all.arena.memory_of(unit) + granule * quantum;
-                if (LinkKey::is_free(all.arena.key().step(address))) {
-                    *reinterpret_cast<std::uintptr_t*>(address) = word;
-                }
-            });
+        granules_of(unit).for_each_block([&](std::uint32_t granule, std::uint32_t) {
+            auto const address = all.arena.memory_of(unit) + granule * quantum;
+            if (LinkKey::is_free(all.arena.key().step(address))) {
+                *reinterpret_cast<std::uintptr_t*>(address) = word;
+            }
+        });
         EXPECT_NE(all.heap.allocate(all.arena, 304), nullptr);
         EXPECT_STREQ(all.failure, corrupted);
     }
@@ -502,90 +319,5 @@ TEST(MixedUnits, RandomPhasesAgreeWithAReferenceList) {
     all.expect_nothing_left();
 }
 
-// Each thread frees what others made, while slabs become mixed units under it.
-struct ThreadsConfig {
-    using Source = Pages;
-    using Lock = std::mutex;
-    static Owner self() {
-        static thread_local char here;
-        return reinterpret_cast<Owner>(&here) << 20;
-    }
-    static std::uint64_t plus_self(std::uint64_t n, std::uint64_t const& word) {
-        return n + __atomic_load_n(&word, __ATOMIC_RELAXED) + self();
-    }
-};
-
-TEST(MixedUnits, OthersFreeTheirBlocksMeanwhile) {
-    static Arena<ThreadsConfig> arena;
-    constexpr unsigned threads = 3;
-    constexpr unsigned phases = 10;
-    struct Shared {
-        std::mutex mutex;
-        std::vector<Block> blocks;
-    };
-    std::array<Shared, threads> shared;
-    std::atomic<unsigned> wrong = 0;
-    std::atomic<unsigned> in_mixed = 0;
-    auto const work = [&](unsigned id) {
-        LocalHeap<ThreadsConfig> heap;
-        std::mt19937 random(id);
-        auto const free = [&](Block const& block) {
-            wrong += block.is_whole() ? 0 : 1;
-            heap.free(arena, block.at);
-        };
-        for (unsigned phase = 0; phase < phases; ++phase) {
-            std::vector<Block> mine;
-            for (std::size_t added = 0; added < (std::size_t{3} << 20);) {
-                auto const bytes = 32 + phase * 60 + random() % 64;
-                Block const block{static_cast<unsigned char*>(heap.allocate(arena, bytes)), bytes,
-                                  static_cast<unsigned char>(random())};
-                std::memset(block.at, block.fill, bytes);
-                auto const* const unit = arena.unit_at(reinterpret_cast<std::uintptr_t>(block.at));
-                in_mixed += unit->kind == UnitKind::mixed ? 1 : 0;
-                mine.push_back(block);
-                added += bytes;
-                // One in sixteen passes to another thread, which frees some of those that it has.
-                if (random() % 16 == 0) {
-                    auto& there = shared[random() % threads];
-                    std::lock_guard const guard(there.mutex);
-                    there.blocks.push_back(block);
-                    mine.pop_back();
-                }
-                if (random() % 64 == 0) {
-                    auto& here = shared[id];
-                    std::lock_guard const guard(here.mutex);
-                    if (!here.blocks.empty()) {
-                        std::swap(here.blocks[random() % here.blocks.size()], here.blocks.back());
-                        free(here.blocks.back());
-                        here.blocks.pop_back();
-                    }
-                }
-            }
-            std::ranges::for_each(mine, free);
-        }
-        heap.abandon(arena);
-    };
-    std::vector<std::thread> all;
-    for (unsigned id = 0; id < threads; ++id) {
-        all.emplace_back(work, id);
-    }
-    for (auto& thread : all) {
-        thread.join();
-    }
-    LocalHeap<ThreadsConfig> heap;
-    for (auto const& there : shared) {
-        for (auto const& block : there.blocks) {
-            wrong += block.is_whole() ? 0 : 1;
-            heap.free(arena, block.at);
-        }
-    }
-    heap.abandon(arena);
-    arena.trim();
-    EXPECT_EQ(wrong, 0u);
-    EXPECT_GT(in_mixed, 100u);
-    EXPECT_EQ(statistics_of(arena.runs()).in_use_bytes, 0u);
-    arena.release();
-}
-
 }  // namespace
-}  // namespace slab
+}  // namespace slab::test

@@ -1,0 +1,35 @@
+// What tests of heaps share: a source whose pages stay usable, and a heap for each thread.
+#pragma once
+
+#include "heap/heap.hpp"
+#include "heap/sources/mmap_source.hpp"
+
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <mutex>
+
+namespace slab::test {
+
+// As Linux's pages are to libslab.so.
+struct UsableSource : MmapSource {
+    static constexpr bool stays_usable = true;
+    void decommit(std::byte* at, std::size_t bytes) { madvise(at, bytes, MADV_DONTNEED); }
+    bool move(std::byte*, std::byte*, std::size_t) { return false; }
+};
+
+// A heap for each thread, as libslab.so has, but in the open: for ThreadSanitizer.
+template <PageSource Pages>
+struct ThreadsConfig {
+    using Source = Pages;
+    using Lock = std::mutex;
+    static Owner self() {
+        static thread_local char here;
+        return reinterpret_cast<Owner>(&here) << 20;
+    }
+    static std::uint64_t plus_self(std::uint64_t n, std::uint64_t const& word) {
+        return n + __atomic_load_n(&word, __ATOMIC_RELAXED) + self();
+    }
+};
+
+}  // namespace slab::test
