@@ -157,7 +157,7 @@ class Arena {
     void give_remote(Unit& slab, std::uintptr_t first, std::uintptr_t last);
     // Takes what others freed into a slab that is neither current nor in a list. By its owner, or under
     // the lock.
-    void collect(Unit& slab);
+    [[gnu::noinline]] void collect(Unit& slab);
     // Whether that ever happened.
     bool gave_remote() const { return gave_remote_.load(std::memory_order_relaxed); }
 
@@ -182,16 +182,18 @@ class Arena {
         return memory;
     }
     // Gives a slab or a large block back.
-    void put(std::uint32_t index) {
+    [[gnu::noinline]] void put(std::uint32_t index) {
         std::lock_guard const guard(lock_);
         put_locked(index);
     }
 
-    // A slab whose thread has ended waits for another one that needs its class.
-    void abandon(std::uint32_t index);
+    // A slab whose thread has ended waits for another one that needs its class, or goes back if it is empty: but for one
+    // that has touched a page only, since one in its place would soon begin among pages that others can use better.
+    [[gnu::cold]] void abandon(std::uint32_t index);
     // Whether there is one of any class. Without the lock: one that has just come may not be seen yet.
     bool has_abandoned() const { return abandoned_count_.load(std::memory_order_relaxed) != 0; }
-    // The first abandoned slab of a class, for its new owner; 0 if there is none.
+    // The abandoned slab of a class that has waited longest, for its new owner; 0 if there is none. Where threads follow each
+    // other in several rows, that is rather the same row's than the last one's.
     std::uint32_t adopt(std::size_t size_class, Owner owner);
 
     // Mixed units: arena_mixed.hpp. A hardened heap has none, whose memory is of one class for ever, nor has one
@@ -347,7 +349,7 @@ class Arena {
     }
     std::uint32_t take_slab(std::uint32_t units, std::size_t size_class);
     std::uint32_t take_slabs(std::uint32_t units, std::size_t size_class, std::uint32_t count);
-    void put_locked(std::uint32_t index) {
+    [[gnu::noinline]] void put_locked(std::uint32_t index) {
         if (auto& unit = runs_.unit(index);
             (unit.kind == UnitKind::slab || unit.kind == UnitKind::mixed) &&
             unit.absent_pages() != 0) {

@@ -92,8 +92,13 @@ template <HeapConfig Config>
 void Arena<Config>::abandon(std::uint32_t index) {
     std::lock_guard const guard(lock_);
     auto& slab = runs_.unit(index);
+    auto& list = abandoned_[slab.size_class];
+    bool const is_small = slab.carved * class_bytes(slab.size_class) <= page_bytes;
+    if (slab.used() == 0 && !(is_small && list.first() == 0)) {
+        return put_locked(index);
+    }
     give_to(slab, 0);
-    abandoned_[slab.size_class].push(runs_.units(), index);
+    list.push_back(runs_.units(), index);
     abandoned_count_.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -361,9 +361,10 @@ class LocalHeap {
     [[gnu::cold]] bool use_any_free(Arena& arena, std::size_t size_class);
     std::uint32_t put_down(Arena& arena, std::size_t size_class);
     void give_empty_back(Arena& arena);
-    void put(Arena& arena, std::uint32_t index);
+    [[gnu::cold]] void collect_first_full(Arena& arena, std::size_t size_class);
+    [[gnu::noinline]] void put(Arena& arena, std::uint32_t index);
     void forget(std::size_t size_class);
-    void leave(Arena& arena, std::uint32_t index);
+    [[gnu::cold]] void leave(Arena& arena, std::uint32_t index);
 
     // The first block of each small class's list, which is of the current slab or of a mixed unit.
     std::array<std::uintptr_t*, fine_classes> heads_{};

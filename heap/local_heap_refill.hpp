@@ -20,15 +20,19 @@ void* LocalHeap<Config>::allocate_slow(Arena& arena, std::size_t bytes) {
 }
 
 // A class whose requests make its group grow so often within a second is one that is much used: it gets slabs of
-// its own.
+// its own. In a group of few slabs, what they save small blocks is less than what is left over of one.
 template <HeapConfig Config>
 void* LocalHeap<Config>::take_served(Arena& arena, std::size_t size_class) {
     constexpr std::uint8_t much = 32;
     auto const serving = this->serving(size_class);
     auto const carved_before = carved_;
     void* const block = take(arena, serving);
-    if (serving != size_class && carved_ != carved_before && ++demand_[size_class] == much) {
-        serve(size_class, size_class);
+    if (serving != size_class && carved_ != carved_before) {
+        auto& demand = demand_[size_class];
+        demand += demand < much ? 1 : 0;
+        if (demand == much && (is_coarse(serving) || has_many_slabs(serving))) {
+            serve(size_class, size_class);
+        }
     }
     return block;
 }

@@ -135,11 +135,16 @@ void LocalHeap<Config>::slab_changed(Arena& arena, Unit& slab) {
     put(arena, index);
 }
 
-// The empty slabs that classes have kept, and those that classes without lists take from: before a new one is made.
+// The empty slabs that classes have kept, those that classes without lists take from, and full ones that others have
+// emptied: before a new one is made.
 template <HeapConfig Config>
 void LocalHeap<Config>::give_empty_back(Arena& arena) {
     auto const is_empty = [&](std::uint32_t index) { return arena.runs().unit(index).used() == 0; };
+    bool const others_free = arena.gave_remote();
     for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
+        if (others_free) {
+            collect_first_full(arena, size_class);
+        }
         if (auto& partial = partial_[size_class]; partial.first() != 0) {
             auto* const units = arena.runs().units();
             // It was the only one; what came later is before it.
@@ -153,6 +158,32 @@ void LocalHeap<Config>::give_empty_back(Arena& arena) {
             arena.runs().unit(current).until_change = 0;
             put(arena, std::exchange(current, 0));
         }
+    }
+}
+
+// A look at a full slab of a class, in turn. One whose blocks others have freed serves again, or goes back.
+template <HeapConfig Config>
+void LocalHeap<Config>::collect_first_full(Arena& arena, std::size_t size_class) {
+    auto& full = full_[size_class];
+    auto const index = full.first();
+    if (index == 0) {
+        return;
+    }
+    auto* const units = arena.runs().units();
+    auto& slab = units[index];
+    full.remove(units, index);
+    if (slab.remote.load(std::memory_order_relaxed) == 0) {
+        return full.push_back(units, index);
+    }
+    slab.until_change = slab.used();
+    slab.is_full = false;
+    arena.collect(slab);
+    if (slab.used() == 0) {
+        put(arena, index);
+    } else if (slab.carved - slab.used() < frees_until_useful(size_class, Patience::little)) {
+        let_go(arena, slab);
+    } else {
+        partial_[size_class].push_back(units, index);
     }
 }
 
@@ -207,25 +238,26 @@ void LocalHeap<Config>::set_aside(Arena& arena, std::size_t size_class) {
     }
 }
 
-// A slab in no list: empty, it goes back; else another thread may have it.
+// A slab in no list is no longer this thread's.
 template <HeapConfig Config>
 void LocalHeap<Config>::leave(Arena& arena, std::uint32_t index) {
     auto& slab = arena.runs().unit(index);
     arena.collect(slab);
-    if (slab.used() == 0) {
-        put(arena, index);
-    } else {
-        --slabs_[slab.size_class];
-        arena.abandon(index);
-    }
+    --slabs_[slab.size_class];
+    arena.abandon(index);
 }
 
+// Full slabs first: whoever comes next takes them in this order, and learns of what is freed there.
 template <HeapConfig Config>
 void LocalHeap<Config>::abandon(Arena& arena) {
     remote_.flush(arena);
     auto* const units = arena.runs().units();
     for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
-        if (auto const index = put_down(arena, size_class); index != 0) {
+        for (auto index = full_[size_class].first(); index != 0;
+             index = full_[size_class].first()) {
+            full_[size_class].remove(units, index);
+            units[index].until_change = units[index].used();
+            units[index].is_full = false;
             leave(arena, index);
         }
         for (auto index = partial_[size_class].first(); index != 0;
@@ -233,11 +265,7 @@ void LocalHeap<Config>::abandon(Arena& arena) {
             partial_[size_class].remove(units, index);
             leave(arena, index);
         }
-        for (auto index = full_[size_class].first(); index != 0;
-             index = full_[size_class].first()) {
-            full_[size_class].remove(units, index);
-            units[index].until_change = units[index].used();
-            units[index].is_full = false;
+        if (auto const index = put_down(arena, size_class); index != 0) {
             leave(arena, index);
         }
     }

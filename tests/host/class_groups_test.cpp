@@ -59,6 +59,19 @@ TEST(ClassGroups, AClassThatIsMuchUsedGetsSlabsOfItsOwn) {
     heap.release();
 }
 
+// What a slab of its own has left over would be more than it saves.
+TEST(ClassGroups, AClassOfSmallBlocksStaysInAGroupOfFewSlabs) {
+    constexpr std::size_t bytes = 272;
+    constexpr auto group = groups[class_of(bytes)];
+    TestHeap heap;
+    for (std::size_t i = 0; i < 6 * blocks_a_slab(group); ++i) {
+        heap.allocate(bytes);
+    }
+    EXPECT_EQ(heap.statistics().classes[class_of(bytes)].slabs, 0u);
+    EXPECT_EQ(heap.statistics().classes[group].slabs, 6u);
+    heap.release();
+}
+
 // What comes and goes again and again is no reason for slabs of its own.
 TEST(ClassGroups, AClassWhoseSlabsGoBackAgainStaysInItsGroup) {
     constexpr std::size_t bytes = std::size_t{25} << 10;

@@ -32,4 +32,15 @@ struct ThreadsConfig {
     }
 };
 
+// Several heaps in turn, as if each were a thread's.
+struct TurnsConfig {
+    using Source = MmapSource;
+    using Lock = NoLock;
+    static inline std::size_t turn = 0;
+    static Owner self() { return (turn + 1) << 20; }
+    static std::uint64_t plus_self(std::uint64_t n, std::uint64_t const& word) {
+        return n + word + self();
+    }
+};
+
 }  // namespace slab::test

@@ -1,7 +1,7 @@
 // Lists of units, and how many slabs a thread's heap says it has.
 #include "heap/local_heap.hpp"
-#include "heap/sources/mmap_source.hpp"
 #include "heap/unit_list.hpp"
+#include "tests/host/heap_fixture.hpp"
 
 #include <gtest/gtest.h>
 
@@ -41,16 +41,7 @@ TEST(UnitList, HasTheOrderOfItsPushesWhateverLeaves) {
     }
 }
 
-// Two heaps in turn, as if each were a thread's.
-struct TurnsConfig {
-    using Source = MmapSource;
-    using Lock = NoLock;
-    static inline std::size_t turn = 0;
-    static Owner self() { return (turn + 1) << 20; }
-    static std::uint64_t plus_self(std::uint64_t n, std::uint64_t const& word) {
-        return n + word + self();
-    }
-};
+using test::TurnsConfig;
 
 class SlabCounts : public ::testing::Test {
   protected:
