@@ -29,7 +29,9 @@ void* LocalHeap<Config>::take_served(Arena& arena, std::size_t size_class) {
     void* const block = take(arena, serving);
     if (serving != size_class && carved_ != carved_before) {
         auto& demand = demand_[size_class];
-        demand += demand < much ? 1 : 0;
+        if (demand < much) {
+            ++demand;
+        }
         if (demand == much && (is_coarse(serving) || has_many_slabs(serving))) {
             serve(size_class, size_class);
         }
