@@ -63,10 +63,25 @@ void by_new(std::uint64_t count) {
 }
 
 // Through the C++ interface, of this project's heap whichever is preloaded.
+constinit slab::Heap<slab::MmapSource> heap;
+
 void inlined(std::uint64_t count) {
-    static constinit slab::Heap<slab::MmapSource> heap;
     for (; count != 0; --count) {
         heap.free(used(heap.allocate(64)));
+    }
+}
+void inlined_told(std::uint64_t count) {
+    for (; count != 0; --count) {
+        heap.free(used(heap.allocate(64)), 64);
+    }
+}
+// Of several slabs.
+void inlined_told_queue(std::uint64_t count) {
+    std::array<void*, 4096> live{};
+    for (std::uint64_t i = 0; i < count; ++i) {
+        auto& block = live[i % live.size()];
+        heap.free(block, 64);
+        block = used(heap.allocate(64));
     }
 }
 
@@ -94,6 +109,8 @@ constexpr std::array kinds = {
     Kind{"queue", queue},
     Kind{"new", by_new},
     Kind{"inlined", inlined},
+    Kind{"inlined-told", inlined_told},
+    Kind{"inlined-told-queue", inlined_told_queue},
     Kind{"calloc", zeroed},
     Kind{"large", large},
     Kind{"random-1e3", random_of<1'000>},

@@ -1,6 +1,7 @@
 // What whoever asks for a block or gives it back says about it.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -17,6 +18,11 @@ struct Freed {
     std::uint32_t alignment = 1;
     Origin origin = Origin::malloc;
 
+    // An alignment of more than 32 bits is no block's, and neither is one that is no power of two.
+    static constexpr Freed of(std::size_t bytes, std::size_t alignment) {
+        bool const may_be = std::has_single_bit(alignment) && alignment <= UINT32_MAX;
+        return {.bytes = bytes, .alignment = may_be ? static_cast<std::uint32_t>(alignment) : 0};
+    }
     bool knows_bytes() const { return bytes != unknown_bytes; }
     bool knows_anything() const { return knows_bytes() || alignment != 1; }
     // Whether a block may be at that address; nothing is, for an alignment of 0.

@@ -6,6 +6,7 @@
 #include "heap/local_heap.hpp"
 #include "heap/statistics.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -54,6 +55,22 @@ class Heap {
             arena_, pointer, [this](void* other) { local_.free_slow(arena_, other); },
             [this](Unit& slab) { local_.slab_changed(arena_, slab); });
     }
+    // The same of a block for which so many bytes were asked; that takes fewer steps. Sizes that another group of
+    // classes serves are reported.
+    [[gnu::always_inline]] void free(void* pointer, std::size_t bytes) {
+        Guard const guard(lock_);
+        Local::free_sized(local_, arena_, pointer, bytes, [this, bytes](void* other) {
+            local_.free_sized_slow(arena_, other, bytes);
+        });
+    }
+    // As allocate_aligned() was asked for it; either may be untold (unknown_bytes, 1).
+    void free(void* pointer, std::size_t bytes, std::size_t alignment) {
+        if (alignment <= quantum && bytes != unknown_bytes) {
+            return free(pointer, std::max(bytes, alignment));  // the class is the larger one's
+        }
+        Guard const guard(lock_);
+        local_.free_slow(arena_, pointer, Freed::of(bytes, alignment));
+    }
     // For a front that has a slow way of its own, without the heap's lock: as LocalHeap's. What the front is to
     // know of: free_below() knows metadata below metadata_end() at most.
     template <typename Slow>
@@ -64,6 +81,11 @@ class Heap {
     [[gnu::always_inline]] void free_below(std::uintptr_t metadata_end, void* pointer, Slow slow) {
         Local::free_below(metadata_end, arena_, pointer, slow,
                           [this](Unit& slab) { local_.slab_changed(arena_, slab); });
+    }
+    template <typename Slow>
+    [[gnu::always_inline]] void free_sized_below(std::size_t end, void* pointer, std::size_t bytes,
+                                                 Slow slow) {
+        Local::free_sized(local_, arena_, pointer, bytes, slow, end);
     }
     std::uintptr_t metadata_end() const { return arena_.runs().metadata_end(); }
     // Changes a block's size; its contents move with it. On null the old block stays as it is.

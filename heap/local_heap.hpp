@@ -132,6 +132,14 @@ class LocalHeap {
             arena, pointer, [&](void* other) { free_slow(arena, other); },
             [&](Unit& slab) { slab_changed(arena, slab); });
     }
+    // The same of a block for which so many bytes were asked. What is not simple is slow(pointer)'s affair, and so are
+    // blocks of `end` bytes or more.
+    template <typename Slow>
+    [[gnu::always_inline]] inline static void free_sized(LocalHeap& heap, Arena const& arena,
+                                                         void* pointer, std::size_t bytes,
+                                                         Slow slow, std::size_t end = fine_end);
+    // Any block. A size that is not its group's is reported.
+    [[gnu::noinline]] void free_sized_slow(Arena& arena, void* pointer, std::size_t bytes);
 
     // What is not at hand.
     [[gnu::noinline]] void* allocate_slow(Arena& arena, std::size_t bytes);
@@ -309,6 +317,7 @@ class LocalHeap {
     bool restore_page(Arena& arena, Unit& slab);
 
     static void check_freed(Arena& arena, Unit const& unit, std::uintptr_t address, Freed freed);
+    void look_if_due(Arena& arena);
     void tidy_up(Arena& arena);
     bool refill(Arena& arena, std::size_t size_class);
     bool refill_at_hand(Arena& arena, std::size_t size_class);
@@ -397,5 +406,6 @@ class LocalHeap {
 #include "heap/local_heap_mixed.hpp"   // IWYU pragma: export
 #include "heap/local_heap_pages.hpp"   // IWYU pragma: export
 #include "heap/local_heap_refill.hpp"  // IWYU pragma: export
+#include "heap/local_heap_sized.hpp"   // IWYU pragma: export
 #include "heap/local_heap_slabs.hpp"   // IWYU pragma: export
 #include "heap/local_heap_upkeep.hpp"  // IWYU pragma: export

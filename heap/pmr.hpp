@@ -24,7 +24,9 @@ class MemoryResource final : public std::pmr::memory_resource {
         }
         return block;
     }
-    void do_deallocate(void* block, std::size_t, std::size_t) override { heap_->free(block); }
+    void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override {
+        heap_->free(block, bytes, alignment);
+    }
     bool do_is_equal(std::pmr::memory_resource const& other) const noexcept override {
         auto const* const same = dynamic_cast<MemoryResource const*>(&other);
         return same != nullptr && same->heap_ == heap_;

@@ -23,6 +23,8 @@ KINDS = {  # as bench/heap_pairs.cpp names them
     "queue": "the same, 1,024 live, first in, first out",
     "new": "64 bytes, `new` and sized `delete`",
     "inlined": "64 bytes, `slab::Heap`, inlined",
+    "inlined-told": "the same, the free is told the size",
+    "inlined-told-queue": "the same, 4,096 live, first in, first out",
     "calloc": "64 bytes, `calloc` and `free`",
     "large": "32 KiB, `malloc` and `free`",
     "random-1e3": "16 to 127 bytes, 1,000 live, at random",
@@ -31,7 +33,7 @@ KINDS = {  # as bench/heap_pairs.cpp names them
     "random-1e7": "the same, 10,000,000 live",
 }
 LONG = ("random-1e7",)  # a minute each: not for grading
-OURS_ONLY = ("inlined",)  # of a heap that is not preloaded
+OURS_ONLY = ("inlined", "inlined-told", "inlined-told-queue")  # of a heap that is not preloaded
 UNCHECKED = "unchecked"
 FEW, MORE = 20_000, 100_000
 FIRST = {  # until most that lives was replaced

@@ -39,12 +39,13 @@ class RandomUse {
     struct Block {
         std::size_t bytes;
         unsigned char fill;
+        bool may_tell_size;  // a free of it; not one that was reallocated or aligned
     };
     std::size_t random_size() {
         auto const bits = random_() % 18;
         return random_() % 200 == 0 ? random_() % most_ : random_() % (std::size_t{2} << bits);
     }
-    void put(void* at, std::size_t bytes) {
+    void put(void* at, std::size_t bytes, bool may_tell_size = false) {
         ASSERT_NE(at, nullptr);
         ASSERT_GE(heap_.usable_bytes(at), bytes);
         auto const address = reinterpret_cast<std::uintptr_t>(at);
@@ -58,7 +59,7 @@ class RandomUse {
         }
         auto const fill = static_cast<unsigned char>(random_());
         std::memset(at, fill, bytes);
-        blocks_[address] = {bytes, fill};
+        blocks_[address] = {bytes, fill, may_tell_size};
     }
     void add() {
         auto const bytes = random_size();
@@ -72,9 +73,9 @@ class RandomUse {
             for (std::size_t i = 0; i < bytes; ++i) {
                 ASSERT_EQ(at[i], 0);
             }
-            put(at, bytes);
+            put(at, bytes, true);
         } else {
-            put(heap_.allocate(bytes), bytes);
+            put(heap_.allocate(bytes), bytes, true);
         }
     }
     auto any() {
@@ -90,9 +91,14 @@ class RandomUse {
     void drop() {
         auto const it = any();
         auto* const at = reinterpret_cast<void*>(it->first);
-        expect_whole(at, it->second.bytes, it->second.fill);
+        auto const block = it->second;
+        expect_whole(at, block.bytes, block.fill);
         blocks_.erase(it);
-        heap_.free(at);
+        if (block.may_tell_size && random_() % 2 == 0) {
+            heap_.free(at, block.bytes);
+        } else {
+            heap_.free(at);
+        }
     }
     void change() {
         auto const it = any();

@@ -43,7 +43,13 @@ void* new_block_or_null(std::size_t bytes, std::size_t alignment) {
     }
 }
 
-constexpr std::size_t default_alignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+void free_aligned(void* block, std::size_t bytes, std::align_val_t alignment) {
+    program_heap.with(
+        [=](ProgramHeap& heap) { heap.free(block, bytes, static_cast<std::size_t>(alignment)); });
+}
+
+// No more than what any block has, so that its class is its size's.
+constexpr std::size_t default_alignment = 1;
 
 }  // namespace
 
@@ -105,15 +111,25 @@ void* operator new[](std::size_t bytes, std::align_val_t alignment,
 }
 void operator delete(void* block) noexcept { free(block); }
 void operator delete[](void* block) noexcept { free(block); }
-void operator delete(void* block, std::size_t) noexcept { free(block); }
-void operator delete[](void* block, std::size_t) noexcept { free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { free(block); }
-void operator delete[](void* block, std::align_val_t) noexcept { free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { free(block); }
-void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { free(block); }
+void operator delete(void* block, std::size_t bytes) noexcept { program_heap.free(block, bytes); }
+void operator delete[](void* block, std::size_t bytes) noexcept { program_heap.free(block, bytes); }
+void operator delete(void* block, std::size_t bytes, std::align_val_t alignment) noexcept {
+    quarry::free_aligned(block, bytes, alignment);
+}
+void operator delete[](void* block, std::size_t bytes, std::align_val_t alignment) noexcept {
+    quarry::free_aligned(block, bytes, alignment);
+}
+void operator delete(void* block, std::align_val_t alignment) noexcept {
+    quarry::free_aligned(block, slab::unknown_bytes, alignment);
+}
+void operator delete[](void* block, std::align_val_t alignment) noexcept {
+    operator delete(block, alignment);
+}
 void operator delete(void* block, std::nothrow_t const&) noexcept { free(block); }
 void operator delete[](void* block, std::nothrow_t const&) noexcept { free(block); }
-void operator delete(void* block, std::align_val_t, std::nothrow_t const&) noexcept { free(block); }
-void operator delete[](void* block, std::align_val_t, std::nothrow_t const&) noexcept {
-    free(block);
+void operator delete(void* block, std::align_val_t alignment, std::nothrow_t const&) noexcept {
+    operator delete(block, alignment);
+}
+void operator delete[](void* block, std::align_val_t alignment, std::nothrow_t const&) noexcept {
+    operator delete(block, alignment);
 }

@@ -27,6 +27,11 @@ class SharedHeap {
         heap_.free_below(open_metadata_end_, block,
                          [this](void* other) { free_slow(other, *this); });
     }
+    [[gnu::always_inline]] void free(void* block, std::size_t bytes) {
+        heap_.free_sized_below(open_bytes_, block, bytes, [this, bytes](void* other) {
+            free_sized_slow(other, bytes, *this);
+        });
+    }
     template <typename Function>
     auto with(Function function) {
         if (is_shared_) {
@@ -74,6 +79,10 @@ class SharedHeap {
     }
     [[gnu::noinline]] static void free_slow(void* block, SharedHeap& heap) {
         heap.with([=](ProgramHeap& own) { own.free(block); });
+    }
+    [[gnu::noinline]] static void free_sized_slow(void* block, std::size_t bytes,
+                                                  SharedHeap& heap) {
+        heap.with([=](ProgramHeap& own) { own.free(block, bytes); });
     }
 
     ProgramHeap heap_;

@@ -14,7 +14,9 @@ class HeapResource final : public std::pmr::memory_resource {
     void* do_allocate(std::size_t bytes, std::size_t alignment) override {
         return operator new(bytes, std::align_val_t{alignment});
     }
-    void do_deallocate(void* block, std::size_t, std::size_t) override { operator delete(block); }
+    void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override {
+        operator delete(block, bytes, std::align_val_t{alignment});
+    }
     bool do_is_equal(std::pmr::memory_resource const& other) const noexcept override {
         return this == &other;
     }
