@@ -317,7 +317,6 @@ class LocalHeap {
     bool restore_page(Arena& arena, Unit& slab);
 
     static void check_freed(Arena& arena, Unit const& unit, std::uintptr_t address, Freed freed);
-    void look_if_due(Arena& arena);
     void tidy_up(Arena& arena);
     bool refill(Arena& arena, std::size_t size_class);
     bool refill_at_hand(Arena& arena, std::size_t size_class);

@@ -54,7 +54,10 @@ constexpr void LocalHeap<Config>::serve(std::size_t size_class, std::size_t by) 
 // The list does not lead on: it is at its last block, or there is none, or a program wrote into it.
 template <HeapConfig Config>
 void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
-    look_if_due(arena);
+    if (until_look_ < 0) {
+        until_look_ = blocks_a_look;
+        tidy_up(arena);
+    }
     if (is_coarse(size_class)) {
         return take_last_coarse(arena, size_class);
     }

@@ -36,6 +36,7 @@ template <typename Slow>
                        LinkKey::is_free(*word_at(address) ^ link))) [[unlikely]] {
         return slow(pointer);
     }
+    // When the clock is due the list runs out, so that somebody looks at it.
     if (HasClock<typename Config::Source> && --heap.until_look_ < 0) [[unlikely]] {
         return slow(pointer);
     }
@@ -45,7 +46,6 @@ template <typename Slow>
 
 template <HeapConfig Config>
 void LocalHeap<Config>::free_sized_slow(Arena& arena, void* pointer, std::size_t bytes) {
-    look_if_due(arena);
     free(
         arena, pointer, [&](void* other) { free_slow(arena, other, {.bytes = bytes}); },
         [&](Unit& slab) { slab_changed(arena, slab); },

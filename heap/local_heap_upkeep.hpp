@@ -52,14 +52,6 @@ void LocalHeap<Config>::for_each_free(Arena& arena, Visit visit) const {
     }
 }
 
-template <HeapConfig Config>
-void LocalHeap<Config>::look_if_due(Arena& arena) {
-    if (until_look_ < 0) {
-        until_look_ = blocks_a_look;
-        tidy_up(arena);
-    }
-}
-
 // Now and then; every second all that is not in use.
 template <HeapConfig Config>
 void LocalHeap<Config>::tidy_up(Arena& arena) {

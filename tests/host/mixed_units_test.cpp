@@ -85,6 +85,27 @@ TEST(MixedUnits, MistakesAreReported) {
 }
 
 // Some come at once: those that wait for their turn are in use for their unit, and cannot be freed by mistake.
+// Also where a list of the size that was told is at hand in the block's own unit.
+TEST(MixedUnits, ASizeThatIsNotTheBlocksIsReported) {
+    Survivors all;
+    std::vector<void*> blocks;
+    for (int i = 0; i < 400; ++i) {
+        void* const block = all.heap.allocate(all.arena, 256);
+        if (all.kind_at(block) == UnitKind::mixed) {
+            blocks.push_back(block);
+        }
+        (void)all.heap.allocate(all.arena, 128);
+    }
+    ASSERT_GT(blocks.size(), 50u);
+    for (auto* const block : blocks) {
+        all.failure = nullptr;
+        LocalHeap<Survivors::Config>::free_sized(all.heap, all.arena, block, 128, [&](void* other) {
+            all.heap.free_sized_slow(all.arena, other, 128);
+        });
+        ASSERT_STREQ(all.failure, wrong_size);
+    }
+}
+
 TEST(MixedUnits, ABlockAtHandIsNobodysYet) {
     Survivors all;
     auto const size_class = all.heap.serving(class_of(304));

@@ -11,7 +11,7 @@ import quarry_qemu as qemu
 from .common import Failed, Job, Outcome, last_lines, save_console, single
 
 SOURCES = qemu.ROOT / "tests" / "guest" / "programs"
-SUITE_MEMORY_MIB = 128
+SUITE_MEMORY_MIB = 160  # forty spaces, one below the other, each with the archive in its account
 PROCESSORS = (2, 4, 8)
 
 
