@@ -30,6 +30,10 @@ template <typename Slow>
     if ((address_of(head) ^ address) >= unit_bytes) [[unlikely]] {
         return slow(pointer);
     }
+    // What an empty list looks at has neighbours that are no blocks.
+    if (has_checks && head == nothing()) [[unlikely]] {
+        return slow(pointer);
+    }
     auto const distance = (~address & (unit_bytes - 1)) + 1;  // see Arena::is_block()
     auto const link = arena.key().link_of(address, address_of(head));
     if (has_checks && (distance * fine_reciprocals[size_class] >= most_of_multiple ||

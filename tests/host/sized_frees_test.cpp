@@ -128,6 +128,18 @@ TEST_F(SizedFrees, AMemoryResourceTellsSizes) {
     EXPECT_EQ(heap_.statistics().in_use_bytes, 0u);
 }
 
+// Of whatever lies beside what an empty list looks at.
+TEST_F(SizedFrees, StaticMemoryIsReported) {
+    alignas(64) static char memory[std::size_t{1} << 20];
+    for (std::size_t i = 0; i < sizeof(memory); i += 64) {
+        heap_.free(memory + i, 64);
+        ASSERT_TRUE(reported("not this heap's")) << i;
+    }
+    EXPECT_NE(heap_.allocate(64), nullptr);
+    heap_.free(memory, 64);
+    EXPECT_TRUE(reported("not this heap's"));
+}
+
 // Lists may be of mixed units there.
 TEST(SizedFreesAmongSurvivors, AgreeWithAReferenceMap) {
     expect_agreement_in_random_use<Heap<test::UsableSource>>();
