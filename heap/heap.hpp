@@ -55,15 +55,15 @@ class Heap {
             arena_, pointer, [this](void* other) { local_.free_slow(arena_, other); },
             [this](Unit& slab) { local_.slab_changed(arena_, slab); });
     }
-    // The same of a block for which so many bytes were asked; that takes fewer steps. Sizes that another group of
-    // classes serves are reported.
+    // The same of a block that allocate() or allocate_zeroed() gave for so many bytes; that takes fewer steps. A size of
+    // another group of classes is reported.
     [[gnu::always_inline]] void free(void* pointer, std::size_t bytes) {
         Guard const guard(lock_);
         Local::free_sized(local_, arena_, pointer, bytes, [this, bytes](void* other) {
             local_.free_sized_slow(arena_, other, bytes);
         });
     }
-    // As allocate_aligned() was asked for it; either may be untold (unknown_bytes, 1).
+    // The same of a block that allocate_aligned() gave; what is not known is unknown_bytes, and 1.
     void free(void* pointer, std::size_t bytes, std::size_t alignment) {
         if (alignment <= quantum && bytes != unknown_bytes) {
             return free(pointer, std::max(bytes, alignment));  // the class is the larger one's
