@@ -23,7 +23,6 @@
 
 namespace slab {
 
-inline constexpr std::size_t max_alignment = std::size_t{2} << 20;
 inline constexpr std::size_t max_request = PTRDIFF_MAX;
 
 // How a heap is put together: its pages, its lock, and who calls; see Claim::is_for.

@@ -1,7 +1,8 @@
 // What whoever asks for a block or gives it back says about it.
 #pragma once
 
-#include <bit>
+#include "heap/size_class.hpp"
+
 #include <cstddef>
 #include <cstdint>
 
@@ -18,10 +19,9 @@ struct Freed {
     std::uint32_t alignment = 1;
     Origin origin = Origin::malloc;
 
-    // An alignment of more than 32 bits is no block's, and neither is one that is no power of two.
-    static constexpr Freed of(std::size_t bytes, std::size_t alignment) {
-        bool const may_be = std::has_single_bit(alignment) && alignment <= UINT32_MAX;
-        return {.bytes = bytes, .alignment = may_be ? static_cast<std::uint32_t>(alignment) : 0};
+    // What is beyond the largest alignment is no block's, and neither is 0.
+    static constexpr std::uint32_t alignment_of(std::size_t told) {
+        return told <= max_alignment ? static_cast<std::uint32_t>(told) : 0;
     }
     bool knows_bytes() const { return bytes != unknown_bytes; }
     bool knows_anything() const { return knows_bytes() || alignment != 1; }

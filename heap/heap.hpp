@@ -69,7 +69,8 @@ class Heap {
             return free(pointer, std::max(bytes, alignment));  // the class is the larger one's
         }
         Guard const guard(lock_);
-        local_.free_slow(arena_, pointer, Freed::of(bytes, alignment));
+        local_.free_slow(arena_, pointer,
+                         {.bytes = bytes, .alignment = Freed::alignment_of(alignment)});
     }
     // For a front that has a slow way of its own, without the heap's lock: as LocalHeap's. What the front is to
     // know of: free_below() knows metadata below metadata_end() at most.

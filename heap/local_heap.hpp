@@ -352,13 +352,15 @@ class LocalHeap {
     bool carve(Arena& arena, Unit& slab);
     static std::size_t pages_up_to_next(Arena const& arena, Unit const& slab);
     void let_go(Arena& arena, Unit& slab);
+    void take_back(Arena& arena, Unit& slab);
     std::uint32_t slab_from_others(Arena& arena, std::size_t size_class);
     // Whether a class has so many slabs, full or not, that one more or less makes little difference.
     bool has_many_slabs(std::size_t size_class) const {
         constexpr std::uint32_t many = 8;
         return slabs_.data()[size_class].value() > many;
     }
-    std::uint32_t find_freed_by_others(Arena& arena, std::size_t size_class);
+    std::uint32_t find_freed_by_others(Arena& arena, std::size_t size_class,
+                                       unsigned most_looks = 8);
     std::uint32_t adopt(Arena& arena, std::size_t size_class);
     struct Block {
         Unit* unit;

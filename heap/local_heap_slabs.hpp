@@ -20,6 +20,14 @@ void LocalHeap<Config>::let_go(Arena& arena, Unit& slab) {
     full_[slab.size_class].push(arena.runs().units(), arena.runs().index_of(slab));
 }
 
+// The reverse, for a slab that is in no list then.
+template <HeapConfig Config>
+void LocalHeap<Config>::take_back(Arena& arena, Unit& slab) {
+    full_[slab.size_class].remove(arena.runs().units(), arena.runs().index_of(slab));
+    slab.until_change = slab.used();
+    slab.is_full = false;
+}
+
 // For a class of which no slab of this thread is known to have free blocks; 0 if there is no memory.
 template <HeapConfig Config>
 std::uint32_t LocalHeap<Config>::slab_from_others(Arena& arena, std::size_t size_class) {
@@ -56,9 +64,7 @@ bool LocalHeap<Config>::use_any_free(Arena& arena, std::size_t size_class) {
     for (auto index = full.first(); index != 0; index = units[index].next) {
         auto& slab = units[index];
         if (slab.free != arena.end_mark(slab) || slab.remote.load(std::memory_order_relaxed) != 0) {
-            full.remove(units, index);
-            slab.until_change = slab.used();
-            slab.is_full = false;
+            take_back(arena, slab);
             if (auto const other = current_[size_class]; other != 0) {
                 units[other].until_change &= ~Unit::is_current;
                 partial_[size_class].push_back(units, other);
@@ -70,23 +76,23 @@ bool LocalHeap<Config>::use_any_free(Arena& arena, std::size_t size_class) {
     return false;
 }
 
-// A look at some of the full slabs, in turn: others may have freed blocks of them.
+// A look at some of the full slabs, in turn: others may have freed blocks of them. Such a one is in no list then; 0: none
+// of those is.
 template <HeapConfig Config>
-std::uint32_t LocalHeap<Config>::find_freed_by_others(Arena& arena, std::size_t size_class) {
-    constexpr unsigned most_looks = 8;
+std::uint32_t LocalHeap<Config>::find_freed_by_others(Arena& arena, std::size_t size_class,
+                                                      unsigned most_looks) {
     auto& full = full_[size_class];
     if (full.first() == 0 || !arena.gave_remote()) {
         return 0;
     }
     auto* const units = arena.runs().units();
-    for (unsigned looks = 0; looks < most_looks && full.first() != 0; ++looks) {
+    for (unsigned looks = 0; looks < most_looks; ++looks) {
         auto const index = full.first();
-        full.remove(units, index);
         if (units[index].remote.load(std::memory_order_relaxed) != 0) {
-            units[index].until_change = units[index].used();
-            units[index].is_full = false;
+            take_back(arena, units[index]);
             return index;
         }
+        full.remove(units, index);
         full.push_back(units, index);
     }
     return 0;
@@ -121,9 +127,7 @@ void LocalHeap<Config>::slab_changed(Arena& arena, Unit& slab) {
     auto const index = arena.runs().index_of(slab);
     auto& partial = partial_[slab.size_class];
     if (slab.is_full) {
-        slab.until_change = slab.used();
-        slab.is_full = false;
-        full_[slab.size_class].remove(units, index);
+        take_back(arena, slab);
         partial.push(units, index);
         return;
     }
@@ -140,11 +144,8 @@ void LocalHeap<Config>::slab_changed(Arena& arena, Unit& slab) {
 template <HeapConfig Config>
 void LocalHeap<Config>::give_empty_back(Arena& arena) {
     auto const is_empty = [&](std::uint32_t index) { return arena.runs().unit(index).used() == 0; };
-    bool const others_free = arena.gave_remote();
     for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
-        if (others_free) {
-            collect_first_full(arena, size_class);
-        }
+        collect_first_full(arena, size_class);
         if (auto& partial = partial_[size_class]; partial.first() != 0) {
             auto* const units = arena.runs().units();
             // It was the only one; what came later is before it.
@@ -164,26 +165,18 @@ void LocalHeap<Config>::give_empty_back(Arena& arena) {
 // A look at a full slab of a class, in turn. One whose blocks others have freed serves again, or goes back.
 template <HeapConfig Config>
 void LocalHeap<Config>::collect_first_full(Arena& arena, std::size_t size_class) {
-    auto& full = full_[size_class];
-    auto const index = full.first();
+    auto const index = find_freed_by_others(arena, size_class, 1);
     if (index == 0) {
         return;
     }
-    auto* const units = arena.runs().units();
-    auto& slab = units[index];
-    full.remove(units, index);
-    if (slab.remote.load(std::memory_order_relaxed) == 0) {
-        return full.push_back(units, index);
-    }
-    slab.until_change = slab.used();
-    slab.is_full = false;
+    auto& slab = arena.runs().unit(index);
     arena.collect(slab);
     if (slab.used() == 0) {
         put(arena, index);
     } else if (slab.carved - slab.used() < frees_until_useful(size_class, Patience::little)) {
         let_go(arena, slab);
     } else {
-        partial_[size_class].push_back(units, index);
+        partial_[size_class].push_back(arena.runs().units(), index);
     }
 }
 
@@ -255,9 +248,7 @@ void LocalHeap<Config>::abandon(Arena& arena) {
     for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
         for (auto index = full_[size_class].first(); index != 0;
              index = full_[size_class].first()) {
-            full_[size_class].remove(units, index);
-            units[index].until_change = units[index].used();
-            units[index].is_full = false;
+            take_back(arena, units[index]);
             leave(arena, index);
         }
         for (auto index = partial_[size_class].first(); index != 0;

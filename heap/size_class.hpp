@@ -136,6 +136,7 @@ constexpr std::optional<std::size_t> class_of_aligned(std::size_t alignment, std
     return size_class < class_count ? std::optional(size_class) : std::nullopt;
 }
 
+inline constexpr std::size_t max_alignment = std::size_t{2} << 20;
 // Blocks from here on move by their pages, where the source can. Below, to copy is cheaper.
 inline constexpr std::size_t least_moved = std::size_t{256} << 10;
 

@@ -124,10 +124,8 @@ template <Origin origin>
 
 std::size_t number_of(std::align_val_t alignment) { return static_cast<std::size_t>(alignment); }
 
-// What is beyond 32 bits is no block's, and neither is 0.
-std::uint32_t small_number_of(std::align_val_t alignment) {
-    auto const number = number_of(alignment);
-    return number <= slab::max_alignment ? static_cast<std::uint32_t>(number) : 0;
+std::uint32_t told(std::align_val_t alignment) {
+    return slab::Freed::alignment_of(number_of(alignment));
 }
 
 // Whether every block of at least so many bytes has the alignment: then it is as if none had been asked for.
@@ -160,15 +158,15 @@ void free_aligned(void* block, std::align_val_t alignment) {
         [[likely]] {
         return free_new<origin>(block);
     }
-    slab::hosted::free_slow_as(block, {.alignment = small_number_of(alignment), .origin = origin});
+    slab::hosted::free_slow_as(block, {.alignment = told(alignment), .origin = origin});
 }
 template <Origin origin>
 void free_aligned(void* block, std::size_t bytes, std::align_val_t alignment) {
     if (comes_by_itself(alignment)) [[likely]] {
         return free_sized<origin>(block, std::max(bytes, number_of(alignment)));
     }
-    slab::hosted::free_slow_as(
-        block, {.bytes = bytes, .alignment = small_number_of(alignment), .origin = origin});
+    slab::hosted::free_slow_as(block,
+                               {.bytes = bytes, .alignment = told(alignment), .origin = origin});
 }
 
 }  // namespace
