@@ -4,6 +4,7 @@
 
 #include "heap/freed.hpp"
 #include "heap/granules.hpp"
+#include "heap/idle_pages.hpp"
 #include "heap/link.hpp"
 #include "heap/mixed_units.hpp"
 #include "heap/retired.hpp"
@@ -42,6 +43,7 @@ inline constexpr char const* into_the_middle = "free of a pointer into the middl
 inline constexpr char const* double_free = "double free";
 inline constexpr char const* not_ours = "free of a pointer that is not this heap's";
 inline constexpr char const* no_block = "double free, or free of memory that no block has";
+inline constexpr char const* written_after_free = "a block was written to after it was freed";
 inline constexpr char const* corrupted =
     "a free block was written to; the blocks behind it are lost";
 
@@ -240,6 +242,13 @@ class Arena {
     // A large block somewhere else, longer, with the same pages; null if that cannot be had.
     void* move_large(std::uint32_t index, std::size_t bytes);
     std::uint32_t& large_pages(std::uint32_t index) { return runs_.unit(index).carved; }
+    // Of a hardened heap: a large block, already taken off the program's hands, becomes zeros and rests.
+    void retire_large(std::uint32_t index) {
+        runs_.clear(index, large_pages(index));
+        put(index);
+    }
+    // Of a hardened heap: looks at large blocks that rest whether somebody wrote to them.
+    [[gnu::cold]] void check_resting();
     // What a large block can hold.
     std::size_t large_bytes(Unit const& unit) const {
         return unit.is_sample ? sample_of(memory_of(unit), unit.carved).bytes
@@ -252,7 +261,8 @@ class Arena {
         std::size_t bytes = 0;
         if (unit != nullptr && unit->kind == UnitKind::slab) {
             bytes = class_bytes(unit->size_class);
-        } else if (unit != nullptr && unit->kind == UnitKind::large) {
+        } else if (unit != nullptr &&
+                   (unit->kind == UnitKind::large || unit->kind == UnitKind::resting)) {
             bytes = large_bytes(*unit);
         }
         runs_.source().fail(what, pointer, bytes);
@@ -321,13 +331,18 @@ class Arena {
         auto const index = runs_.take(units + behind, align_units);
         if (index != 0) {
             set_up(index, units + behind, kind);
-            make_up_for(index, units * pages_a_unit);
         }
         if constexpr (is_hardened<Config>) {
             if (index != 0) {
                 runs_.unguard(index, units);
+                if (kind == UnitKind::slab) {  // for ever: others have better use for its pages
+                    retired_.moved().renew(runs_,
+                                           {.first = index + units, .end = index + units + behind});
+                }
                 runs_.guard(index + units, behind);
             }
+        } else if (index != 0) {
+            make_up_for(index, units * pages_a_unit);
         }
         if (index != 0 && !has_key_) {
             has_key_ = true;  // before anything is linked
@@ -339,6 +354,13 @@ class Arena {
         return index;
     }
     void make_up_for(std::uint32_t index, std::size_t pages);
+    // The others of a hardened heap.
+    void take_idle_pages(UnitRange range);
+    // 0: nobody wrote.
+    void report_written(std::uintptr_t address);
+    std::uint32_t take_row(std::size_t size_class);
+    bool move_hardened(std::uint32_t index, std::uint32_t there, std::size_t old_pages,
+                       std::size_t pages);
     std::uint64_t random() {
         if constexpr (HasEntropy<Source>) {
             return runs_.source().entropy();
@@ -347,31 +369,38 @@ class Arena {
         }
     }
     std::uint32_t take_slab(std::uint32_t units, std::size_t size_class);
-    std::uint32_t take_slabs(std::uint32_t units, std::size_t size_class, std::uint32_t count);
     [[gnu::noinline]] void put_locked(std::uint32_t index) {
-        if (auto& unit = runs_.unit(index);
-            (unit.kind == UnitKind::slab || unit.kind == UnitKind::mixed) &&
-            unit.absent_pages() != 0) {
+        auto& unit = runs_.unit(index);
+        UnitKind const kind = unit.kind;
+        bool const had_blocks = kind == UnitKind::slab || kind == UnitKind::mixed;
+        if (had_blocks && unit.absent_pages() != 0) {
             runs_.count_restored(static_cast<std::uint64_t>(std::popcount(unit.absent_pages())));
             unit.set_absent_pages(0);
         }
+        if (!had_blocks && kind != UnitKind::large && kind != UnitKind::own) [[unlikely]] {
+            // A large block that two threads freed at once.
+            return fail(double_free, reinterpret_cast<void const*>(runs_.address_of(index)));
+        }
         if constexpr (is_hardened<Config>) {
-            UnitKind const kind = runs_.unit(index).kind;
             if (kind == UnitKind::slab) {
                 return retired_.put_slab(runs_, index);
             }
             if (kind == UnitKind::large) {
-                return retired_.put_large(runs_, index);
+                return resting_.put(runs_, index);
             }
         }
-        runs_.put(index, runs_.unit(index).run_units);
+        runs_.put(index, unit.run_units);
     }
     void purge_locked(std::uint32_t age_ticks) {
         sweep_abandoned();
         if constexpr (is_hardened<Config>) {
             retired_.purge(runs_, age_ticks);
+            resting_.purge(runs_, age_ticks);
+            runs_.purge(age_ticks);
+            retired_.moved().renew_empty(runs_);
+        } else {
+            runs_.purge(age_ticks);
         }
-        runs_.purge(age_ticks);
     }
     [[gnu::cold]] void sweep_abandoned();
     [[gnu::cold]] Granules* make_granules();
@@ -413,6 +442,7 @@ class Arena {
     using OfHardened = std::conditional_t<is_hardened<Config>, T, Nothing<T>>;
     [[no_unique_address]] OfHardened<TagKey> tag_key_;
     [[no_unique_address]] OfHardened<Retired<Source>> retired_;
+    [[no_unique_address]] OfHardened<Resting<Source>> resting_;
     [[no_unique_address]] Config::Lock lock_;
 };
 

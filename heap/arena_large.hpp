@@ -25,8 +25,14 @@ void* Arena<Config>::allocate_large(std::size_t bytes, std::size_t alignment, bo
     }
     auto held = Committed::dirty;
     if constexpr (is_hardened<Config>) {
-        runs_.clear(index, pages);
+        report_written(runs_.clear_again(index, pages));
         held = Committed::zeroed;
+        UnitRange const range{.first = index, .end = index + static_cast<std::uint32_t>(units)};
+        if (runs_.missing_pages(index, pages) != 0) {
+            std::lock_guard const guard(lock_);
+            take_idle_pages(range);
+        }
+        runs_.clear_dirty(range);
     }
     auto const committed = runs_.commit(index, pages, held);
     if (committed == Committed::failed) {
@@ -103,11 +109,13 @@ void* Arena<Config>::move_large(std::uint32_t index, std::size_t bytes) {
     if (there == 0) {
         return nullptr;
     }
-    // A hardened heap gives no free pages to others.
-    constexpr auto others =
-        is_hardened<Config> ? Runs<Source>::Others::are_lost : Runs<Source>::Others::are_kept;
-    if (!runs_.move_pages(index, there, old_pages, others) ||
-        runs_.commit(there, pages) == Committed::failed) {
+    if constexpr (is_hardened<Config>) {
+        if (!move_hardened(index, there, old_pages, pages)) {
+            put(there);
+            return nullptr;
+        }
+    } else if (!runs_.move_pages(index, there, old_pages, Runs<Source>::Others::are_kept) ||
+               runs_.commit(there, pages) == Committed::failed) {
         give_up_move(index, there, old_pages);
         return nullptr;
     }
@@ -126,6 +134,48 @@ void Arena<Config>::make_up_for(std::uint32_t index, std::size_t pages) {
     }
     if (auto const missing = runs_.missing_pages(index, pages); missing >= many) {
         runs_.shed(missing);
+    }
+}
+
+// In a hardened heap, which gives no free pages to others. Where the block is to be there are zeros behind it.
+template <HeapConfig Config>
+bool Arena<Config>::move_hardened(std::uint32_t index, std::uint32_t there, std::size_t old_pages,
+                                  std::size_t pages) {
+    std::lock_guard const guard(lock_);
+    auto const units = static_cast<std::uint32_t>(units_of(pages));
+    retired_.moved().renew(runs_, {.first = there, .end = there + units});
+    auto const old_units = static_cast<std::uint32_t>(units_of(old_pages));
+    return runs_.commit(there, pages) != Committed::failed &&
+           retired_.moved().move(runs_, {.first = index, .end = index + old_units}, there,
+                                 MovedPages<Source>::Unmoved::are_copied);
+}
+
+// For units in use that have no pages yet. Where others' are at hand, nothing is held for them in vain.
+template <HeapConfig Config>
+void Arena<Config>::take_idle_pages(UnitRange range) {
+    auto const pages = range.count() * pages_a_unit;
+    auto const written = [&](std::uintptr_t address) { report_written(address); };
+    IdlePages<Source, decltype(written)>(runs_, retired_.moved(), range, written)
+        .fill(resting_, retired_);
+    if (auto const missing = runs_.missing_pages(range.first, pages); missing != 0) {
+        retired_.shed(runs_, missing);
+        make_up_for(range.first, pages);
+    }
+}
+
+template <HeapConfig Config>
+void Arena<Config>::check_resting() {
+    std::lock_guard const guard(lock_);
+    (void)resting_.for_each(runs_, [&](UnitRange run) {
+        report_written(runs_.clear_again(run.first, large_pages(run.first)));
+        return true;
+    });
+}
+
+template <HeapConfig Config>
+void Arena<Config>::report_written(std::uintptr_t address) {
+    if (address != 0) {
+        fail(written_after_free, reinterpret_cast<void const*>(address));
     }
 }
 

@@ -15,6 +15,9 @@ std::uint32_t Arena<Config>::make_slab(std::size_t size_class, Owner owner) {
     if (index == 0) {
         return 0;
     }
+    if constexpr (is_hardened<Config>) {
+        runs_.clear_dirty({.first = index, .end = index + units});
+    }
     auto& slab = runs_.unit(index);
     slab.size_class = static_cast<std::uint8_t>(size_class);
     slab.reciprocal = reciprocal(class_bytes(size_class));
@@ -123,32 +126,38 @@ std::uint32_t Arena<Config>::take_slab(std::uint32_t units, std::size_t size_cla
             runs_.unit(index).kind = UnitKind::slab;
             return index;
         }
-        auto const index = take_slabs(units, size_class, retired_.slabs_at_once(size_class));
-        return index != 0 ? index : take_slabs(units, size_class, 1);
+        auto const row = retired_.wants_row(size_class) ? take_row(size_class) : 0;
+        auto const index = row != 0 ? row : take_locked(units, units, UnitKind::slab);
+        if (index != 0 && row == 0) {
+            take_idle_pages({.first = index, .end = index + units});
+        }
+        return index;
     }
     return take_locked(units, units, UnitKind::slab);
 }
 
-// Several in a row share what is out of reach behind them, which costs a system call. All but the first wait for
-// their class.
+// Slabs in a row share what is out of reach behind them, and can have pages that others do not need. All but the first
+// wait for their class.
 template <HeapConfig Config>
-std::uint32_t Arena<Config>::take_slabs(std::uint32_t units, std::size_t size_class,
-                                        std::uint32_t count) {
-    auto const index = take_locked(count * units, units, UnitKind::slab);
-    if (index == 0) {
-        return 0;
+std::uint32_t Arena<Config>::take_row(std::size_t size_class) {
+    auto row = retired_.take_empty_row(runs_, size_class);
+    if (row == 0) {
+        row = take_locked(row_units, row_units, UnitKind::slab);
+        if (row == 0) {
+            return 0;
+        }
+        auto const units = static_cast<std::uint32_t>(slab_units(size_class));
+        for (auto index = row; index != row + row_units; index += units) {
+            bool const is_last = index + units == row + row_units;
+            set_up(index, is_last ? units + guard_units : units, UnitKind::slab);
+            runs_.unit(index).size_class = static_cast<std::uint8_t>(size_class);
+            runs_.unit(index).is_in_row = true;
+        }
     }
-    runs_.decommit(index, count * units);  // what a large block left there
-    for (auto left = count; --left != 0;) {
-        auto const first = index + left * units;
-        set_up(first, left + 1 == count ? units + guard_units : units, UnitKind::slab);
-        runs_.unit(first).size_class = static_cast<std::uint8_t>(size_class);
-        retired_.put_slab(runs_, first);
-    }
-    if (count != 1) {
-        runs_.unit(index).run_units = units;
-    }
-    return index;
+    take_idle_pages({.first = row, .end = row + row_units});
+    retired_.use_row(runs_, row);
+    runs_.unit(row).kind = UnitKind::slab;
+    return row;
 }
 
 // Slabs of threads that have ended, of which others have freed the last block.

@@ -21,7 +21,6 @@ namespace slab {
 
 inline constexpr char const* written_behind = "memory behind a block was written to";
 inline constexpr char const* written_before = "memory before a block was written to";
-inline constexpr char const* written_after_free = "a block was written to after it was freed";
 inline constexpr char const* wrong_origin =
     "malloc, new and new[] each want their own way of freeing";
 
@@ -63,10 +62,8 @@ class HardenedHeap {
     [[gnu::noinline]] void* allocate_aligned(Arena& arena, std::size_t alignment, std::size_t bytes,
                                              Origin origin);
     // Gives a block back. Whatever is wrong with it is reported.
-    void free(Arena& arena, void* pointer, Freed freed) {
-        free(arena, pointer, freed, OwnFree{*this, arena, pointer, freed});
-    }
-    // The same, but what is not a good block is ways.bad()'s affair. Good ones that are not simple go through
+    [[gnu::noinline]] void free(Arena& arena, void* pointer, Freed freed);
+    // The same in less time, but what is not a good block is ways.bad()'s affair. Good ones that are not simple go through
     // ways.rest(slab, address), to rest(); ways.back(block), to put_back(); ways.changed(slab), to changed(); all
     // others through ways.done().
     template <typename Ways>
@@ -114,10 +111,7 @@ class HardenedHeap {
     struct OwnFree {
         HardenedHeap& heap;
         Arena& arena;
-        void* pointer;
-        Freed freed;
 
-        void bad() { heap.free_slow(arena, pointer, freed); }
         void rest(Unit& slab, std::uintptr_t address) { heap.rest(arena, slab, address); }
         void back(std::uintptr_t* block) { heap.put_back(arena, block); }
         void changed(Unit& slab) { heap.changed(arena, slab); }
@@ -203,7 +197,6 @@ class HardenedHeap {
     }
     void* allocate_of_class(Arena& arena, std::size_t size_class, std::size_t bytes, Origin origin);
     void end_rest(Arena& arena);
-    [[gnu::noinline]] void free_slow(Arena& arena, void* pointer, Freed freed);
     // A block in use; reported if it is none, or if its neighbourhood was written to.
     std::optional<Block> find(Arena& arena, void const* pointer);
     std::optional<Block> find_small(Arena& arena, Unit& slab, std::uintptr_t address);

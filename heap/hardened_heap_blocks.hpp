@@ -71,6 +71,7 @@ template <HeapConfig Config>
     requires is_hardened<Config>
 void* HardenedHeap<Config>::allocate_large(Arena& arena, std::size_t alignment, std::size_t bytes,
                                            Origin origin) {
+    arena.purge();
     bool zeroed = false;
     void* const memory = arena.allocate_large(std::max(bytes, std::size_t{1}), alignment, zeroed);
     if (memory == nullptr) {
@@ -96,7 +97,7 @@ void HardenedHeap<Config>::mark_large(Arena const& arena, Unit& unit, std::size_
 
 template <HeapConfig Config>
     requires is_hardened<Config>
-void HardenedHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed) {
+void HardenedHeap<Config>::free(Arena& arena, void* pointer, Freed freed) {
     if (pointer == nullptr) {
         return;
     }
@@ -108,7 +109,7 @@ void HardenedHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed) {
     if (block->unit->kind == UnitKind::slab) {
         rest(arena, *block->unit, block->address);
     } else {
-        arena.put(arena.runs().index_of(*block->unit));
+        arena.retire_large(arena.runs().index_of(*block->unit));
     }
 }
 
@@ -206,7 +207,7 @@ void* HardenedHeap<Config>::reallocate_small(Arena& arena, Unit& slab, std::uint
     void* const moved = allocate(arena, bytes, Origin::malloc);
     if (moved != nullptr) {
         std::memcpy(moved, pointer, std::min(bytes, old_bytes));
-        give_back(arena, slab, address, OwnFree{*this, arena, pointer, {}});
+        give_back(arena, slab, address, OwnFree{*this, arena});
     }
     return moved;
 }

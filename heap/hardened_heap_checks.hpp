@@ -113,6 +113,7 @@ void HardenedHeap<Config>::check(Arena& arena) {
     heap_.for_each_free(arena, [&](Unit const& slab, std::uintptr_t block) {
         check_tail(slab.size_class, block, 1);  // the first word is the link
     });
+    arena.check_resting();
 }
 
 }  // namespace slab

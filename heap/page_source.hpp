@@ -58,19 +58,36 @@ concept CanExchange = requires(S source, std::byte* one, std::byte* other, std::
     { source.exchange(one, other, bytes) } -> std::same_as<bool>;
 };
 
-// A source that can put pages out of reach: whoever touches them faults, until unguard. What they held is
-// lost by guard, and kept by hide, which is for so many parts at once. False: they are as they were.
+// One for which that takes little, and leaves behind what is as if it never had any pages. What adjoins and came from
+// different places may count as a mapping each, until it is renewed: then its pages are gone, and the mapping.
+template <typename S>
+concept CanTakeOver = requires(S source, std::byte* from, std::byte* to, std::size_t bytes) {
+    { source.take_over(from, to, bytes) } -> std::same_as<bool>;
+    { source.renew(from, bytes) } -> std::same_as<void>;
+};
+
+// A source that can put pages out of reach: whoever touches them faults. What they held is lost by guard, until
+// unguard; and kept by hide, until show, which is for so many parts at once. False: they are as they were.
 template <typename S>
 concept CanGuard = requires(S source, std::byte* at, std::size_t bytes) {
     { source.guard(at, bytes) } -> std::same_as<bool>;
-    { source.hide(at, bytes) } -> std::same_as<bool>;
     { source.unguard(at, bytes) } -> std::same_as<void>;
+    { source.hide(at, bytes) } -> std::same_as<bool>;
+    { source.show(at, bytes) } -> std::same_as<void>;
 };
 
 // A source whose pages stay usable when they are decommitted: they are zero, and cost nothing until they are
 // touched.
 template <typename S>
 concept StaysUsable = requires { requires S::stays_usable; };
+
+// Such a source that knows which of some committed pages may hold something: resident[i] becomes 1, and 0 for one that
+// was never touched, or whose contents are elsewhere. False: it does not know.
+template <typename S>
+concept KnowsResident = StaysUsable<S> && requires(S source, std::byte* at, std::size_t pages,
+                                                   unsigned char* resident) {
+    { source.find_resident(at, pages, resident) } -> std::same_as<bool>;
+};
 
 // A source that can leave pages to whoever needs memory, for less than decommit costs: until then they are as they
 // were, afterwards zero, and usable all the time. What is left so is not decommitted any more. False: it was not done.

@@ -111,6 +111,24 @@ class Runs : public UnitPages<Source> {
         }
     }
 
+    // Calls visit(units) for each free run that has pages, the longest first, until it says false. Whether it never did.
+    template <typename Visit>
+    bool for_each_holding(Visit visit) {
+        for (auto bucket = bucket_count; bucket-- != 0;) {
+            for (auto index = free_[bucket].first(); index != 0; index = unit(index).next) {
+                auto run = FreeRun::read(units(), index);
+                while (!run.holding.is_empty() && unit(run.holding.first).committed_pages == 0) {
+                    ++run.holding.first;
+                }
+                run.write_holding(units());
+                if (!run.holding.is_empty() && !visit(run.holding)) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
     // Gives the whole window back.
     void release() {
         if (used_units() != 0) {

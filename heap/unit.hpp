@@ -22,12 +22,15 @@ enum class UnitKind : std::uint8_t {
     inner,          // another one of either
     own,            // holds what the heap itself needs
     mixed,          // was a slab, of which few blocks were left; see mixed_units.hpp
-    retired,        // the first unit of a slab or large block that is free; see retired.hpp
+    retired,        // the first unit of a slab that is free; see retired.hpp
+    resting,        // the same of a large block
 };
 
 // How many blocks of a slab that its class has let go must be free before it is looked at again: few, where the
 // class has few slabs and so much of its memory is in them; a quarter, where it has many, for that takes less time.
 enum class Patience : bool { little, much };
+// Whether a unit may be touched; see CanGuard.
+enum class Reach : std::uint8_t { open, guarded, hidden };
 inline constexpr auto useful_frees = [] {
     std::array<std::array<std::uint32_t, class_count>, 2> all{};
     for (std::size_t i = 0; i < class_count; ++i) {
@@ -53,7 +56,9 @@ struct alignas(64) Unit {
     std::uint8_t size_class = 0;               // of a hardened heap's large block: its Origin
     bool is_full : 1 = false;                  // and let go by its class
     Patience patience : 1 = Patience::little;  // of a full one
-    bool is_guarded : 1 = false;               // any unit: out of reach; see CanGuard
+    Reach reach : 2 = Reach::open;             // of any unit
+    bool is_dirty : 1 = false;                 // any unit: to be cleared before it is used
+    bool is_in_row : 1 = false;                // of a slab: see Retired
     bool is_sample : 1 = false;                // of a large block: see sample.hpp
     std::uint8_t committed_pages = 0;          // of any unit, from its first one on
     std::uint64_t reciprocal = 0;              // of the block size

@@ -2,6 +2,7 @@
 // runs that are free.
 #pragma once
 
+#include "heap/page_contents.hpp"
 #include "heap/page_source.hpp"
 #include "heap/unit.hpp"
 #include "heap/unit_range.hpp"
@@ -82,6 +83,7 @@ class UnitPages : public Window<Source> {
             do {
                 pages = (i - from) * pages_a_unit + unit(i).committed_pages;
                 unit(i).committed_pages = 0;
+                unit(i).is_dirty = false;
                 ++i;
             } while (i < first + count && pages % pages_a_unit == 0 &&
                      unit(i).committed_pages != 0);
@@ -123,15 +125,20 @@ class UnitPages : public Window<Source> {
     // Some of them are in use again, or are to be like all others.
     void count_restored(std::size_t pages) { count_taken(pages); }
 
-    // Puts units out of reach, if the source can; in any case their pages are taken away.
+    // Puts units out of reach, if the source can. What one alone holds stays there, for who has it next; the pages of
+    // several are taken away.
     void guard(std::uint32_t first, std::uint32_t count) {
         if constexpr (CanGuard<Source>) {
+            if (count == 1 && (unit(first).reach != Reach::open || hide(first))) {
+                return;
+            }
+            unguard(first, count);
             if (source().guard(at(address_of(first)), count * unit_bytes)) {
                 std::uint64_t pages = 0;
                 for (auto i = first; i < first + count; ++i) {
                     pages += unit(i).committed_pages;
                     unit(i).committed_pages = 0;
-                    unit(i).is_guarded = true;
+                    unit(i).reach = Reach::guarded;
                 }
                 count_returned(pages);
                 return;
@@ -139,39 +146,52 @@ class UnitPages : public Window<Source> {
         }
         decommit(first, count);
     }
-    // Puts units out of reach with what they hold, if the source can; else as guard does.
-    void hide(std::uint32_t first, std::uint32_t count) {
-        if constexpr (CanGuard<Source>) {
-            if (source().hide(at(address_of(first)), count * unit_bytes)) {
-                for (auto i = first; i < first + count; ++i) {
-                    unit(i).is_guarded = true;
-                }
-                return;
-            }
-        }
-        guard(first, count);
-    }
-    // Zeroes what of the first pages of a run is committed.
-    void clear(std::uint32_t first, std::size_t pages) {
-        for (std::size_t done = 0; done < pages; done += pages_a_unit) {
-            auto const index = first + static_cast<std::uint32_t>(done / pages_a_unit);
-            auto const here = std::min<std::size_t>(unit(index).committed_pages, pages - done);
-            __builtin_memset(reinterpret_cast<void*>(address_of(index)), 0, here * page_bytes);
-        }
-    }
-    // The opposite of guard and hide.
+    // The opposite.
     void unguard(std::uint32_t first, std::uint32_t count) {
         if constexpr (CanGuard<Source>) {
-            for (auto i = first; i < first + count; ++i) {
+            for (auto i = first; i < first + count;) {
                 auto const from = i;
-                for (; i < first + count && unit(i).is_guarded; ++i) {
-                    unit(i).is_guarded = false;
+                Reach const reach = unit(from).reach;
+                for (; i < first + count && unit(i).reach == reach; ++i) {
+                    unit(i).reach = Reach::open;
                 }
-                if (i != from) {
-                    source().unguard(at(address_of(from)), (i - from) * unit_bytes);
+                auto* const begin = at(address_of(from));
+                if (reach == Reach::guarded) {
+                    source().unguard(begin, (i - from) * unit_bytes);
+                } else if (reach == Reach::hidden) {
+                    source().show(begin, (i - from) * unit_bytes);
                 }
             }
         }
+    }
+
+    // Makes the first pages of a run zero, as far as they are committed.
+    void clear(std::uint32_t first, std::size_t pages) {
+        for_each_committed(first, pages, [&](std::uintptr_t address, std::size_t count) {
+            contents().clear(address, count);
+        });
+    }
+    void mark_dirty(UnitRange range) {
+        for (auto i = range.first; i != range.end; ++i) {
+            unit(i).is_dirty = true;
+        }
+    }
+    void clear_dirty(UnitRange range) {
+        for (auto i = range.first; i != range.end; ++i) {
+            if (unit(i).is_dirty) {
+                unit(i).is_dirty = false;
+                __builtin_memset(reinterpret_cast<void*>(address_of(i)), 0, unit_bytes);
+            }
+        }
+    }
+    // Where in the first pages of a run something is not zero that was; 0: nowhere. Afterwards they are zero.
+    std::uintptr_t clear_again(std::uint32_t first, std::size_t pages) {
+        std::uintptr_t found = 0;
+        for_each_committed(first, pages, [&](std::uintptr_t address, std::size_t count) {
+            auto const here = contents().clear_again(address, count);
+            found = found != 0 ? found : here;
+        });
+        return found;
     }
 
     // Moves the pages of one run to another, which has at least as many units. Its own go to the first one, or
@@ -202,6 +222,56 @@ class UnitPages : public Window<Source> {
         }
     }
 
+    // Moves pages of units to others, none of which is touched yet, at once. False: nothing was moved.
+    bool take_over(std::uint32_t from, std::uint32_t to, std::uint32_t count)
+        requires CanTakeOver<Source>
+    {
+        if (!source().take_over(at(address_of(from)), at(address_of(to)), count * unit_bytes)) {
+            return false;
+        }
+        for (std::uint32_t i = 0; i < count; ++i) {
+            auto& there = unit(to + i).committed_pages;
+            there = std::max(there, std::exchange(unit(from + i).committed_pages, 0));
+            unit(from + i).is_dirty = false;
+        }
+        return true;
+    }
+    // What pages of units hold, to others that are committed.
+    void copy(UnitRange from, std::uint32_t to) {
+        for (; !from.is_empty(); ++from.first, ++to) {
+            __builtin_memcpy(at(address_of(to)), at(address_of(from.first)),
+                             unit(from.first).committed_pages * page_bytes);
+        }
+    }
+    void renew(UnitRange range)
+        requires CanTakeOver<Source>
+    {
+        source().renew(at(address_of(range.first)), range.count() * unit_bytes);
+        auto const pages = held_pages(range);
+        for (auto i = range.first; i != range.end; ++i) {
+            unit(i).committed_pages = 0;
+            unit(i).is_dirty = false;
+        }
+        count_returned(pages);
+    }
+    using Base::held_pages;
+    std::size_t held_pages(UnitRange range) const {
+        std::size_t pages = 0;
+        for (auto i = range.first; i != range.end; ++i) {
+            pages += unit(i).committed_pages;
+        }
+        return pages;
+    }
+    // The first of units in a row that have all their pages, and may be touched; and that have none.
+    UnitRange full_part(UnitRange range) const {
+        return part(range, [&](std::uint32_t i) {
+            return unit(i).committed_pages == pages_a_unit && unit(i).reach == Reach::open;
+        });
+    }
+    UnitRange empty_part(UnitRange range) const {
+        return part(range, [&](std::uint32_t i) { return unit(i).committed_pages == 0; });
+    }
+
     // How many of the first pages of a run are not usable yet.
     std::size_t missing_pages(std::uint32_t first, std::size_t pages) const {
         std::size_t missing = 0;
@@ -214,6 +284,57 @@ class UnitPages : public Window<Source> {
     }
 
   private:
+    template <typename Wanted>
+    static UnitRange part(UnitRange range, Wanted is_wanted) {
+        while (!range.is_empty() && !is_wanted(range.first)) {
+            ++range.first;
+        }
+        auto end = range.first;
+        while (end != range.end && is_wanted(end)) {
+            ++end;
+        }
+        return {.first = range.first, .end = end};
+    }
+    auto contents() {
+        auto const drop = [this](std::uintptr_t address, std::size_t pages) {
+            drop_pages(address, pages);
+        };
+        return PageContents<Source, decltype(drop)>(source(), drop);
+    }
+    // Takes pages away; units of which all are taken have none then, others are usable as before.
+    void drop_pages(std::uintptr_t address, std::size_t pages) {
+        source().decommit(at(address), pages * page_bytes);
+        auto const offset = address - address_of(0);
+        auto const end = (offset + pages * page_bytes) >> unit_shift;
+        for (auto i = (offset + unit_bytes - 1) >> unit_shift; i < end; ++i) {
+            count_returned(std::exchange(unit(i).committed_pages, 0));
+        }
+    }
+    // Calls visit(address, pages) for those of the first pages of a run that are committed.
+    template <typename Visit>
+    void for_each_committed(std::uint32_t first, std::size_t pages, Visit visit) {
+        for (std::size_t from = 0; from < pages;) {
+            auto end = from;
+            std::size_t usable = 0;
+            do {
+                auto const index = first + static_cast<std::uint32_t>(end / pages_a_unit);
+                usable = std::min<std::size_t>(unit(index).committed_pages, pages - end);
+                end += usable;
+            } while (usable == pages_a_unit && end < pages);
+            if (end != from) {
+                visit(address_of(first) + from * page_bytes, end - from);
+            }
+            from = (end / pages_a_unit + 1) * pages_a_unit;
+        }
+    }
+    // Puts a unit out of reach with what it holds, if the source can.
+    bool hide(std::uint32_t index) {
+        if (unit(index).committed_pages == 0 || !source().hide(at(address_of(index)), unit_bytes)) {
+            return false;
+        }
+        unit(index).reach = Reach::hidden;
+        return true;
+    }
     // The end of the pages from `done` on that must be committed and adjoin each other.
     std::size_t end_of_missing(std::uint32_t first, std::size_t done, std::size_t pages) const {
         auto end = std::min(pages, done + pages_a_unit);

@@ -76,6 +76,7 @@ class Window {
 
     std::uint64_t pages_taken() const { return pages_taken_.load(std::memory_order_relaxed); }
     std::uint64_t pages_returned() const { return pages_returned_.load(std::memory_order_relaxed); }
+    std::uint64_t held_pages() const { return pages_taken() - pages_returned(); }
     std::uint64_t commits() const { return commits_.load(std::memory_order_relaxed); }
     std::uint64_t decommits() const { return decommits_.load(std::memory_order_relaxed); }
     std::uint64_t metadata_bytes() const { return metadata_committed_; }

@@ -90,70 +90,20 @@ enum class Side : bool { parent, child };
 void unlock_hardened(Side side);
 #pragma GCC visibility pop
 
-// A block at hand of the hardened heap; slow()'s affair where there is more to be done.
-template <typename Slow>
-struct HardenedAllocation {
-    HardenedThreadHeap& heap;
-    Tag tag;
-    Slow slow_way;
-
-    [[gnu::always_inline]] void* slow() {
-        end_hardened_work(heap);
-        return slow_way();
-    }
-    [[gnu::always_inline]] void* unclean(std::uintptr_t address, std::size_t size) {
-        return finish_unclean(heap, address, tag, size);
-    }
-    [[gnu::always_inline]] void* done(void* block) {
-        end_hardened_work(heap);
-        return block;
-    }
-};
-template <typename Slow>
-[[gnu::always_inline]] inline void* take_hardened(std::size_t bytes, Origin origin, Slow slow) {
-    auto* const heap = hardened_thread.idle;
-    if (heap == nullptr) [[unlikely]] {
-        return slow();
-    }
-    begin_hardened_work();
-    return heap->allocate(hardened_arena, bytes, origin,
-                          HardenedAllocation<Slow>{*heap, {bytes, origin}, slow});
+// The fast ways, of a block at hand and of a good one that is freed; one of each, for any origin.
+using SlowWay = void*(std::size_t bytes, Origin origin);
+void* take_hardened(std::size_t bytes, Origin origin, SlowWay* slow);
+void free_as_hardened(void* pointer, Freed freed);
+template <Origin origin>
+void* malloc_hardened(std::size_t bytes) {
+    return take_hardened(bytes, origin, allocate_slow);
 }
 template <Origin origin>
-[[gnu::noinline]] void* malloc_hardened(std::size_t bytes) {
-    return take_hardened(bytes, origin, [=] { return allocate_slow(bytes, origin); });
-}
-struct HardenedFree {
-    HardenedThreadHeap& heap;
-    void* pointer;
-    Freed freed;
-
-    // Another heap's, maybe.
-    [[gnu::always_inline]] void bad() {
-        end_hardened_work(heap);
-        free_slow_as(pointer, freed);
-    }
-    [[gnu::always_inline]] void rest(Unit& slab, std::uintptr_t address) {
-        finish_rest(heap, slab, address);
-    }
-    [[gnu::always_inline]] void back(std::uintptr_t* block) { finish_back(heap, block); }
-    [[gnu::always_inline]] void changed(Unit& slab) { finish_changed(heap, slab); }
-    [[gnu::always_inline]] void done() { end_hardened_work(heap); }
-};
-[[gnu::always_inline]] inline void free_as_hardened(void* pointer, Freed freed) {
-    auto* const heap = hardened_thread.idle;
-    if (heap == nullptr) [[unlikely]] {
-        return free_slow_as(pointer, freed);
-    }
-    begin_hardened_work();
-    heap->free(hardened_arena, pointer, freed, HardenedFree{*heap, pointer, freed});
-}
-template <Origin origin>
-[[gnu::noinline]] void free_hardened(void* pointer) {
+void free_hardened(void* pointer) {
     free_as_hardened(pointer, {.origin = origin});
 }
 template <Origin origin>
-[[gnu::noinline]] void free_sized_hardened(void* pointer, std::size_t bytes) {
+void free_sized_hardened(void* pointer, std::size_t bytes) {
     free_as_hardened(pointer, {.bytes = bytes, .origin = origin});
 }
 

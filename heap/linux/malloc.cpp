@@ -28,8 +28,8 @@ std::size_t saturating_product(std::size_t count, std::size_t bytes) {
 [[gnu::noinline]] void* calloc_slow(std::size_t count, std::size_t bytes) {
     auto const total = saturating_product(count, bytes);
     if (is_hardened()) [[unlikely]] {  // all of its blocks are zero
-        return take_hardened(total, Origin::malloc, [=] {
-            return hardened_allocate(slab::quantum, total, Origin::malloc);
+        return take_hardened(total, Origin::malloc, [](std::size_t all, Origin origin) {
+            return hardened_allocate(slab::quantum, all, origin);
         });
     }
     return allocate_with_heap(

@@ -17,8 +17,7 @@ constinit Edges edges;
 std::uintptr_t address_of(std::byte const* at) { return reinterpret_cast<std::uintptr_t>(at); }
 
 void map_again(std::byte* at, std::size_t bytes) {
-    if (mmap(at, bytes, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) {
+    if (!map_afresh(at, bytes)) {
         report("memory of the heap's own was lost to a failed mremap", at, bytes);
     }
 }
@@ -123,6 +122,21 @@ bool move_pages(std::byte* from, std::byte* to, std::size_t bytes) {
         return false;
     }
     in_parts(from, to, bytes, move_mapping);
+    return true;
+}
+
+bool map_afresh(std::byte* at, std::size_t bytes) {
+    return mmap(at, bytes, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
+bool take_pages_over(std::byte* from, std::byte* to, std::size_t bytes) {
+    if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) ==
+        MAP_FAILED) {
+        map_again(to, bytes);
+        return false;
+    }
+    map_afresh(from, bytes);  // else it is a mapping more
     return true;
 }
 

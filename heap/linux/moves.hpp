@@ -39,6 +39,10 @@ class Edges {
 // Both places stay mapped all the time, so that nobody else can take them. False: nothing was moved.
 // What is at `to` is lost.
 bool move_pages(std::byte* from, std::byte* to, std::size_t bytes);
+// The same; where they were there are none, as at first.
+bool take_pages_over(std::byte* from, std::byte* to, std::size_t bytes);
+// A fresh mapping in the place of what is there. False: it could not be had.
+bool map_afresh(std::byte* at, std::size_t bytes);
 // It goes to `from`, where that is possible.
 bool exchange_pages(std::byte* from, std::byte* to, std::size_t bytes);
 

@@ -73,15 +73,14 @@ template <Origin origin>
 }
 
 // For who has no heap yet, too.
-template <Origin origin>
-[[gnu::noinline]] void* new_slowest(std::size_t bytes) {
+void* new_slowest(std::size_t bytes, Origin origin) {
     void* const block = slab::hosted::allocate_slow(bytes, origin);
     return block != nullptr ? block : allocate_or_throw(bytes, any, origin);
 }
 
 template <Origin origin>
 [[gnu::noinline]] void* new_hardened(std::size_t bytes) {
-    return slab::hosted::take_hardened(bytes, origin, [=] { return new_slowest<origin>(bytes); });
+    return slab::hosted::take_hardened(bytes, origin, new_slowest);
 }
 
 template <Origin origin>

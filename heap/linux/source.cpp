@@ -190,6 +190,18 @@ bool Source::move(std::byte* from, std::byte* to, std::size_t bytes) {
     return commit(to, bytes) != Committed::failed && move_pages(from, to, bytes);
 }
 
+bool Source::take_over(std::byte* from, std::byte* to, std::size_t bytes) {
+    KeepErrno const kept;
+    return commit(to, bytes) != Committed::failed && take_pages_over(from, to, bytes);
+}
+
+void Source::renew(std::byte* at, std::size_t bytes) {
+    KeepErrno const kept;
+    if (!map_afresh(at, bytes)) {
+        decommit(at, bytes);
+    }
+}
+
 bool Source::exchange(std::byte* one, std::byte* other, std::size_t bytes) {
     KeepErrno const kept;
     return commit(one, bytes) != Committed::failed && commit(other, bytes) != Committed::failed &&
@@ -203,7 +215,7 @@ constexpr int madv_guard_install = 102;
 constexpr int madv_guard_remove = 103;
 constinit std::atomic<bool> lacks_guard_regions = false;
 // Without them each guard may leave two mappings more.
-constexpr std::uint32_t most_guards = 2000;
+constexpr std::uint32_t most_guards = 1500;
 constinit std::atomic<std::uint32_t> guards = 0;
 
 }  // namespace
@@ -229,6 +241,15 @@ bool Source::guard(std::byte* at, std::size_t bytes) {
     return true;
 }
 
+// Part of it may have been guarded before there were too many mappings or the kernel refused; both ways are undone then.
+void Source::unguard(std::byte* at, std::size_t bytes) {
+    KeepErrno const kept;
+    madvise(at, bytes, madv_guard_remove);
+    if (lacks_guard_regions.load(std::memory_order_relaxed)) {
+        show(at, bytes);
+    }
+}
+
 bool Source::hide(std::byte* at, std::size_t bytes) {
     KeepErrno const kept;
     if (guards.load(std::memory_order_relaxed) >= most_guards ||
@@ -239,13 +260,10 @@ bool Source::hide(std::byte* at, std::size_t bytes) {
     return true;
 }
 
-// What was put out of reach in two parts may come back in one, and the other way round, and nobody knows by
-// which means; so both are undone, and the number of mappings is about right.
-void Source::unguard(std::byte* at, std::size_t bytes) {
+// What was put out of reach in two parts may come back in one, and the other way round: the number of mappings is
+// about right.
+void Source::show(std::byte* at, std::size_t bytes) {
     KeepErrno const kept;
-    if (!lacks_guard_regions.load(std::memory_order_relaxed)) {
-        madvise(at, bytes, madv_guard_remove);
-    }
     if (!units.advance(address_of(at) + bytes, window_end) ||
         mprotect(at, bytes, PROT_READ | PROT_WRITE) != 0) {
         return;
@@ -253,6 +271,11 @@ void Source::unguard(std::byte* at, std::size_t bytes) {
     auto left = guards.load(std::memory_order_relaxed);
     while (left != 0 && !guards.compare_exchange_weak(left, left - 1)) {
     }
+}
+
+bool Source::find_resident(std::byte* at, std::size_t pages, unsigned char* resident) {
+    KeepErrno const kept;
+    return mincore(at, pages * page_bytes, resident) == 0;
 }
 
 void Source::wait(std::atomic<std::uint32_t>& word, std::uint32_t value) {

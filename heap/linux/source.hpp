@@ -69,13 +69,17 @@ struct Source {
     void huge(std::byte* at);
     // The pages go in their tables. What was there stays mapped, and empty: nobody else can take it.
     bool move(std::byte* from, std::byte* to, std::size_t bytes);
+    bool take_over(std::byte* from, std::byte* to, std::size_t bytes);
+    void renew(std::byte* at, std::size_t bytes);
     // What cannot be exchanged at `other` is lost; `one` is kept in any case.
     bool exchange(std::byte* one, std::byte* other, std::size_t bytes);
     void release(std::byte* at, std::size_t bytes) { munmap(at, bytes); }
     // By the kernel's guard regions, where it has them; else by mappings, of which there are so many.
     bool guard(std::byte* at, std::size_t bytes);
-    bool hide(std::byte* at, std::size_t bytes);
     void unguard(std::byte* at, std::size_t bytes);
+    bool hide(std::byte* at, std::size_t bytes);
+    void show(std::byte* at, std::size_t bytes);
+    bool find_resident(std::byte* at, std::size_t pages, unsigned char* resident);
     void fail(char const* what, void const* pointer, std::size_t block_bytes) {
         report(what, pointer, block_bytes);
     }

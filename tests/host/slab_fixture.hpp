@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <cstddef>
@@ -62,6 +63,19 @@ inline std::size_t kib_of(char const* file, std::string_view name) {
         }
     }
     return 0;
+}
+inline long page_faults() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+inline std::size_t mappings() {
+    std::ifstream maps("/proc/self/maps");
+    std::size_t count = 0;
+    for (std::string line; std::getline(maps, line);) {
+        ++count;
+    }
+    return count;
 }
 inline std::size_t anonymous_kib() { return kib_of("/proc/self/status", "RssAnon:"); }
 inline std::size_t lazily_freed_kib() { return kib_of("/proc/self/smaps_rollup", "LazyFree:"); }
