@@ -69,7 +69,7 @@ inline long page_faults() {
     getrusage(RUSAGE_SELF, &usage);
     return usage.ru_minflt;
 }
-inline std::size_t mappings() {
+inline std::size_t mapping_count() {
     std::ifstream maps("/proc/self/maps");
     std::size_t count = 0;
     for (std::string line; std::getline(maps, line);) {

@@ -47,7 +47,7 @@ TEST(IdlePages, DISABLED_WhatAPhaseFreedServesTheNextOne) {
         EXPECT_LT(page_faults() - before, static_cast<long>(phase_bytes / 4096 / 2)) << bytes;
         EXPECT_LT(anonymous_kib(), kib * 5 / 3) << bytes;
     }
-    EXPECT_LT(mappings(), 500u);
+    EXPECT_LT(mapping_count(), 500u);
 }
 TEST(IdlePages, WhatAPhaseFreedServesTheNextOne) {
     if (!is_hardened()) {
@@ -81,7 +81,7 @@ TEST(IdlePages, RandomPhasesFindZerosAndLeaveFewMappings) {
             std::free(opaque(blocks[i].at));
         }
     }
-    EXPECT_LT(mappings(), 5'000u);
+    EXPECT_LT(mapping_count(), 5'000u);
     for (auto const& block : survivors) {
         ASSERT_TRUE(std::all_of(block.at, block.at + block.bytes,
                                 [&](unsigned char byte) { return byte == block.stamp; }));

@@ -99,7 +99,7 @@ TEST(Slab, BlocksThatGrowAmongFreedOnesKeepTheirContentsAndFewMappings) {
             block.at[i] = block.stamp + i;
         }
     }
-    EXPECT_LT(mappings(), is_hardened() ? 5000u : 1000u);
+    EXPECT_LT(mapping_count(), is_hardened() ? 5000u : 1000u);
     for (auto& block : blocks) {
         free(block.at);
     }
@@ -145,7 +145,7 @@ TEST(Slab, ManyGrowingBlocksKeepTheirContentsAndFewMappings) {
             ASSERT_EQ(blocks[i][factor * small - 1] = 0, 0);
         }
     }
-    EXPECT_LT(mappings(), is_hardened() ? 5000u : 1000u);
+    EXPECT_LT(mapping_count(), is_hardened() ? 5000u : 1000u);
     for (auto* const block : blocks) {
         free(block);
     }

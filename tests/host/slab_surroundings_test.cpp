@@ -165,13 +165,13 @@ TEST(SlabSurroundings, WhatIsOnlyReservedIsNeitherCountedNorDumped) {
 }
 
 // A filter that stays for the rest of the process.
-bool refuse_madvise(unsigned error) {
+bool refuse(unsigned call, unsigned error) {
     constexpr unsigned short load = BPF_LD | BPF_W | BPF_ABS;
     constexpr unsigned short is_equal = BPF_JMP | BPF_JEQ | BPF_K;
     constexpr unsigned short answer = BPF_RET | BPF_K;
     std::array<sock_filter, 4> rules = {{
         {load, 0, 0, offsetof(seccomp_data, nr)},
-        {is_equal, 0, 1, SYS_madvise},
+        {is_equal, 0, 1, call},
         {answer, 0, 0, SECCOMP_RET_ERRNO | error},
         {answer, 0, 0, SECCOMP_RET_ALLOW},
     }};
@@ -181,7 +181,7 @@ bool refuse_madvise(unsigned error) {
 }
 
 TEST(SlabSurroundings, DISABLED_WithoutMadvise) {
-    ASSERT_TRUE(refuse_madvise(EPERM));
+    ASSERT_TRUE(refuse(SYS_madvise, EPERM));
     constexpr std::size_t bytes = 3'000;
     auto const before = anonymous_kib();
     for (int round = 0; round < 3; ++round) {
@@ -200,6 +200,27 @@ TEST(SlabSurroundings, DISABLED_WithoutMadvise) {
     EXPECT_LE(mappings().size(), 5'000u);
 }
 TEST(SlabSurroundings, NeedsNoMadvise) { EXPECT_TRUE(passed(alone("DISABLED_WithoutMadvise"))); }
+
+TEST(SlabSurroundings, DISABLED_WithoutMincoreAndMremap) {
+    ASSERT_TRUE(refuse(SYS_mincore, EPERM));
+    ASSERT_TRUE(refuse(SYS_mremap, EPERM));
+    for (std::size_t bytes = 300'000; bytes < 8'000'000; bytes += bytes / 3) {
+        std::array<unsigned char*, 4> blocks{};
+        for (auto*& block : blocks) {
+            block = static_cast<unsigned char*>(opaque(std::calloc(1, bytes)));
+            ASSERT_EQ(std::count(block, block + bytes, 0), static_cast<std::ptrdiff_t>(bytes));
+            std::memset(block, 1, bytes);
+        }
+        for (auto* const block : blocks) {
+            auto* const grown = static_cast<unsigned char*>(std::realloc(block, 2 * bytes));
+            ASSERT_EQ(std::count(grown, grown + bytes, 1), static_cast<std::ptrdiff_t>(bytes));
+            std::free(opaque(grown));
+        }
+    }
+}
+TEST(SlabSurroundings, NeedsNeitherMincoreNorMremap) {
+    EXPECT_TRUE(passed(alone("DISABLED_WithoutMincoreAndMremap")));
+}
 
 TEST(SlabSurroundings, RunsUnderValgrind) {
     EXPECT_EQ(output_of("LD_PRELOAD=" + library() +
