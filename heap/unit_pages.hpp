@@ -180,7 +180,8 @@ class UnitPages : public Window<Source> {
         for (auto i = range.first; i != range.end; ++i) {
             if (unit(i).is_dirty) {
                 unit(i).is_dirty = false;
-                __builtin_memset(reinterpret_cast<void*>(address_of(i)), 0, unit_bytes);
+                __builtin_memset(reinterpret_cast<void*>(address_of(i)), 0,
+                                 unit(i).committed_pages * page_bytes);
             }
         }
     }
