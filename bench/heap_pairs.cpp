@@ -56,6 +56,12 @@ void large(std::uint64_t count) {
     }
 }
 
+void aligned(std::uint64_t count) {
+    for (; count != 0; --count) {
+        std::free(used(std::aligned_alloc(64, 64)));
+    }
+}
+
 void by_new(std::uint64_t count) {
     for (; count != 0; --count) {
         ::operator delete(used(::operator new(64)), std::size_t{64});
@@ -100,6 +106,17 @@ void random_of(std::uint64_t count) {
     }
 }
 
+// 2,000 live of 1 to 32 KiB, in the same way.
+void random_larger(std::uint64_t count) {
+    std::minstd_rand random(1);
+    std::vector<void*> live(2'000);
+    for (auto i = 10 * live.size() + count; i != 0; --i) {
+        auto& block = live[random() % live.size()];
+        std::free(block);
+        block = used(std::malloc(1024 + random() % 31'744));
+    }
+}
+
 struct Kind {
     std::string_view name;
     void (*run)(std::uint64_t count);
@@ -112,7 +129,9 @@ constexpr std::array kinds = {
     Kind{"inlined-told", inlined_told},
     Kind{"inlined-told-queue", inlined_told_queue},
     Kind{"calloc", zeroed},
+    Kind{"aligned", aligned},
     Kind{"large", large},
+    Kind{"random-larger", random_larger},
     Kind{"random-1e3", random_of<1'000>},
     Kind{"random-1e5", random_of<100'000>},
     Kind{"random-1e6", random_of<1'000'000>},

@@ -166,7 +166,7 @@ class Arena {
     // could ever come, not even a new thread's with an old one's name. What is freed of them stays.
     void orphan_others();
 
-    // Memory for what the heap itself needs, zeroed; null if there is none. It is never given back.
+    // Memory for what the heap itself needs, in units of its own, zeroed; null if there is none.
     void* allocate_own(std::size_t bytes) {
         auto const pages = whole_pages(bytes);
         auto const units = static_cast<std::uint32_t>(units_of(pages));

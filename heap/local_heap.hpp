@@ -3,6 +3,7 @@
 #pragma once
 
 #include "heap/arena.hpp"
+#include "heap/coarse_hand.hpp"
 #include "heap/freed.hpp"
 #include "heap/remote_batches.hpp"
 #include "heap/slab_count.hpp"
@@ -191,8 +192,17 @@ class LocalHeap {
         return block;
     }
     // Larger blocks have no list at hand. There are few in a slab, and a list would soon be at its end, or
-    // hold what others could use: they come from the current slab itself, the one that was freed last first.
+    // hold what others could use. Those that full slabs got back come first; then those of the current slab itself, the
+    // one that was freed last first.
     [[gnu::always_inline]] void* take_coarse(Arena const& arena, std::size_t size_class) {
+        if (auto* const hand = hand_of(arena); hand != nullptr && hand->count(size_class) != 0) {
+            if (count_coarse() < 0) [[unlikely]] {
+                return nullptr;
+            }
+            auto* const block = word_at(hand->take_last(size_class));
+            mark_used(block);
+            return block;
+        }
         auto const index = current_.data()[size_class];
         if (index == 0 || count_coarse() < 0) [[unlikely]] {
             return nullptr;
@@ -259,7 +269,7 @@ class LocalHeap {
     // Follows every list of free blocks of this thread's slabs, and calls visit(slab, block) for each block
     // in them; a link that does not lead on is reported.
     template <typename Visit>
-    void for_each_free(Arena& arena, Visit visit) const;
+    [[gnu::cold]] void for_each_free(Arena& arena, Visit visit) const;
     // For who must see each block of a class: the slab it takes from is one of several, and nothing is at hand.
     void set_aside(Arena& arena, std::size_t size_class);
     // Gives all slabs back that are empty. It happens every second, too, if there is a clock.
@@ -351,6 +361,17 @@ class LocalHeap {
     [[gnu::cold]] static void forget_if_corrupted(Arena& arena, Unit& slab);
     bool carve(Arena& arena, Unit& slab);
     static std::size_t pages_up_to_next(Arena const& arena, Unit const& slab);
+    // Null before it was first needed. It has a unit of its own, so that who has no use for it pays nothing.
+    [[gnu::always_inline]] CoarseHand* hand_of(Arena const& arena) const {
+        return Arena::mixes && hand_ != 0
+                   ? reinterpret_cast<CoarseHand*>(arena.runs().address_of(hand_))
+                   : nullptr;
+    }
+    [[gnu::noinline]] CoarseHand* make_hand(Arena& arena);
+    [[gnu::always_inline]] inline bool put_at_hand(Arena& arena, Unit& slab);
+    // Into another list, or back to the arena.
+    [[gnu::noinline]] void move(Arena& arena, Unit& slab);
+    void take_from_hand(Arena& arena, Unit& slab);
     void let_go(Arena& arena, Unit& slab);
     void take_back(Arena& arena, Unit& slab);
     std::uint32_t slab_from_others(Arena& arena, std::size_t size_class);
@@ -396,6 +417,7 @@ class LocalHeap {
     std::uint32_t held_when_released_ = 0;
     std::uint32_t held_when_asked_ = 0;
     std::uint32_t from_mixed_ = 0;  // bytes; see take_mixed()
+    std::uint32_t hand_ = 0;        // a unit; see hand_of()
     std::uint64_t wanted_ =
         0;  // classes that were refilled since slabs were mixed; see wanted_bit()
 };
@@ -404,6 +426,7 @@ class LocalHeap {
 
 #include "heap/local_heap_blocks.hpp"  // IWYU pragma: export
 #include "heap/local_heap_free.hpp"    // IWYU pragma: export
+#include "heap/local_heap_hand.hpp"    // IWYU pragma: export
 #include "heap/local_heap_mixed.hpp"   // IWYU pragma: export
 #include "heap/local_heap_pages.hpp"   // IWYU pragma: export
 #include "heap/local_heap_refill.hpp"  // IWYU pragma: export

@@ -82,6 +82,9 @@ void* LocalHeap<Config>::take_last(Arena& arena, std::size_t size_class) {
 
 template <HeapConfig Config>
 void* LocalHeap<Config>::take_last_coarse(Arena& arena, std::size_t size_class) {
+    if (void* const block = take_coarse(arena, size_class)) {
+        return block;
+    }
     for (;;) {
         if (auto const index = current_[size_class]; index != 0) {
             if (void* const block = pop(arena, index)) {

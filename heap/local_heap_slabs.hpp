@@ -26,6 +26,7 @@ void LocalHeap<Config>::take_back(Arena& arena, Unit& slab) {
     full_[slab.size_class].remove(arena.runs().units(), arena.runs().index_of(slab));
     slab.until_change = slab.used();
     slab.is_full = false;
+    take_from_hand(arena, slab);
 }
 
 // For a class of which no slab of this thread is known to have free blocks; 0 if there is no memory.
@@ -123,13 +124,21 @@ std::uint32_t LocalHeap<Config>::adopt(Arena& arena, std::size_t size_class) {
 
 template <HeapConfig Config>
 void LocalHeap<Config>::slab_changed(Arena& arena, Unit& slab) {
+    if (!slab.is_full || !put_at_hand(arena, slab)) {
+        move(arena, slab);
+    }
+}
+template <HeapConfig Config>
+void LocalHeap<Config>::move(Arena& arena, Unit& slab) {
     auto* const units = arena.runs().units();
     auto const index = arena.runs().index_of(slab);
     auto& partial = partial_[slab.size_class];
     if (slab.is_full) {
         take_back(arena, slab);
         partial.push(units, index);
-        return;
+        if (slab.used() != 0) {
+            return;
+        }
     }
     // One empty slab of a class is kept, for when its blocks come and go at the edge of a slab.
     if (partial.first() == index && slab.next == 0) {
@@ -144,8 +153,11 @@ void LocalHeap<Config>::slab_changed(Arena& arena, Unit& slab) {
 template <HeapConfig Config>
 void LocalHeap<Config>::give_empty_back(Arena& arena) {
     auto const is_empty = [&](std::uint32_t index) { return arena.runs().unit(index).used() == 0; };
+    bool const gave_remote = arena.gave_remote();
     for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
-        collect_first_full(arena, size_class);
+        if (gave_remote) {
+            collect_first_full(arena, size_class);
+        }
         if (auto& partial = partial_[size_class]; partial.first() != 0) {
             auto* const units = arena.runs().units();
             // It was the only one; what came later is before it.
@@ -259,6 +271,9 @@ void LocalHeap<Config>::abandon(Arena& arena) {
         if (auto const index = put_down(arena, size_class); index != 0) {
             leave(arena, index);
         }
+    }
+    if (hand_ != 0) {
+        arena.put(std::exchange(hand_, 0));
     }
 }
 

@@ -9,7 +9,8 @@ template <HeapConfig Config>
 std::uint32_t LocalHeap<Config>::at_hand(Arena const& arena, std::size_t size_class) const {
     std::uint32_t count = 0;
     if (is_coarse(size_class)) {
-        return count;
+        auto const* const hand = hand_of(arena);
+        return hand != nullptr ? hand->count(size_class) : 0;
     }
     for (auto* block = heads_[size_class]; block != nothing(); ++count) {
         auto const step = arena.key().step(address_of(block));
@@ -43,6 +44,10 @@ void LocalHeap<Config>::for_each_free(Arena& arena, Visit visit) const {
                 follow(units[index], address_of(heads_[size_class]));
             }
             follow_all(index);
+        }
+        if (auto const* const hand = hand_of(arena); hand != nullptr && is_coarse(size_class)) {
+            hand->for_each(size_class,
+                           [&](std::uintptr_t block) { visit(*arena.head_at(block), block); });
         }
         for (auto const& list : {partial_[size_class], full_[size_class]}) {
             for (auto index = list.first(); index != 0; index = units[index].next) {

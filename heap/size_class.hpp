@@ -122,11 +122,20 @@ inline constexpr auto slab_blocks = [] {
 constexpr std::uint32_t blocks_a_slab(std::size_t index) { return slab_blocks[index]; }
 inline constexpr std::size_t max_slab_bytes = coarse_slab_units * unit_bytes;
 
+// What a block of at least `bytes` has at least, if blocks of its size lie at multiples of `alignment`, a power of two. Up
+// to fine_limit there is a class of just so many.
+constexpr std::size_t aligned_bytes(std::size_t alignment, std::size_t bytes) {
+    return ((bytes != 0 ? bytes : 1) + alignment - 1) & ~(alignment - 1);
+}
+
 // The class of blocks of at least `bytes` at multiples of `alignment`, a power of two: blocks lie at
 // multiples of their size before the end of a slab, which is aligned to a unit. Nothing, if none is.
 constexpr std::optional<std::size_t> class_of_aligned(std::size_t alignment, std::size_t bytes) {
-    auto const least = alignment > bytes ? alignment : bytes;
-    if (least > small_limit || alignment > unit_bytes) {
+    if (bytes > small_limit || alignment > unit_bytes) {
+        return std::nullopt;
+    }
+    auto const least = aligned_bytes(alignment, bytes);
+    if (least > small_limit) {
         return std::nullopt;
     }
     auto size_class = class_of(least);

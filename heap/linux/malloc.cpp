@@ -15,6 +15,7 @@ using slab::hosted::arena;
 using slab::hosted::hardened_allocate;
 using slab::hosted::is_hardened;
 using slab::hosted::KeepErrno;
+using slab::hosted::take_aligned_at_hand;
 using slab::hosted::take_hardened;
 using slab::hosted::thread_heap;
 using slab::hosted::ThreadHeap;
@@ -94,6 +95,9 @@ SLAB_EXPORT void* memalign(std::size_t alignment, std::size_t bytes) {
         errno = EINVAL;
         return nullptr;
     }
+    if (void* const block = take_aligned_at_hand(alignment, bytes)) [[likely]] {
+        return block;
+    }
     return slab::hosted::allocate_aligned(alignment, bytes, Origin::malloc);
 }
 
@@ -104,6 +108,10 @@ SLAB_EXPORT void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
 SLAB_EXPORT int posix_memalign(void** block, std::size_t alignment, std::size_t bytes) {
     if (!std::has_single_bit(alignment) || alignment % sizeof(void*) != 0) {
         return EINVAL;
+    }
+    if (void* const at_hand = take_aligned_at_hand(alignment, bytes)) [[likely]] {
+        *block = at_hand;
+        return 0;
     }
     KeepErrno const kept;
     void* const got = slab::hosted::allocate_aligned(alignment, bytes, Origin::malloc);

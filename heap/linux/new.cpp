@@ -5,6 +5,7 @@
 #include "heap/linux/threads.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 
 using slab::Origin;
 using slab::hosted::arena;
+using slab::hosted::take_aligned_at_hand;
 using slab::hosted::thread_heap;
 using slab::hosted::ThreadHeap;
 
@@ -68,7 +70,7 @@ constexpr std::size_t any = 1;
 
 template <Origin origin>
 [[gnu::noinline]] void* new_slower(std::size_t bytes) {
-    void* const block = slab::hosted::malloc_slower<origin>(bytes);
+    void* const block = slab::hosted::malloc_slower(bytes);
     return block != nullptr ? block : allocate_or_throw(bytes, any, origin);
 }
 
@@ -96,6 +98,12 @@ template <Origin origin>
 template <Origin origin>
 [[gnu::always_inline]] inline void* allocate_new(std::size_t bytes) {
     return ThreadHeap::allocate(*thread_heap, arena, bytes, new_slow<origin>);
+}
+
+template <Origin origin>
+[[gnu::always_inline]] inline void* allocate_new_or_null(std::size_t bytes) {
+    return ThreadHeap::allocate(*thread_heap, arena, bytes,
+                                [](std::size_t all) { return allocate_or_null(all, any, origin); });
 }
 
 template <Origin origin>
@@ -133,13 +141,21 @@ std::uint32_t told(std::align_val_t alignment) {
     return number_of(alignment) <= slab::quantum && (powers >> number_of(alignment) & 1) != 0;
 }
 
+[[gnu::always_inline]] inline bool is_aligned(void const* block, std::align_val_t alignment) {
+    auto const number = number_of(alignment);
+    return std::has_single_bit(number) &&
+           (reinterpret_cast<std::uintptr_t>(block) & (number - 1)) == 0;
+}
+
 template <Origin origin>
 [[gnu::always_inline]] inline void* allocate_aligned_new(std::size_t bytes,
                                                          std::align_val_t alignment) {
     if (comes_by_itself(alignment)) [[likely]] {
         return allocate_new<origin>(std::max(bytes, number_of(alignment)));
     }
-    return allocate_or_throw(bytes, number_of(alignment), origin);
+    auto const number = number_of(alignment);
+    void* const block = std::has_single_bit(number) ? take_aligned_at_hand(number, bytes) : nullptr;
+    return block != nullptr ? block : allocate_or_throw(bytes, number, origin);
 }
 
 template <Origin origin>
@@ -153,19 +169,29 @@ template <Origin origin>
 
 template <Origin origin>
 void free_aligned(void* block, std::align_val_t alignment) {
-    if (comes_by_itself(alignment) && reinterpret_cast<std::uintptr_t>(block) % slab::quantum == 0)
-        [[likely]] {
+    if (is_aligned(block, alignment)) [[likely]] {
         return free_new<origin>(block);
     }
     slab::hosted::free_slow_as(block, {.alignment = told(alignment), .origin = origin});
 }
 template <Origin origin>
 void free_aligned(void* block, std::size_t bytes, std::align_val_t alignment) {
+    auto const number = number_of(alignment);
     if (comes_by_itself(alignment)) [[likely]] {
-        return free_sized<origin>(block, std::max(bytes, number_of(alignment)));
+        return free_sized<origin>(block, std::max(bytes, number));
     }
-    slab::hosted::free_slow_as(block,
-                               {.bytes = bytes, .alignment = told(alignment), .origin = origin});
+    ThreadHeap::free(
+        arena, block,
+        [=](void* other) {
+            slab::hosted::free_slow_as(
+                other, {.bytes = bytes, .alignment = told(alignment), .origin = origin});
+        },
+        slab::hosted::slab_changed,
+        [=](slab::Unit const& slab) {
+            return bytes <= slab::fine_limit && number <= slab::fine_limit &&
+                   is_aligned(block, alignment) &&
+                   slab.size_class == slab::fine_class_of(slab::aligned_bytes(number, bytes));
+        });
 }
 
 }  // namespace
@@ -175,10 +201,10 @@ void free_aligned(void* block, std::size_t bytes, std::align_val_t alignment) {
 SLAB_EXPORT void* operator new(std::size_t bytes) { return allocate_new<single>(bytes); }
 SLAB_EXPORT void* operator new[](std::size_t bytes) { return allocate_new<array>(bytes); }
 SLAB_EXPORT void* operator new(std::size_t bytes, std::nothrow_t const&) noexcept {
-    return allocate_or_null(bytes, any, single);
+    return allocate_new_or_null<single>(bytes);
 }
 SLAB_EXPORT void* operator new[](std::size_t bytes, std::nothrow_t const&) noexcept {
-    return allocate_or_null(bytes, any, array);
+    return allocate_new_or_null<array>(bytes);
 }
 SLAB_EXPORT void* operator new(std::size_t bytes, std::align_val_t alignment) {
     return allocate_aligned_new<single>(bytes, alignment);

@@ -13,9 +13,15 @@ namespace slab::hosted {
                : nullptr;
 }
 
-// From the slabs of its class; all the rest.
-template <Origin origin>
-[[gnu::noinline]] void* malloc_slowest(std::size_t bytes) {
+// A small block at a multiple of `alignment`, a power of two, from the list of its class.
+[[gnu::always_inline]] inline void* take_aligned_at_hand(std::size_t alignment, std::size_t bytes) {
+    return bytes <= fine_limit && alignment <= fine_limit && has_heap()
+               ? thread_heap->take_fine(arena, fine_class_of(aligned_bytes(alignment, bytes)))
+               : nullptr;
+}
+
+// From the slabs of its class; all the rest. It is the plain heap that serves, to which the origin means nothing.
+[[gnu::noinline]] inline void* malloc_slowest(std::size_t bytes) {
     auto& own = *thread_heap;
     if (bytes <= small_limit && &own != busy_heap() && sample_rate == 0) [[likely]] {
         AtWork const at_work(own);
@@ -23,11 +29,10 @@ template <Origin origin>
             return block;
         }
     }
-    return allocate_slow(bytes, origin);
+    return allocate_slow(bytes, Origin::none);
 }
 // Where a list of small blocks is at its end.
-template <Origin origin>
-[[gnu::noinline]] void* malloc_slower(std::size_t bytes) {
+[[gnu::noinline]] inline void* malloc_slower(std::size_t bytes) {
     auto& own = *thread_heap;
     if (bytes <= fine_limit && &own != busy_heap() && sample_rate == 0) [[likely]] {
         AtWork const at_work(own);
@@ -35,7 +40,7 @@ template <Origin origin>
             return block;
         }
     }
-    return malloc_slowest<origin>(bytes);
+    return malloc_slowest(bytes);
 }
 template <Origin origin>
 [[gnu::noinline]] void* malloc_slow(std::size_t bytes) {
@@ -43,7 +48,7 @@ template <Origin origin>
     if (void* const block = take_larger_at_hand(heap, bytes)) [[likely]] {
         return block;
     }
-    return &heap == &no_heap ? malloc_hardened<origin>(bytes) : malloc_slower<origin>(bytes);
+    return &heap == &no_heap ? malloc_hardened<origin>(bytes) : malloc_slower(bytes);
 }
 
 // Another thread's block, or one that lies in a slab's second unit.

@@ -33,8 +33,9 @@ struct ThreadsConfig {
 };
 
 // Several heaps in turn, as if each were a thread's.
-struct TurnsConfig {
-    using Source = MmapSource;
+template <PageSource Pages>
+struct TurnsOf {
+    using Source = Pages;
     using Lock = NoLock;
     static inline std::size_t turn = 0;
     static Owner self() { return (turn + 1) << 20; }
@@ -42,5 +43,6 @@ struct TurnsConfig {
         return n + word + self();
     }
 };
+using TurnsConfig = TurnsOf<MmapSource>;
 
 }  // namespace slab::test
