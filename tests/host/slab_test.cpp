@@ -222,6 +222,25 @@ TEST(SlabDeath, MisuseIsReportedWithItsAddress) {
     });
 }
 
+TEST(SlabDeath, WhatAnAlignedDeleteIsToldOfItsBlockMustBeTrue) {
+    // 100 bytes at a multiple of 64 are 128: the next block is at no multiple of 256, or this one is not.
+    constexpr std::align_val_t as{64};
+    auto* block = static_cast<char*>(opaque(::operator new(100, as)));
+    if (is_aligned(block, 256)) {
+        block = static_cast<char*>(opaque(::operator new(100, as)));
+    }
+    expect_report("the alignment", [&] { ::operator delete(block, std::align_val_t{256}); });
+    expect_report("the alignment|the size",
+                  [&] { ::operator delete(block, 100, std::align_val_t{256}); });
+    expect_report("the size", [&] { ::operator delete(block, 300, as); });
+    expect_report("the size", [&] { ::operator delete(block, 5'000, as); });
+    expect_report("double free|no block in use", [&] {
+        ::operator delete(opaque(block), 100, as);
+        ::operator delete(opaque(block), 100, as);
+    });
+    ::operator delete(block, 100, as);
+}
+
 TEST(Slab, ReportsCanBeIgnored) {
     EXPECT_EXIT(
         {
