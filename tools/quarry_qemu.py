@@ -119,15 +119,15 @@ def serial_ports(machine: str, record: str, keep_signals: bool = False) -> list[
 
 
 def run(boot: list[str], *, machine: str = "pc", memory_mib: int = 128, processor: str = "max",
-        repeatable: bool = True, keys: bytes = b"", prompt: bytes = b"",
-        dialogue: list[tuple[bytes, bytes]] | None = None,
+        repeatable: bool = True, keys: bytes = b"", prompt: bytes | None = b"",
+        dialogue: list[tuple[bytes | None, bytes]] | None = None,
         extra: list[str] | None = None,
         echo: bool = False, limit_seconds: float = 600,
         first_output_seconds: float = FIRST_OUTPUT_SECONDS) -> Result:
     """Boots a guest and collects its console. `limit_seconds` guards the suite, not a test: a guest
     that reaches it has hung. A firmware that says nothing for long needs `first_output_seconds`.
-    `keys` are typed once the guest has printed `prompt`, or anything; a `dialogue` is of more such pairs,
-    one after the other."""
+    `keys` are typed once the guest has printed `prompt`, or anything, or, with None, before it runs; a
+    `dialogue` is of more such pairs, one after the other."""
     check_qemu()
     with tempfile.TemporaryDirectory() as folder:
         record = os.path.join(folder, "record")
@@ -144,7 +144,7 @@ def run(boot: list[str], *, machine: str = "pc", memory_mib: int = 128, processo
         return Result(console, status, text, command)
 
 
-def _converse(command: list[str], typed: list[tuple[bytes, bytes]], echo: bool, limit_seconds: float,
+def _converse(command: list[str], typed: list[tuple[bytes | None, bytes]], echo: bool, limit_seconds: float,
               first_output_seconds: float) -> tuple[str, int]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as process:
@@ -152,6 +152,9 @@ def _converse(command: list[str], typed: list[tuple[bytes, bytes]], echo: bool, 
         begin = time.monotonic()
         output = bytearray()
         left, seen = list(typed), 0
+        while left and left[0][0] is None:
+            process.stdin.write(left.pop(0)[1])
+            process.stdin.flush()
         while True:
             limit = limit_seconds if output else first_output_seconds
             ready, _, _ = select.select([process.stdout], [], [], 0.5)

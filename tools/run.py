@@ -8,6 +8,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+from typing import IO
 
 import linux_root
 import quarry_qemu as qemu
@@ -163,12 +166,36 @@ def interact(arguments: argparse.Namespace, boot: list[str], memory: int, folder
     try:
         if arguments.heapmap is not None:
             status = run_and_draw(command, arguments.heapmap, pathlib.Path(folder) / "dumps")
+        elif keep_signals and not sys.stdin.isatty():
+            status = run_fed(command)
         else:
             status = subprocess.run(command, check=False).returncode
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     text = pathlib.Path(record).read_text(encoding="ascii") if os.path.exists(record) else ""
     return explain(qemu.Result("", status, text, command), arguments.program)
+
+
+def run_fed(command: list[str]) -> int:
+    """Runs; when standard input, which is no terminal, has ended, Ctrl-D says so to whoever reads it."""
+    def feed(to: IO[bytes]) -> None:
+        last = b"\n"
+        try:
+            while piece := os.read(sys.stdin.fileno(), 4096):
+                to.write(piece)
+                to.flush()
+                last = piece[-1:]
+            to.write(b"" if last == b"\n" else b"\n")
+            while True:
+                to.write(b"\x04")
+                to.flush()
+                time.sleep(0.2)
+        except BrokenPipeError:
+            pass  # the guest has ended
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        threading.Thread(target=feed, args=(process.stdin,), daemon=True).start()
+        return process.wait()
 
 
 def run_and_draw(command: list[str], page: pathlib.Path, dumps: pathlib.Path) -> int:

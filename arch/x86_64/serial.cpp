@@ -31,7 +31,10 @@ bool SerialPort::initialise() {
         out8(base_ + data, 1);
         out8(base_ + interrupt_enable, 0);
         out8(base_ + line_control, 3);  // 8 bits, no parity, 1 stop bit
-        out8(base_ + fifo_control, 0xc7);
+        // To begin with queues empties what is there: a key that was quicker than the kernel is worth more than they.
+        if ((in8(base_ + line_status) & received) == 0) {
+            out8(base_ + fifo_control, 0xc7);
+        }
         out8(base_ + modem_control, 0xb);  // OUT2 lets its interrupt through
     }
     return present_;

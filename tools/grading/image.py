@@ -180,6 +180,12 @@ def keys_reach_a_program() -> None:
     expect(result, qemu.POWERED_OFF, r"you typed: Quarry")
 
 
+def keys_typed_before_the_machine_runs_reach_a_program() -> None:
+    """What is in the serial port when the kernel begins is kept."""
+    result = boot("early_keys", "echo_keys", programs=["echo_keys"], keys=b"Quarry\nq", prompt=None)
+    expect(result, qemu.POWERED_OFF, r"you typed: Quarry")
+
+
 def monitor_shows_the_machine() -> None:
     """Ctrl-] enters the monitor while a program waits for keys; its commands print what there is."""
     commands = ["help", "spaces", "envs", "frames", "backtrace", "mappings", "walk 400000",
@@ -282,6 +288,7 @@ def jobs(only: str) -> list[Job]:
     for name in SELF_TESTS:
         named[f"kernel_fault_{name.replace('-', '_')}_panics"] = self_test(name)
     for test in (wordcount_equals_the_shells, the_heap_is_drawn, exit_status_travels, keys_reach_a_program,
+                 keys_typed_before_the_machine_runs_reach_a_program,
                  monitor_shows_the_machine,
                  monitor_steps_a_program, trace_names_calls_and_arguments, replay_goes_backwards,
                  gdb_helpers_print_the_kernel, boot_work_does_not_grow_with_memory,

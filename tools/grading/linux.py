@@ -206,6 +206,14 @@ def _keys() -> None:
         raise Failed(f"expected exit status 6; {result.how()}; the console:\n{last_lines(result.console)}")
 
 
+def _piped() -> None:
+    """`make shell` with its input from a pipe: all of it is read, and its end is that of whoever reads."""
+    done = subprocess.run([qemu.ROOT / "tools" / "run.py", "--program", "sh"], capture_output=True, text=True,
+                          input="echo $((6 * 7))\ncat\nthe rest", check=False, timeout=120)
+    if done.returncode != 0 or "\n42\n" not in done.stdout or "\nthe rest\n" not in done.stdout:
+        raise Failed(f"expected exit status 0; {done.returncode}; the console:\n{last_lines(done.stdout)}")
+
+
 def _project() -> None:
     """A CMake project with the toolchain file and the package: built, and its test run in Quarry."""
     subprocess.run(["ninja", "-C", str(qemu.build_directory()), "--quiet", "slab_static"], check=True,
@@ -270,4 +278,6 @@ def jobs(only: str) -> list[Job]:
         found.append(single("linux", "linux_a_rust_program_allocates_from_the_slab_heap", _rust))
     if only in "linux_keys_reach_the_shell":
         found.append(single("linux", "linux_keys_reach_the_shell", _keys))
+    if only in "linux_a_shell_ends_with_its_piped_input":
+        found.append(single("linux", "linux_a_shell_ends_with_its_piped_input", _piped))
     return found
