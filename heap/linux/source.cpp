@@ -72,6 +72,7 @@ void* place_to_grow() {
 bool Frontier::advance(std::uintptr_t to, std::uintptr_t most, bool in_huge_pages) {
     auto end = end_.load(std::memory_order_acquire);
     while (end < to) {
+        KeepErrno const kept;  // a free may want a page, too
         auto const step = in_huge_pages ? alignment : alignment / 2;
         auto const next = std::min(most, (to + step - 1) & ~(step - 1));
         // Whoever comes at the same time may do the same; the system minds no repetition.
@@ -79,7 +80,7 @@ bool Frontier::advance(std::uintptr_t to, std::uintptr_t most, bool in_huge_page
             return false;
         }
         if (in_huge_pages) {
-            KeepErrno const kept;  // where there are none, small ones do
+            // Where there are none, small ones do.
             madvise(reinterpret_cast<void*>(end), next - end, MADV_HUGEPAGE);
         }
         if (in_huge_pages_.exchange(in_huge_pages, std::memory_order_relaxed) != in_huge_pages) {
