@@ -58,7 +58,7 @@ struct MixedList {
 };
 
 template <HeapConfig Config>
-class Arena {
+class alignas(64) Arena {
   public:
     using Source = Config::Source;
 
@@ -421,8 +421,15 @@ class Arena {
     void give_up_move(std::uint32_t index, std::uint32_t there, std::size_t pages);
     void shrink(std::uint32_t index, std::uint32_t units);
 
-    Runs<Source> runs_;
+    template <typename>
+    struct Nothing {};
+    template <typename T>
+    using OfHardened = std::conditional_t<is_hardened<Config>, T, Nothing<T>>;
+
+    // What every call reads comes first, with the window's places: in a cache line that is hardly ever written to.
     LinkKey key_;
+    [[no_unique_address]] OfHardened<TagKey> tag_key_;
+    Runs<Source> runs_;
     bool has_key_ = false;
     std::atomic<bool> gave_remote_ = false;
     std::atomic<std::uint32_t> purged_at_ = 0;
@@ -436,11 +443,6 @@ class Arena {
     Granules* free_granules_ = nullptr;
     std::uint32_t granules_unit_ = 0;
     std::uint32_t granules_made_ = 0;
-    template <typename>
-    struct Nothing {};
-    template <typename T>
-    using OfHardened = std::conditional_t<is_hardened<Config>, T, Nothing<T>>;
-    [[no_unique_address]] OfHardened<TagKey> tag_key_;
     [[no_unique_address]] OfHardened<Retired<Source>> retired_;
     [[no_unique_address]] OfHardened<Resting<Source>> resting_;
     [[no_unique_address]] Config::Lock lock_;
