@@ -328,7 +328,7 @@ class alignas(64) Arena {
     std::uint32_t take_locked(std::uint32_t units, std::uint32_t align_units, UnitKind kind,
                               std::uint32_t room = 0) {
         auto const behind = guard_units + room;
-        auto const index = runs_.take(units + behind, align_units);
+        auto const index = runs_.take(units + behind, align_units, Config::self());
         if (index != 0) {
             set_up(index, units + behind, kind);
         }
@@ -386,10 +386,10 @@ class alignas(64) Arena {
                 return retired_.put_slab(runs_, index);
             }
             if (kind == UnitKind::large) {
-                return resting_.put(runs_, index);
+                return resting_.put(runs_, index, Config::self());
             }
         }
-        runs_.put(index, unit.run_units);
+        runs_.put(index, unit.run_units, Config::self());
     }
     void purge_locked(std::uint32_t age_ticks) {
         sweep_abandoned();

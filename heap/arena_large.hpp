@@ -195,7 +195,7 @@ void Arena<Config>::shrink(std::uint32_t index, std::uint32_t units) {
     unit.run_units = units;
     if (units < old_units) {
         std::lock_guard const guard(lock_);
-        runs_.put(index + units, old_units - units);
+        runs_.put(index + units, old_units - units, Config::self());
     }
 }
 

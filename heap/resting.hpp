@@ -16,18 +16,18 @@ class Resting {
     using Runs = slab::Runs<Source>;
 
     // Those that waited longest are for others, if there are many, or some that hold much.
-    void put(Runs& runs, std::uint32_t index) {
+    void put(Runs& runs, std::uint32_t index, Owner owner) {
         auto& large = runs.unit(index);
         large.kind = UnitKind::resting;
         large.claim.set({});
         large.freed_at = runs.now();
         if (count_ == blocks_.size()) {
-            let_go(runs);
+            let_go(runs, owner);
         }
         blocks_[(oldest_ + count_++) % blocks_.size()] = index;
         pages_ += runs.held_pages(run_of(runs, index));
         while (count_ > 1 && pages_ > most_pages(runs)) {
-            let_go(runs);
+            let_go(runs, owner);
         }
     }
     // Takes the pages away of what has waited for so many ticks.
@@ -62,12 +62,12 @@ class Resting {
     static UnitRange run_of(Runs const& runs, std::uint32_t index) {
         return {.first = index, .end = index + runs.unit(index).run_units};
     }
-    [[gnu::noinline]] void let_go(Runs& runs) {
+    [[gnu::noinline]] void let_go(Runs& runs, Owner owner) {
         auto const run = run_of(runs, blocks_[oldest_]);
         oldest_ = (oldest_ + 1) % blocks_.size();
         --count_;
         pages_ -= runs.held_pages(run);
-        runs.put(run.first, run.count());
+        runs.put(run.first, run.count(), owner);
     }
 
     std::array<std::uint32_t, 32> blocks_{};  // a ring

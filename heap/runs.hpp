@@ -30,27 +30,25 @@ class Runs : public UnitPages<Source> {
 
     // `count` units, the first at a multiple of `align_units`, a power of two. 0 when the window or
     // memory for metadata is used up. Of their pages some may be committed.
-    std::uint32_t take(std::uint32_t count, std::uint32_t align_units) {
-        auto run = find_free(count, align_units);
-        if (run.units.is_empty()) {
-            run.units = Base::extend(count, align_units);
+    std::uint32_t take(std::uint32_t count, std::uint32_t align_units, Owner owner) {
+        auto const place = find_free(count, align_units, owner);
+        if (place.run != 0) {
+            return cut(unlink(place.run), place.first, count);
         }
-        if (run.units.is_empty()) {
-            return 0;
-        }
-        auto const first = Base::aligned(run.units.first, align_units);
-        give(run.part({.first = run.units.first, .end = first}));
-        give(run.part({.first = first + count, .end = run.units.end}));
-        return first;
+        FreeRun const fresh{.units = Base::extend(count, align_units), .holding = {}};
+        return fresh.units.is_empty()
+                   ? 0
+                   : cut(fresh, Base::aligned(fresh.units.first, align_units), count);
     }
 
     // Gives `count` units back.
-    void put(std::uint32_t first, std::uint32_t count) {
+    void put(std::uint32_t first, std::uint32_t count, Owner owner) {
         auto const end = first + count;
         for (auto i = first; i < end; ++i) {
             auto& freed = unit(i);
             freed.claim.set({});
             freed.kind = UnitKind::untouched;
+            freed.set_last_owner(owner);
         }
         UnitRange const range{.first = first, .end = end};
         FreeRun run{.units = range, .holding = range, .freed_at = now()};
@@ -74,8 +72,7 @@ class Runs : public UnitPages<Source> {
         if (!is_at_edge_of_free(after) || after + unit(after).run_units < end) {
             return false;
         }
-        auto const run = unlink(after);
-        give(run.part({.first = end, .end = run.units.end}));
+        cut(unlink(after), after, end - after);
         return true;
     }
 
@@ -161,16 +158,43 @@ class Runs : public UnitPages<Source> {
         unit(run.units.end - 1).kind = UnitKind::untouched;
         return run;
     }
-    // First fit in the request's own bucket, then any of the larger ones. Empty: there is none.
-    FreeRun find_free(std::uint32_t count, std::uint32_t align_units) {
+    // Takes units of a run; the others are free. The first one.
+    [[gnu::noinline]] std::uint32_t cut(FreeRun const& run, std::uint32_t first,
+                                        std::uint32_t count) {
+        give(run.part({.first = run.units.first, .end = first}));
+        give(run.part({.first = first + count, .end = run.units.end}));
+        return first;
+    }
+    struct Place {
+        std::uint32_t run = 0;  // 0: none
+        std::uint32_t first = 0;
+    };
+    // First fit in the request's own bucket, then any of the larger ones. But rather, if one is soon found, units that were
+    // the owner's, in front of a run or behind: they are in its processor's caches, and in no other one's.
+    Place find_free(std::uint32_t count, std::uint32_t align_units, Owner owner) const {
+        Place found;
+        unsigned looks = 16;
         for (auto bucket = bucket_of({.first = 0, .end = count}); bucket < bucket_count; ++bucket) {
             for (auto run = free_[bucket].first(); run != 0; run = unit(run).next) {
-                if (Base::aligned(run, align_units) - run + count <= unit(run).run_units) {
-                    return unlink(run);
+                auto const end = run + unit(run).run_units;
+                auto const front = Base::aligned(run, align_units);
+                if (front + count > end) {
+                    continue;
+                }
+                for (auto const first : {front, (end - count) & ~(align_units - 1)}) {
+                    if (unit(first).last_owner() == owner) {
+                        return {run, first};
+                    }
+                }
+                if (found.run == 0) {
+                    found = {run, front};
+                }
+                if (--looks == 0) {
+                    return found;
                 }
             }
         }
-        return {};
+        return found;
     }
 
     std::array<UnitList, bucket_count> free_{};

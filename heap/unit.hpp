@@ -88,6 +88,10 @@ struct alignas(64) Unit {
     bool was_released_with(std::uint32_t blocks_in_use) const { return freed_at == blocks_in_use; }
     void set_released_with(std::uint32_t blocks_in_use) { freed_at = blocks_in_use; }
 
+    // Of a free unit: who gave it back.
+    Owner last_owner() const { return free; }
+    void set_last_owner(Owner owner) { free = owner; }
+
     std::uint32_t capacity() const { return blocks_a_slab(size_class); }
 };
 static_assert(sizeof(Unit) == 64);

@@ -13,6 +13,8 @@
 namespace slab {
 namespace {
 
+constexpr Owner own = 1;
+
 // Pages of free runs stay until a purge.
 struct TickingSource : MmapSource {
     static inline std::uint32_t time = 0;
@@ -25,12 +27,12 @@ struct RunsTest : ::testing::Test {
 
     // A run of which all pages are there.
     UnitRange take(std::uint32_t count) {
-        auto const first = runs.take(count, 1);
+        auto const first = runs.take(count, 1, own);
         EXPECT_NE(first, 0u);
         EXPECT_NE(runs.commit(first, count * pages_a_unit), Committed::failed);
         return {.first = first, .end = first + count};
     }
-    void put(UnitRange range) { runs.put(range.first, range.count()); }
+    void put(UnitRange range) { runs.put(range.first, range.count(), own); }
     FreeRun free_run(std::uint32_t first) { return FreeRun::read(runs.units(), first); }
 
     Runs<TickingSource> runs{TickingSource{}};
@@ -39,7 +41,7 @@ struct RunsTest : ::testing::Test {
 // Of a move that the system refused there is the mark only.
 TEST_F(RunsTest, UnitsToBeClearedThatHaveNoPagesAreLeftAlone) {
     auto const full = take(1);
-    auto const first = runs.take(2, 1);
+    auto const first = runs.take(2, 1, own);
     UnitRange const empty{.first = first, .end = first + 2};
     auto* const word = reinterpret_cast<std::uint64_t*>(runs.address_of(full.first));
     *word = 1;
@@ -63,17 +65,17 @@ struct LazySource : TickingSource {
 };
 TEST(LazyRuns, PagesThatAreLeftToOthersStayCommittedAndAreLeftOnce) {
     Runs<LazySource> runs{LazySource{}};
-    auto const first = runs.take(3, 1);
+    auto const first = runs.take(3, 1, own);
     ASSERT_NE(runs.commit(first, 3 * pages_a_unit), Committed::failed);
-    runs.put(first, 3);
+    runs.put(first, 3, own);
     runs.purge(0);
     runs.purge(0);
     EXPECT_EQ(LazySource::left_bytes, 3 * unit_bytes);
     EXPECT_EQ(runs.unit(first).committed_pages, pages_a_unit);
-    EXPECT_EQ(runs.commit(runs.take(3, 1), 1), Committed::dirty);
+    EXPECT_EQ(runs.commit(runs.take(3, 1, own), 1), Committed::dirty);
 
     LazySource::is_lazy = false;
-    runs.put(first, 3);
+    runs.put(first, 3, own);
     runs.purge(0);
     EXPECT_EQ(LazySource::left_bytes, 3 * unit_bytes);
     EXPECT_EQ(runs.unit(first).committed_pages, 0u);
@@ -109,6 +111,48 @@ TEST_F(RunsTest, ASheddingTakesNoMoreThanAskedForAndTheRestStaysKnown) {
     EXPECT_EQ(free_run(all.first).holding.count(), 70u);
     runs.shed(1000 * pages_a_unit);
     EXPECT_EQ(runs.held_pages(all), 0u);
+}
+
+TEST_F(RunsTest, UnitsGoToWhoHadThemLast) {
+    constexpr Owner other = 2;
+    auto const mine = take(1);
+    take(1);
+    auto const longer = take(4);
+    take(1);
+    runs.put(longer.first, 4, own);
+    runs.put(mine.first, 1, other);  // the shortest one, and the last one that came
+    EXPECT_EQ(runs.take(1, 1, own), longer.first);
+    EXPECT_EQ(runs.take(1, 1, other), mine.first);
+    // Of a run that was both's, each gets its own end.
+    runs.put(longer.first, 1, own);
+    auto const back = longer.end - 1;
+    EXPECT_EQ(runs.take(3, 1, own), longer.first);
+    EXPECT_EQ(runs.take(1, 1, own), back);
+    runs.put(longer.first, 3, own);
+    runs.put(back, 1, other);
+    EXPECT_EQ(free_run(longer.first).units.count(), 4u);
+    EXPECT_EQ(runs.take(1, 1, other), back);
+    EXPECT_EQ(runs.take(1, 1, own), longer.first);
+    // What another one had is better than what nobody has touched.
+    auto const used = runs.used_units();
+    EXPECT_EQ(runs.take(2, 1, 3), longer.first + 1);
+    EXPECT_EQ(runs.used_units(), used);
+}
+
+TEST_F(RunsTest, UnitsInFrontOrBehindAreAligned) {
+    constexpr Owner other = 2;
+    auto const all = take(16);
+    take(1);
+    auto const middle = (all.first + 7) / 8 * 8;
+    runs.put(all.first, middle - all.first, own);
+    runs.put(middle, all.end - middle, other);
+    auto const front = runs.take(2, 2, own);
+    auto const back = runs.take(2, 2, other);
+    EXPECT_EQ(front % 2, 0u);
+    EXPECT_EQ(back % 2, 0u);
+    EXPECT_LE(front - all.first, 1u);
+    EXPECT_LE(all.end - (back + 2), 1u);
+    EXPECT_EQ(runs.take(16, 16, own) % 16, 0u);
 }
 
 TEST_F(RunsTest, PagesOfFreeUnitsAreAllKnown) {
