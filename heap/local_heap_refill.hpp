@@ -26,7 +26,7 @@ void* LocalHeap<Config>::take_served(Arena& arena, std::size_t size_class) {
     constexpr std::uint8_t much = 32;
     auto const serving = this->serving(size_class);
     auto const carved_before = carved_;
-    void* const block = take(arena, serving);
+    void* const block = take_last(arena, serving);
     if (serving != size_class && carved_ != carved_before) {
         auto& demand = demand_[size_class];
         if (demand < much) {
