@@ -2,6 +2,7 @@
 // under LD_PRELOAD by tools/bench_heap.py, with this project's heap and with others.
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdio>
@@ -66,7 +67,7 @@ void server(unsigned threads) {
         for (unsigned connection = 0; connection < 400; ++connection) {
             std::thread([&blocks, id, connection] {
                 Random random(id * 1000 + connection + 1);
-                for (int request = 0; request < 60'000; ++request) {
+                for (int request = 0; request < 80'000; ++request) {
                     auto& block = blocks[random() % slots];
                     std::free(block);
                     block = allocate(8 + random() % 500);
@@ -95,7 +96,7 @@ void queue(unsigned threads) {
     in_threads(2 * pairs, [&](unsigned id) {
         if (id < pairs) {
             Random random(id + 1);
-            for (int round = 0; round < 30'000; ++round) {
+            for (int round = 0; round < 40'000; ++round) {
                 std::vector<void*> batch(256);
                 for (auto& block : batch) {
                     block = allocate(16 + random() % 240);
@@ -137,7 +138,7 @@ void stress(unsigned threads) {
     in_threads(threads, [](unsigned id) {
         Random random(id + 1);
         std::vector<void*> blocks(20'000);
-        for (int i = 0; i < 12'000'000; ++i) {
+        for (int i = 0; i < 16'000'000; ++i) {
             auto& block = blocks[random() % blocks.size()];
             std::free(block);
             block = random() % 8 == 0 ? nullptr : allocate(usual_size(random));
@@ -181,7 +182,7 @@ void numbers(unsigned threads) {
         return product;
     };
     in_threads(threads, [&](unsigned) {
-        for (int round = 0; round < 300'000; ++round) {
+        for (int round = 0; round < 420'000; ++round) {
             Number number = std::make_unique<std::vector<std::uint32_t>>(1, 3);
             for (std::uint32_t factor = 3; factor < 43; ++factor) {
                 number = multiplied(*number, factor);
@@ -194,7 +195,7 @@ void large(unsigned threads) {
     in_threads(threads, [](unsigned id) {
         Random random(id + 1);
         std::vector<void*> blocks(20);
-        for (int i = 0; i < 12'000; ++i) {
+        for (int i = 0; i < 18'000; ++i) {
             auto& block = blocks[random() % blocks.size()];
             std::free(block);
             auto const bytes = (std::size_t{32} << 10) + random() % (std::size_t{2} << 20);
@@ -229,7 +230,7 @@ std::unique_ptr<Node> make_tree(Random& random, int depth) {
 void tree(unsigned threads) {
     in_threads(threads, [](unsigned id) {
         Random random(id + 1);
-        for (int document = 0; document < 150; ++document) {
+        for (int document = 0; document < 280; ++document) {
             auto root = make_tree(random, 6);
             for (auto& child : root->children) {
                 child = make_tree(random, 4);
@@ -240,7 +241,7 @@ void tree(unsigned threads) {
 
 void growth(unsigned threads) {
     in_threads(threads, [](unsigned) {
-        for (int round = 0; round < 40; ++round) {
+        for (int round = 0; round < 50; ++round) {
             std::vector<std::uint64_t> numbers;
             std::string text;
             for (std::uint64_t i = 0; i < 1'500'000; ++i) {
@@ -261,7 +262,7 @@ void growth(unsigned threads) {
 
 // Many blocks of each size: what a block takes beyond what was asked.
 void density(unsigned) {
-    for (std::size_t bytes = 8; bytes <= 32'768; bytes += std::max<std::size_t>(8, bytes / 10)) {
+    for (std::size_t bytes = 8; bytes <= 32'768; bytes += std::max<std::size_t>(8, bytes / 12)) {
         std::vector<void*> blocks(40'000'000 / bytes);
         for (auto& block : blocks) {
             block = allocate(bytes);
@@ -274,9 +275,29 @@ void density(unsigned) {
 
 void once(unsigned) { std::free(allocate(100)); }
 
+// All that a program had is freed, and it goes on with little, until what a heap keeps for a while should be back.
+void afterwards(unsigned) {
+    {
+        Random random(7);
+        std::vector<void*> blocks;
+        for (std::size_t held = 0; held < 160'000'000;) {
+            auto const bytes = usual_size(random);
+            blocks.push_back(allocate(bytes));
+            held += bytes;
+        }
+        std::shuffle(blocks.begin(), blocks.end(), random);
+        for (auto* const block : blocks) {
+            std::free(block);
+        }
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    for (int i = 0; i < 4096; ++i) {
+        std::free(allocate(8 + static_cast<std::size_t>(i) % 500));
+    }
+}
+
 // A phase ends, few of its blocks survive, and the next one asks for other sizes.
-void phases(unsigned) {
-    Random random(7);
+void go_through_phases(Random& random) {
     std::vector<void*> survivors;
     for (int phase = 0; phase < 20; ++phase) {
         std::vector<void*> blocks;
@@ -299,6 +320,11 @@ void phases(unsigned) {
         std::free(block);
     }
 }
+void phases(unsigned) {
+    Random random(7);
+    go_through_phases(random);
+    go_through_phases(random);
+}
 
 struct Program {
     std::string_view name;
@@ -308,7 +334,7 @@ constexpr std::array programs = {
     Program{"server", server},   Program{"queue", queue},     Program{"stress", stress},
     Program{"numbers", numbers}, Program{"large", large},     Program{"tree", tree},
     Program{"growth", growth},   Program{"density", density}, Program{"once", once},
-    Program{"phases", phases},   Program{"wide", wide},
+    Program{"phases", phases},   Program{"wide", wide},       Program{"afterwards", afterwards},
 };
 
 }  // namespace

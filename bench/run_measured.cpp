@@ -1,6 +1,6 @@
-// `run_measured COMMAND…`: runs it without output, prints its CPU time in microseconds and its peak memory
-// in KiB: the largest of its processes', read when each ends. Of a process that never had 16 MB, pages of
-// files do not count: which of a library's are in memory is the system's affair.
+// `run_measured COMMAND…`: runs it without output, prints its CPU time in microseconds, its peak memory in KiB: the
+// largest of its processes', read when each ends; and the anonymous memory in KiB with which it ends itself. Of a process
+// that never had 16 MB, pages of files do not count: which of a library's are in memory is the system's affair.
 //
 // A process's peak counts what it was before it became the command, so whoever starts it must be small.
 #include <fcntl.h>
@@ -41,24 +41,30 @@ long kib_of(FILE* status, char const* name) {
     return 0;
 }
 
-long peak_kib_of(pid_t process) {
+struct Memory {
+    long peak_kib = 0;
+    long anonymous_kib = 0;
+};
+Memory memory_of(pid_t process) {
     constexpr long least_whole_kib = 16'000'000 / 1024;
     std::array<char, 64> path{};
     std::snprintf(path.data(), path.size(), "/proc/%d/status", process);
     FILE* const status = std::fopen(path.data(), "r");
     if (status == nullptr) {
-        return 0;
+        return {};
     }
     auto const peak = kib_of(status, "VmHWM:");
+    auto const anonymous = kib_of(status, "RssAnon:");
     auto const of_files = kib_of(status, "RssFile:") + kib_of(status, "RssShmem:");
     std::fclose(status);
-    return peak < least_whole_kib ? peak - of_files : peak;
+    return {.peak_kib = peak < least_whole_kib ? peak - of_files : peak,
+            .anonymous_kib = anonymous};
 }
 
 // The command's processes stop where they begin and end, and for their signals (ptrace(2)).
 struct Ended {
     int status = 0;
-    long peak_kib = 0;
+    Memory memory;
 };
 Ended follow(pid_t command) {
     constexpr auto options = PTRACE_O_TRACEEXIT | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
@@ -84,7 +90,11 @@ Ended follow(pid_t command) {
             continue;
         }
         if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8)) {
-            ended.peak_kib = std::max(ended.peak_kib, peak_kib_of(process));
+            auto const memory = memory_of(process);
+            ended.memory.peak_kib = std::max(ended.memory.peak_kib, memory.peak_kib);
+            if (process == command) {
+                ended.memory.anonymous_kib = memory.anonymous_kib;
+            }
         }
         // A new process begins with a stop, too, that is no signal of its own.
         auto const signal = WSTOPSIG(status);
@@ -110,9 +120,10 @@ int main(int count, char** arguments) {
         std::perror("run_measured");
         return 2;
     }
-    auto const [status, peak_kib] = follow(command);
+    auto const [status, memory] = follow(command);
     rusage usage{};
     getrusage(RUSAGE_CHILDREN, &usage);
-    std::printf("%ld %ld\n", microseconds(usage.ru_utime) + microseconds(usage.ru_stime), peak_kib);
+    std::printf("%ld %ld %ld\n", microseconds(usage.ru_utime) + microseconds(usage.ru_stime),
+                memory.peak_kib, memory.anonymous_kib);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

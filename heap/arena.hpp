@@ -268,19 +268,19 @@ class alignas(64) Arena {
         runs_.source().fail(what, pointer, bytes);
     }
 
-    // Takes pages away that have been free for a while. Called now and then; says when, in ticks.
-    std::uint32_t purge() {
-        auto const time = runs_.now();
+    // In ticks; 0 without a clock.
+    std::uint32_t now() { return runs_.now(); }
+    // Takes pages away that have been free for a while. Called now and then.
+    void purge() {
         if constexpr (HasClock<Source>) {
-            if (time == purged_at_.load(std::memory_order_relaxed)) {
-                return time;
+            auto const time = now();
+            if (time == runs_.looked_at()) {
+                return;
             }
             ask_for_pressure(time);
             std::lock_guard const guard(lock_);
-            purged_at_.store(time, std::memory_order_relaxed);
             purge_locked(is_short() ? 0 : ticks_until_purged);
         }
-        return time;
     }
     // Whether the source said so when it was last asked.
     bool is_short() const { return is_short_.load(std::memory_order_relaxed); }
@@ -393,6 +393,7 @@ class alignas(64) Arena {
     }
     void purge_locked(std::uint32_t age_ticks) {
         sweep_abandoned();
+        runs_.look();
         if constexpr (is_hardened<Config>) {
             retired_.purge(runs_, age_ticks);
             resting_.purge(runs_, age_ticks);
@@ -432,7 +433,6 @@ class alignas(64) Arena {
     Runs<Source> runs_;
     bool has_key_ = false;
     std::atomic<bool> gave_remote_ = false;
-    std::atomic<std::uint32_t> purged_at_ = 0;
     std::atomic<std::uint32_t> asked_at_ = 0;
     std::atomic<bool> is_short_ = false;
     std::array<UnitList, class_count> abandoned_{};

@@ -71,7 +71,7 @@ template <HeapConfig Config>
     requires is_hardened<Config>
 void* HardenedHeap<Config>::allocate_large(Arena& arena, std::size_t alignment, std::size_t bytes,
                                            Origin origin) {
-    arena.purge();
+    heap_.tidy_up(arena);
     bool zeroed = false;
     void* const memory = arena.allocate_large(std::max(bytes, std::size_t{1}), alignment, zeroed);
     if (memory == nullptr) {

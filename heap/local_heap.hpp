@@ -230,8 +230,13 @@ class LocalHeap {
     // else, which is take_last's affair.
     [[gnu::always_inline]] void* take_ending(Arena& arena, std::size_t size_class) {
         auto& head = heads_.data()[size_class];
-        if (until_look_ < 0 || (head == nothing() && !refill_at_hand(arena, size_class)))
-            [[unlikely]] {
+        if (until_look_ < 0) [[unlikely]] {
+            if (arena.now() != tidied_at_) {
+                return nullptr;
+            }
+            until_look_ = blocks_a_look;
+        }
+        if (head == nothing() && !refill_at_hand(arena, size_class)) [[unlikely]] {
             return nullptr;
         }
         auto* const block = head;
@@ -272,6 +277,8 @@ class LocalHeap {
     [[gnu::cold]] void for_each_free(Arena& arena, Visit visit) const;
     // For who must see each block of a class: the slab it takes from is one of several, and nothing is at hand.
     void set_aside(Arena& arena, std::size_t size_class);
+    // What is done now and then, if the clock has gone on.
+    [[gnu::cold]] void tidy_up(Arena& arena);
     // Gives all slabs back that are empty. It happens every second, too, if there is a clock.
     [[gnu::cold]] void trim(Arena& arena);
     std::uint32_t trimmed_at() const { return trimmed_at_; }
@@ -294,10 +301,15 @@ class LocalHeap {
         return reinterpret_cast<std::uintptr_t*>(address);
     }
 
-    // A look at the clock for every 4,096 blocks, at least.
-    static constexpr std::int32_t blocks_a_look = 4096;
+    // A look at the clock for every 1,536 blocks, at least, 64 lists, or 4 MiB that are given back.
+    static constexpr std::int32_t blocks_a_look = 1536;
     void count_taken(std::uint32_t blocks) {
         until_look_ -= std::max(static_cast<std::int32_t>(blocks), blocks_a_look / 64);
+    }
+    void count_given(std::uint32_t units) {
+        if (until_look_ >= 0) {
+            until_look_ -= static_cast<std::int32_t>(units) * (blocks_a_look / 64);
+        }
     }
     // One of the larger ones counts for so many. Unsigned, so that what is left is compared in memory.
     std::int32_t count_coarse() {
@@ -327,7 +339,6 @@ class LocalHeap {
     bool restore_page(Arena& arena, Unit& slab);
 
     static void check_freed(Arena& arena, Unit const& unit, std::uintptr_t address, Freed freed);
-    void tidy_up(Arena& arena);
     bool refill(Arena& arena, std::size_t size_class);
     bool refill_at_hand(Arena& arena, std::size_t size_class);
     bool exchange_current(Arena& arena, Unit& slab);
@@ -372,7 +383,7 @@ class LocalHeap {
     // Into another list, or back to the arena.
     [[gnu::noinline]] void move(Arena& arena, Unit& slab);
     void take_from_hand(Arena& arena, Unit& slab);
-    void let_go(Arena& arena, Unit& slab);
+    [[gnu::noinline]] void let_go(Arena& arena, Unit& slab);
     void take_back(Arena& arena, Unit& slab);
     std::uint32_t slab_from_others(Arena& arena, std::size_t size_class);
     // Whether a class has so many slabs, full or not, that one more or less makes little difference.
@@ -393,6 +404,8 @@ class LocalHeap {
     std::uint32_t put_down(Arena& arena, std::size_t size_class);
     void give_empty_back(Arena& arena);
     [[gnu::cold]] void collect_first_full(Arena& arena, std::size_t size_class);
+    [[gnu::cold]] void collect_full(Arena& arena, std::size_t size_class);
+    [[gnu::cold]] void collect_taken_back(Arena& arena, std::uint32_t index);
     [[gnu::noinline]] void put(Arena& arena, std::uint32_t index);
     void forget(std::size_t size_class);
     [[gnu::cold]] void leave(Arena& arena, std::uint32_t index);
@@ -407,7 +420,11 @@ class LocalHeap {
     std::array<std::uint8_t, fine_end> serving_fine_{};
     std::array<std::uint8_t, class_count - fine_classes> serving_coarse_{};
     std::array<std::uint8_t, class_count> demand_{};  // see take_served()
-    std::uint32_t carved_ = 0;  // parts of slabs that were handed out for the first time
+    std::uint16_t carved_ =
+        0;  // parts of slabs that were handed out for the first time, modulo 2^16
+    // How often an empty slab of larger blocks was kept since they were all given back.
+    static constexpr std::uint16_t most_kept = 16;
+    std::uint16_t kept_ = 0;
     RemoteBatches<Config> remote_;
     std::int32_t until_look_ =
         blocks_a_look;             // blocks, into lists, until the next look at the clock

@@ -43,6 +43,7 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
         if (freed.knows_anything()) {
             check_freed(arena, *unit, address, freed);
         }
+        count_given(unit->run_units);
         return arena.put(arena.runs().index_of(*unit));
     }
     if constexpr (Arena::mixes) {

@@ -14,7 +14,7 @@ void* LocalHeap<Config>::allocate_slow(Arena& arena, std::size_t bytes) {
     if (bytes <= small_limit) {
         return take_served(arena, class_of(bytes));
     }
-    arena.purge();
+    tidy_up(arena);
     bool zeroed = false;
     return arena.allocate_large(bytes, unit_bytes, zeroed);
 }

@@ -142,6 +142,11 @@ void LocalHeap<Config>::move(Arena& arena, Unit& slab) {
     }
     // One empty slab of a class is kept, for when its blocks come and go at the edge of a slab.
     if (partial.first() == index && slab.next == 0) {
+        if constexpr (!is_hardened<Config>) {
+            if (is_coarse(slab.size_class) && ++kept_ == most_kept) {
+                give_empty_back(arena);
+            }
+        }
         return;
     }
     partial.remove(units, index);
@@ -154,6 +159,7 @@ template <HeapConfig Config>
 void LocalHeap<Config>::give_empty_back(Arena& arena) {
     auto const is_empty = [&](std::uint32_t index) { return arena.runs().unit(index).used() == 0; };
     bool const gave_remote = arena.gave_remote();
+    kept_ = 0;
     for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
         if (gave_remote) {
             collect_first_full(arena, size_class);
@@ -177,11 +183,27 @@ void LocalHeap<Config>::give_empty_back(Arena& arena) {
 // A look at a full slab of a class, in turn. One whose blocks others have freed serves again, or goes back.
 template <HeapConfig Config>
 void LocalHeap<Config>::collect_first_full(Arena& arena, std::size_t size_class) {
-    auto const index = find_freed_by_others(arena, size_class, 1);
-    if (index == 0) {
-        return;
+    if (auto const index = find_freed_by_others(arena, size_class, 1); index != 0) {
+        collect_taken_back(arena, index);
     }
+}
+// The same for all of them.
+template <HeapConfig Config>
+void LocalHeap<Config>::collect_full(Arena& arena, std::size_t size_class) {
+    auto* const units = arena.runs().units();
+    for (auto index = full_[size_class].first(); index != 0;) {
+        auto const next = units[index].next;
+        if (units[index].remote.load(std::memory_order_relaxed) != 0) {
+            take_back(arena, units[index]);
+            collect_taken_back(arena, index);
+        }
+        index = next;
+    }
+}
+template <HeapConfig Config>
+void LocalHeap<Config>::collect_taken_back(Arena& arena, std::uint32_t index) {
     auto& slab = arena.runs().unit(index);
+    auto const size_class = slab.size_class;
     arena.collect(slab);
     if (slab.used() == 0) {
         put(arena, index);
@@ -195,7 +217,9 @@ void LocalHeap<Config>::collect_first_full(Arena& arena, std::size_t size_class)
 // A slab in no list goes back.
 template <HeapConfig Config>
 void LocalHeap<Config>::put(Arena& arena, std::uint32_t index) {
-    forget(arena.runs().unit(index).size_class);
+    auto const& slab = arena.runs().unit(index);
+    count_given(slab.run_units);
+    forget(slab.size_class);
     arena.put(index);
 }
 

@@ -61,17 +61,19 @@ void LocalHeap<Config>::for_each_free(Arena& arena, Visit visit) const {
 template <HeapConfig Config>
 void LocalHeap<Config>::tidy_up(Arena& arena) {
     constexpr std::uint32_t ticks_a_trim = 10;
-    auto const time = arena.purge();
-    if (time != tidied_at_) {
-        tidied_at_ = time;
-        remote_.flush(arena);
+    auto const time = arena.now();
+    if (time == tidied_at_) {
+        return;
     }
+    tidied_at_ = time;
+    remote_.flush(arena);
     if (trimmed_at_ == 0) {
         trimmed_at_ = time;  // the first look
     } else if (time - trimmed_at_ >= (arena.is_short() ? 1 : ticks_a_trim)) {
         trimmed_at_ = time;
         trim(arena);
     }
+    arena.purge();  // what was found free now, too: since somebody last looked
 }
 
 template <HeapConfig Config>
@@ -83,9 +85,11 @@ void LocalHeap<Config>::trim(Arena& arena) {
         if (auto const index = put_down(arena, size_class); index != 0) {
             partial.push_back(arena.runs().units(), index);
         }
+        collect_full(arena, size_class);
         for (auto index = partial.first(); index != 0;) {
             auto& slab = arena.runs().unit(index);
             auto const next = slab.next;
+            arena.collect(slab);
             if (slab.used() == 0) {
                 partial.remove(arena.runs().units(), index);
                 put(arena, index);

@@ -47,8 +47,8 @@ concept CanExtend = requires(S source, std::byte* end, std::size_t bytes) {
 // A source that can move committed pages to another place of the window, where none are committed; none
 // are where they were afterwards. False: nothing was moved.
 template <typename S>
-concept CanMove = requires(S source, std::byte* from, std::byte* to, std::size_t bytes) {
-    { source.move(from, to, bytes) } -> std::same_as<bool>;
+concept CanRemap = requires(S source, std::byte* from, std::byte* to, std::size_t bytes) {
+    { source.remap(from, to, bytes) } -> std::same_as<bool>;
 };
 
 // One that can exchange what two places of the window hold, of which all may be touched: what `one` has comes to

@@ -20,7 +20,7 @@ class Resting {
         auto& large = runs.unit(index);
         large.kind = UnitKind::resting;
         large.claim.set({});
-        large.freed_at = runs.now();
+        large.freed_at = runs.looked_at();
         if (count_ == blocks_.size()) {
             let_go(runs, owner);
         }
@@ -32,7 +32,7 @@ class Resting {
     }
     // Takes the pages away of what has waited for so many ticks.
     [[gnu::cold]] void purge(Runs& runs, std::uint32_t age_ticks) {
-        auto const now = runs.now();
+        auto const now = runs.looked_at();
         (void)for_each(runs, [&](UnitRange run) {
             if (now - runs.unit(run.first).freed_at >= age_ticks) {
                 runs.decommit(run.first, run.count());

@@ -83,7 +83,7 @@ class Retired {
     }
     // Takes the pages away of what has waited for so many ticks.
     [[gnu::cold]] void purge(Runs& runs, std::uint32_t age_ticks) {
-        auto const now = runs.now();
+        auto const now = runs.looked_at();
         auto const has_old = [&](UnitList const& list) {
             return list.first() != 0 &&
                    now - runs.unit(list.last(runs.units())).freed_at >= age_ticks;
@@ -137,7 +137,7 @@ class Retired {
         auto& slab = runs.unit(index);
         slab.kind = UnitKind::retired;
         slab.claim.set({});
-        slab.freed_at = runs.now();
+        slab.freed_at = runs.looked_at();
     }
     static std::uint32_t take_first(Runs& runs, UnitList& list) {
         auto const index = list.first();
@@ -183,7 +183,7 @@ class Retired {
         }
         auto& rows = pages == 0 ? empty_rows_ : rows_;
         rows[runs.unit(index).size_class].push(runs.units(), row.first);
-        runs.unit(row.first).freed_at = runs.now();
+        runs.unit(row.first).freed_at = runs.looked_at();
     }
     static bool all_wait(Runs const& runs, UnitRange row) {
         auto const units = slab_at(runs, row.first).count();

@@ -23,7 +23,7 @@ class Runs : public UnitPages<Source> {
     using Base = UnitPages<Source>;
     using Base::Base;
     using Base::decommit;
-    using Base::now;
+    using Base::looked_at;
     using Base::unit;
     using Base::units;
     using Base::used_units;
@@ -51,7 +51,7 @@ class Runs : public UnitPages<Source> {
             freed.set_last_owner(owner);
         }
         UnitRange const range{.first = first, .end = end};
-        FreeRun run{.units = range, .holding = range, .freed_at = now()};
+        FreeRun run{.units = range, .holding = range, .freed_at = looked_at()};
         if constexpr (!HasClock<Source>) {
             take_pages_of(run.holding);
             run.holding = {};
@@ -78,7 +78,7 @@ class Runs : public UnitPages<Source> {
 
     // Takes the pages of runs away that have been free for so many ticks, or leaves them to others, if the source can.
     void purge(std::uint32_t age_ticks) {
-        auto const time = now();
+        auto const time = looked_at();
         for (auto& list : free_) {
             for (auto index = list.first(); index != 0; index = unit(index).next) {
                 if (auto run = FreeRun::read(units(), index); time - run.freed_at >= age_ticks) {
@@ -151,7 +151,7 @@ class Runs : public UnitPages<Source> {
             free_[bucket_of(run.units)].push(units(), run.units.first);
         }
     }
-    FreeRun unlink(std::uint32_t first) {
+    [[gnu::noinline]] FreeRun unlink(std::uint32_t first) {
         auto const run = FreeRun::read(units(), first);
         free_[bucket_of(run.units)].remove(units(), first);
         unit(first).kind = UnitKind::untouched;

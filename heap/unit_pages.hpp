@@ -200,7 +200,7 @@ class UnitPages : public Window<Source> {
     enum class Others : bool { are_lost, are_kept };
     [[gnu::cold]] bool move_pages(std::uint32_t from, std::uint32_t to, std::size_t pages,
                                   Others others) {
-        if constexpr (CanMove<Source>) {
+        if constexpr (CanRemap<Source>) {
             auto const units =
                 static_cast<std::uint32_t>((pages + pages_a_unit - 1) / pages_a_unit);
             if constexpr (CanExchange<Source>) {
@@ -210,7 +210,7 @@ class UnitPages : public Window<Source> {
             }
             decommit(to, units);
             decommit_behind(from, units, pages);  // the last unit may have more from before
-            if (!source().move(at(address_of(from)), at(address_of(to)), pages * page_bytes)) {
+            if (!source().remap(at(address_of(from)), at(address_of(to)), pages * page_bytes)) {
                 return false;
             }
             for (std::uint32_t i = 0; i < units; ++i) {

@@ -73,6 +73,9 @@ class Window {
             return 0;
         }
     }
+    // When somebody last looked at the clock, under the arena's lock. What is freed counts as freed then.
+    std::uint32_t looked_at() const { return looked_at_; }
+    void look() { looked_at_ = now(); }
 
     std::uint64_t pages_taken() const { return pages_taken_.load(std::memory_order_relaxed); }
     std::uint64_t pages_returned() const { return pages_returned_.load(std::memory_order_relaxed); }
@@ -217,6 +220,7 @@ class Window {
     std::uint32_t most_window_units_ = 0;
     std::size_t reserved_bytes_ = 0;
     std::size_t metadata_committed_ = 0;
+    Relaxed<std::uint32_t> looked_at_ = 0;
     std::atomic<std::uint64_t> pages_taken_ = 0;
     std::atomic<std::uint64_t> pages_returned_ = 0;
     std::atomic<std::uint64_t> commits_ = 0;

@@ -111,7 +111,7 @@ bool move_pages_beyond(void* from, void* to, std::size_t bytes) {
         MAP_FAILED) {
         return true;
     }
-    // What was at the new place may be gone: see Source::move.
+    // What was at the new place may be gone: see Source::remap.
     if (mmap(to, size, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) {
         report("memory of the heap's own was lost to a failed mremap", to, size);

@@ -186,7 +186,7 @@ void Source::huge(std::byte* at) {
     }
 }
 
-bool Source::move(std::byte* from, std::byte* to, std::size_t bytes) {
+bool Source::remap(std::byte* from, std::byte* to, std::size_t bytes) {
     KeepErrno const kept;
     return commit(to, bytes) != Committed::failed && move_pages(from, to, bytes);
 }

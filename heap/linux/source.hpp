@@ -68,7 +68,7 @@ struct Source {
     // mm/page_reporting.c), a huge page is one that the host must find first, page by page.
     void huge(std::byte* at);
     // The pages go in their tables. What was there stays mapped, and empty: nobody else can take it.
-    bool move(std::byte* from, std::byte* to, std::size_t bytes);
+    bool remap(std::byte* from, std::byte* to, std::size_t bytes);
     bool take_over(std::byte* from, std::byte* to, std::size_t bytes);
     void renew(std::byte* at, std::size_t bytes);
     // What cannot be exchanged at `other` is lost; `one` is kept in any case.

@@ -39,7 +39,7 @@ struct MmapSource {
         // A fresh mapping drops the pages and their contents, and gives the charge back.
         mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     }
-    bool move(std::byte* from, std::byte* to, std::size_t bytes) {
+    bool remap(std::byte* from, std::byte* to, std::size_t bytes) {
         if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) ==
             MAP_FAILED) {
             return false;

@@ -15,7 +15,7 @@ namespace slab::test {
 struct UsableSource : MmapSource {
     static constexpr bool stays_usable = true;
     void decommit(std::byte* at, std::size_t bytes) { madvise(at, bytes, MADV_DONTNEED); }
-    bool move(std::byte*, std::byte*, std::size_t) { return false; }
+    bool remap(std::byte*, std::byte*, std::size_t) { return false; }
 };
 
 // A heap for each thread, as libslab.so has, but in the open: for ThreadSanitizer.

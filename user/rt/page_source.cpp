@@ -47,7 +47,7 @@ void QuarrySource::decommit(std::byte* at, std::size_t bytes) {
     }
 }
 
-bool QuarrySource::move(std::byte* from, std::byte* to, std::size_t bytes) {
+bool QuarrySource::remap(std::byte* from, std::byte* to, std::size_t bytes) {
     auto const distance = address_of(to) - address_of(from);
     std::size_t moved = 0;
     auto const done = each_part(from, bytes, [&](abi::PageRange range) -> Result<void> {
@@ -57,7 +57,7 @@ bool QuarrySource::move(std::byte* from, std::byte* to, std::size_t bytes) {
         return {};
     });
     if (!done && moved != 0) {
-        (void)move(to, from, moved);  // within an account that had them
+        (void)remap(to, from, moved);  // within an account that had them
     }
     return done.has_value();
 }

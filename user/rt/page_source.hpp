@@ -15,7 +15,7 @@ struct QuarrySource {
     std::byte* reserve(std::size_t bytes);
     slab::Committed commit(std::byte* at, std::size_t bytes);
     void decommit(std::byte* at, std::size_t bytes);
-    bool move(std::byte* from, std::byte* to, std::size_t bytes);
+    bool remap(std::byte* from, std::byte* to, std::size_t bytes);
     void release(std::byte* at, std::size_t bytes);
     // From the time stamp counter: a guess is one in many, not in 2^64.
     std::uint64_t entropy();
