@@ -138,7 +138,7 @@ void stress(unsigned threads) {
     in_threads(threads, [](unsigned id) {
         Random random(id + 1);
         std::vector<void*> blocks(20'000);
-        for (int i = 0; i < 16'000'000; ++i) {
+        for (int i = 0; i < 17'000'000; ++i) {
             auto& block = blocks[random() % blocks.size()];
             std::free(block);
             block = random() % 8 == 0 ? nullptr : allocate(usual_size(random));
@@ -262,7 +262,7 @@ void growth(unsigned threads) {
 
 // Many blocks of each size: what a block takes beyond what was asked.
 void density(unsigned) {
-    for (std::size_t bytes = 8; bytes <= 32'768; bytes += std::max<std::size_t>(8, bytes / 12)) {
+    for (std::size_t bytes = 8; bytes <= 32'768; bytes += std::max<std::size_t>(8, bytes / 14)) {
         std::vector<void*> blocks(40'000'000 / bytes);
         for (auto& block : blocks) {
             block = allocate(bytes);
@@ -303,12 +303,13 @@ void afterwards(unsigned) {
 }
 
 // A phase ends, few of its blocks survive, and the next one asks for other sizes.
-void go_through_phases(Random& random) {
+void phases(unsigned) {
+    Random random(7);
     std::vector<void*> survivors;
     for (int phase = 0; phase < 20; ++phase) {
         std::vector<void*> blocks;
         auto const shift = static_cast<std::size_t>(phase) * 40;
-        for (std::size_t held = 0; held < 60'000'000;) {
+        for (std::size_t held = 0; held < 100'000'000;) {
             auto const bytes = shift + usual_size(random);
             blocks.push_back(allocate(bytes));
             held += bytes;
@@ -325,11 +326,6 @@ void go_through_phases(Random& random) {
     for (auto* const block : survivors) {
         std::free(block);
     }
-}
-void phases(unsigned) {
-    Random random(7);
-    go_through_phases(random);
-    go_through_phases(random);
 }
 
 struct Program {
