@@ -123,7 +123,7 @@ class LocalHeap {
     // Gives such a block to its slab. Another thread's are gathered.
     void free_known(Arena& arena, Unit& slab, void* pointer) {
         if (!Arena::is_own_block(slab, address_of(pointer))) {
-            remote_.add(arena, slab, address_of(pointer));
+            free_remote(arena, slab, address_of(pointer));
         } else if (give_known(arena, slab, pointer)) {
             slab_changed(arena, slab);
         }
@@ -301,7 +301,7 @@ class LocalHeap {
         return reinterpret_cast<std::uintptr_t*>(address);
     }
 
-    // A look at the clock for every 1,536 blocks, at least, 64 lists, or 4 MiB that are given back.
+    // A look at the clock for every 1,536 blocks, taken or given to others, at least, 64 lists, or 4 MiB that go back.
     static constexpr std::int32_t blocks_a_look = 1536;
     void count_taken(std::uint32_t blocks) {
         until_look_ -= std::max(static_cast<std::int32_t>(blocks), blocks_a_look / 64);
@@ -310,6 +310,11 @@ class LocalHeap {
         if (until_look_ >= 0) {
             until_look_ -= static_cast<std::int32_t>(units) * (blocks_a_look / 64);
         }
+    }
+    // Another thread's block.
+    void free_remote(Arena& arena, Unit& slab, std::uintptr_t address) {
+        until_look_ -= until_look_ >= 0 ? 1 : 0;
+        remote_.add(arena, slab, address);
     }
     // One of the larger ones counts for so many. Unsigned, so that what is left is compared in memory.
     std::int32_t count_coarse() {

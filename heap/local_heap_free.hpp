@@ -64,7 +64,7 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
         check_freed(arena, *unit, address, freed);
     }
     if (!Arena::is_own_block(*unit, address)) {
-        return gather == Gather::yes ? remote_.add(arena, *unit, address)
+        return gather == Gather::yes ? free_remote(arena, *unit, address)
                                      : arena.give_remote(*unit, address, address);
     }
     arena.key().link(address, unit->free);

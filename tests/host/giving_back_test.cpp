@@ -23,8 +23,8 @@ struct ClockSource : test::UsableSource {
 using Config = test::TurnsOf<ClockSource>;
 
 enum class Blocks : std::uint8_t { usual, large };
-// Of the calls: one size, small ones, all sizes that are no page run, and those.
-enum class Sizes : std::uint8_t { one, small, all, large };
+// Of the calls: one, of which a slab has many blocks, or not as many; small ones, all sizes that are no page run, and those.
+enum class Sizes : std::uint8_t { tiny, one, small, all, large };
 struct Case {
     Blocks blocks;
     Sizes calls;
@@ -72,6 +72,8 @@ class GivingBack : public ::testing::TestWithParam<Case> {
     }
     static std::size_t size_of(std::size_t call) {
         switch (GetParam().calls) {
+            case Sizes::tiny:
+                return 16;
             case Sizes::one:
                 return 64;
             case Sizes::small:
@@ -128,16 +130,17 @@ TEST_P(GivingBack, OfAThreadThatHadEndedBefore) {
 }
 
 std::string name_of(::testing::TestParamInfo<Case> const& info) {
-    std::array<char const*, 4> const calls{"One", "Small", "All", "Large"};
+    std::array<char const*, 5> const calls{"Tiny", "One", "Small", "All", "Large"};
     return std::string(info.param.blocks == Blocks::usual ? "Usual" : "Large") + "Then" +
            calls[static_cast<std::size_t>(info.param.calls)];
 }
 INSTANTIATE_TEST_SUITE_P(
     , GivingBack,
-    ::testing::Values(Case{Blocks::usual, Sizes::one}, Case{Blocks::usual, Sizes::small},
-                      Case{Blocks::usual, Sizes::all}, Case{Blocks::usual, Sizes::large},
-                      Case{Blocks::large, Sizes::one}, Case{Blocks::large, Sizes::small},
-                      Case{Blocks::large, Sizes::all}, Case{Blocks::large, Sizes::large}),
+    ::testing::Values(Case{Blocks::usual, Sizes::tiny}, Case{Blocks::usual, Sizes::one},
+                      Case{Blocks::usual, Sizes::small}, Case{Blocks::usual, Sizes::all},
+                      Case{Blocks::usual, Sizes::large}, Case{Blocks::large, Sizes::one},
+                      Case{Blocks::large, Sizes::small}, Case{Blocks::large, Sizes::all},
+                      Case{Blocks::large, Sizes::large}),
     name_of);
 
 }  // namespace
