@@ -15,10 +15,10 @@ constexpr std::uint64_t LocalHeap<Config>::wanted_bit(std::size_t size_class) {
     return !is_coarse(size_class) && size_class != 0 ? std::uint64_t{1} << (size_class - 1) : 0;
 }
 
-// When the heap has grown: slabs of which at most a quarter is in use, of classes that did without the rest meanwhile.
+// When the heap has grown: slabs of which at most a fifth is in use, of classes that did without the rest meanwhile.
 template <HeapConfig Config>
 void LocalHeap<Config>::mix_slabs(Arena& arena) {
-    constexpr std::size_t little = unit_bytes / 4;
+    constexpr std::size_t little = unit_bytes / 5;
     auto* const units = arena.runs().units();
     for (std::size_t size_class = 1; size_class != fine_classes; ++size_class) {
         auto& list = partial_[size_class];
