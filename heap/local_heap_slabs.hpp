@@ -190,6 +190,9 @@ void LocalHeap<Config>::collect_first_full(Arena& arena, std::size_t size_class)
 // The same for all of them.
 template <HeapConfig Config>
 void LocalHeap<Config>::collect_full(Arena& arena, std::size_t size_class) {
+    if (!arena.gave_remote()) {
+        return;
+    }
     auto* const units = arena.runs().units();
     for (auto index = full_[size_class].first(); index != 0;) {
         auto const next = units[index].next;
