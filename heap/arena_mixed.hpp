@@ -35,7 +35,7 @@ bool Arena<Config>::mix(Unit& slab, BlockBits const& is_free) {
     slab.free = reinterpret_cast<std::uintptr_t>(granules);
     slab.carved = used;
     slab.claim.set({});
-    mixed_.add(runs_, slab);
+    mixed_.add(runs_, slab, Config::self());
     // Others may still take it for a slab, and give it blocks: before, or seeing what it is. See give_remote().
     slab.kind.ordered().store(UnitKind::mixed, std::memory_order_seq_cst);
     collect_mixed(slab);
@@ -68,7 +68,7 @@ MixedList Arena<Config>::take_mixed(std::size_t bytes, std::uint32_t most) {
     {
         std::lock_guard const guard(lock_);
         mixed_.take(runs_, static_cast<std::uint32_t>(bytes / quantum),
-                    std::min(most, MixedBlocks::most), blocks);
+                    std::min(most, MixedBlocks::most), Config::self(), blocks);
     }
     auto const memory = runs_.address_of(blocks.unit);
     auto next = LinkKey::end_mark(memory);
@@ -101,8 +101,18 @@ inline char const* mistake_about(std::uintptr_t address, std::size_t bytes, Free
     return fits ? nullptr : wrong_size;
 }
 
+// Whether a list may hold a block of that unit, of so many bytes: one of those, or another thread's, if another ever had any.
 template <HeapConfig Config>
-void Arena<Config>::free_mixed(Unit& unit, std::uintptr_t address, Freed freed) {
+bool Arena<Config>::may_be_at_hand(Unit const& unit, std::size_t bytes,
+                                   std::uintptr_t* const* lists) const {
+    return lists == nullptr || !mixed_.is_only_user(Config::self()) ||
+           reinterpret_cast<std::uintptr_t>(lists[fine_class_of(bytes)]) - memory_of(unit) <
+               unit_bytes;
+}
+
+template <HeapConfig Config>
+void Arena<Config>::free_mixed(Unit& unit, std::uintptr_t address, Freed freed,
+                               std::uintptr_t* const* lists) {
     char const* mistake = nullptr;
     std::size_t bytes = 0;
     {
@@ -113,7 +123,8 @@ void Arena<Config>::free_mixed(Unit& unit, std::uintptr_t address, Freed freed) 
         if (count == 0) {
             bool const is_inside = unit.kind == UnitKind::mixed && granules_of(unit).is_used(first);
             mistake = is_inside ? into_the_middle : no_block;
-        } else if (has_checks && LinkKey::is_free(key_.step(address))) {
+        } else if (has_checks && may_be_at_hand(unit, count * quantum, lists) &&
+                   LinkKey::is_free(key_.step(address))) {
             mistake = double_free;  // it is in a thread's list
         } else {
             bytes = count * quantum;

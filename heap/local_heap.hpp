@@ -149,6 +149,10 @@ class LocalHeap {
     enum class Gather : bool { no, yes };
     [[gnu::noinline]] void free_slow(Arena& arena, void* pointer, Freed freed = {},
                                      Gather gather = Gather::yes);
+    // The same of a block of a mixed unit, as it seems.
+    void free_mixed(Arena& arena, Unit& unit, std::uintptr_t address, Freed freed) {
+        arena.free_mixed(unit, address, freed, heads_.data());
+    }
     // A full slab that was let go got free blocks, or a slab lost its last one in use.
     [[gnu::noinline]] void slab_changed(Arena& arena, Unit& slab);
 

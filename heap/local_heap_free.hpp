@@ -48,7 +48,8 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
     }
     if constexpr (Arena::mixes) {
         if (kind == UnitKind::mixed) {
-            return arena.free_mixed(*unit, address, freed);
+            return arena.free_mixed(*unit, address, freed,
+                                    gather == Gather::yes ? heads_.data() : nullptr);
         }
     }
     if (kind != UnitKind::slab) {

@@ -2,6 +2,7 @@
 // those. So what survives of one size does not keep what others need.
 #pragma once
 
+#include "heap/claim.hpp"
 #include "heap/granules.hpp"
 #include "heap/runs.hpp"
 #include "heap/unit_list.hpp"
@@ -11,6 +12,7 @@
 #include <bit>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace slab {
 
@@ -46,14 +48,16 @@ class MixedUnits {
         return address % quantum == 0 && granules.begins(first) ? granules.length(first) : 0;
     }
 
-    // A unit that is one from now on.
-    void add(Runs& runs, Unit& unit) {
-        release_free_pages(runs, unit);
+    // A unit that is one from now on. Its free pages stay for now, since it has the most room for others.
+    void add(Runs& runs, Unit& unit, Owner user) {
+        note(user);
         list(runs, unit);
     }
     // Blocks of so many granules each, at most `most`; none, if there is no room. Each unit is gone through once, and again
     // when much of it is free.
-    void take(Runs& runs, std::uint32_t count, std::uint32_t most, MixedBlocks& blocks) {
+    void take(Runs& runs, std::uint32_t count, std::uint32_t most, Owner user,
+              MixedBlocks& blocks) {
+        note(user);
         for (; with_room_.first() != 0; leave(runs, with_room_.first())) {
             auto& unit = runs.unit(with_room_.first());
             auto& granules = granules_of(unit);
@@ -72,6 +76,8 @@ class MixedUnits {
         }
         has_room_.store(false, std::memory_order_relaxed);
     }
+    // Whether nobody else ever added any, or took of them.
+    bool is_only_user(Owner user) const { return user_ == user && !has_several_users_; }
     // A block is free. Whether it was the unit's last one, which is in no list then.
     bool remove(Runs& runs, Unit& unit, std::uint32_t first, std::uint32_t count) {
         constexpr std::uint32_t much = granules_a_unit / 8;
@@ -103,6 +109,10 @@ class MixedUnits {
     static constexpr std::uint32_t left = UINT32_MAX;
     static std::uint32_t& used_when_left(Unit& unit) { return unit.freed_at; }
 
+    void note(Owner user) {
+        has_several_users_ |= user_.value_or(user) != user;
+        user_ = user;
+    }
     void list(Runs& runs, Unit& unit) {
         place_of(unit) = 0;
         with_room_.push(runs.units(), runs.index_of(unit));
@@ -130,6 +140,8 @@ class MixedUnits {
     UnitList with_room_;
     UnitList without_;
     std::atomic<bool> has_room_ = false;
+    std::optional<Owner> user_;  // the last one
+    bool has_several_users_ = false;
 };
 
 }  // namespace slab

@@ -70,7 +70,7 @@ inline bool free_mixed(ThreadHeap& heap, void* pointer, Freed freed) {
         return false;
     }
     AtWork const at_work(heap);
-    arena.free_mixed(*unit, address, freed);
+    heap.free_mixed(arena, *unit, address, freed);
     return true;
 }
 [[gnu::noinline]] inline void free_unusual(ThreadHeap& heap, void* pointer, Origin origin) {

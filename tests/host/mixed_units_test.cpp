@@ -12,6 +12,19 @@
 namespace slab::test {
 namespace {
 
+// What of a block's mixed unit waits in a list.
+std::vector<void*> at_hand_beside(Survivors const& all, void const* block) {
+    auto const& unit = *all.arena.unit_at(reinterpret_cast<std::uintptr_t>(block));
+    std::vector<void*> blocks;
+    granules_of(unit).for_each_block([&](std::uint32_t granule, std::uint32_t) {
+        auto const address = all.arena.memory_of(unit) + granule * quantum;
+        if (LinkKey::is_free(all.arena.key().step(address))) {
+            blocks.push_back(reinterpret_cast<void*>(address));
+        }
+    });
+    return blocks;
+}
+
 TEST(MixedUnits, BlocksOfOtherSizesLieAmongSurvivors) {
     Survivors all;
     auto const held = all.held_bytes();
@@ -112,22 +125,69 @@ TEST(MixedUnits, ABlockAtHandIsNobodysYet) {
     auto* const first = all.mixed(304);
     auto const at_hand = all.heap.at_hand(all.arena, size_class);
     ASSERT_GT(at_hand, 0u);
-    auto const& unit = *all.arena.unit_at(reinterpret_cast<std::uintptr_t>(first));
-    std::uint32_t tried = 0;
-    granules_of(unit).for_each_block([&](std::uint32_t granule, std::uint32_t) {
-        auto const address = all.arena.memory_of(unit) + granule * quantum;
-        if (LinkKey::is_free(all.arena.key().step(address))) {
-            all.failure = nullptr;
-            all.heap.free(all.arena, reinterpret_cast<void*>(address));
-            EXPECT_STREQ(all.failure, double_free);
-            ++tried;
-        }
-    });
-    EXPECT_EQ(tried, at_hand);
+    auto const blocks = at_hand_beside(all, first);
+    EXPECT_EQ(blocks.size(), at_hand);
+    for (auto* const block : blocks) {
+        all.failure = nullptr;
+        all.heap.free(all.arena, block);
+        EXPECT_STREQ(all.failure, double_free);
+    }
     EXPECT_EQ(all.heap.at_hand(all.arena, size_class), at_hand);
     all.failure = nullptr;
     all.heap.free(all.arena, first);
     all.expect_nothing_left();
+}
+
+// Nor does it belong to who has no such list, whether it ever had one or not.
+TEST(MixedUnits, ABlockAtHandElsewhereIsNobodysYet) {
+    for (bool const had_one : {false, true}) {
+        Survivors all;
+        LocalHeap<Survivors::Config> other;
+        auto* const first = all.mixed(304);
+        Survivors::Config::turn = 1;
+        if (had_one) {
+            other.free_slow(all.arena, other.allocate(all.arena, 96));
+        }
+        auto const blocks = at_hand_beside(all, first);
+        EXPECT_GT(blocks.size(), 0u);
+        for (auto* const block : blocks) {
+            all.failure = nullptr;
+            other.free_slow(all.arena, block);
+            EXPECT_STREQ(all.failure, double_free);
+        }
+        all.failure = nullptr;
+        other.free_slow(all.arena, first);
+        other.abandon(all.arena);
+        Survivors::Config::turn = 0;
+        all.expect_nothing_left();
+    }
+}
+
+// A thread frees blocks of another's slabs, adopts those and makes mixed units of them before it told them.
+TEST(MixedUnits, WhatIsOnItsWayToASlabIsNotInUseWhenThatIsMixed) {
+    Survivors all(Survivors::When::later);
+    LocalHeap<Survivors::Config> other;
+    all.heap.abandon(all.arena);
+    Survivors::Config::turn = 1;
+    std::vector<void*> freed;
+    for (std::size_t i = 0; i < all.blocks.size(); i += 2) {
+        freed.push_back(all.blocks[i].at);
+        other.free_slow(all.arena, freed.back());
+    }
+    std::vector<void*> adopting(std::size_t{100'000});
+    for (std::size_t i = 0; i != adopting.size(); ++i) {
+        adopting[i] = other.allocate(all.arena, 64 + i % 32);
+    }
+    for (auto* const block : adopting) {
+        other.free(all.arena, block);
+    }
+    all.grow(other);
+    for (auto* const block : freed) {
+        all.failure = nullptr;
+        other.free_slow(all.arena, block);
+        EXPECT_STRNE(all.failure, nullptr);
+    }
+    Survivors::Config::turn = 0;
 }
 
 // Its link leads nowhere then, and is not followed.

@@ -27,7 +27,7 @@ struct Block {
 // A heap of which few blocks survive a phase of small ones. When others make it grow, there is room among them.
 class Survivors {
   public:
-    using Config = SingleConfig<Failing<UsableSource>>;
+    using Config = TurnsOf<Failing<UsableSource>>;
 
     enum class When : bool { now, later };
 
@@ -48,13 +48,14 @@ class Survivors {
     Survivors(Survivors const&) = delete;
     Survivors& operator=(Survivors const&) = delete;
 
-    void grow() {
+    void grow() { grow(heap); }
+    void grow(LocalHeap<Config>& by) {
         std::vector<void*> others(std::size_t{16} << 10);
         for (auto*& other : others) {
-            other = heap.allocate(arena, 512);
+            other = by.allocate(arena, 512);
         }
         for (auto* const other : others) {
-            heap.free(arena, other);
+            by.free(arena, other);
         }
     }
     void add(std::size_t bytes) {
