@@ -19,7 +19,6 @@ constexpr std::uint64_t LocalHeap<Config>::wanted_bit(std::size_t size_class) {
 template <HeapConfig Config>
 void LocalHeap<Config>::mix_slabs(Arena& arena) {
     constexpr std::size_t little = unit_bytes / 5;
-    remote_.flush(arena);  // none of what it holds is in use, though its slab says so
     auto* const units = arena.runs().units();
     for (std::size_t size_class = 1; size_class != fine_classes; ++size_class) {
         auto& list = partial_[size_class];
