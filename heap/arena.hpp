@@ -4,8 +4,10 @@
 
 #include "heap/freed.hpp"
 #include "heap/granules.hpp"
+#include "heap/heap_config.hpp"
 #include "heap/idle_pages.hpp"
 #include "heap/link.hpp"
+#include "heap/mistakes.hpp"
 #include "heap/mixed_units.hpp"
 #include "heap/retired.hpp"
 #include "heap/runs.hpp"
@@ -25,27 +27,6 @@
 namespace slab {
 
 inline constexpr std::size_t max_request = PTRDIFF_MAX;
-
-// How a heap is put together: its pages, its lock, and who calls; see Claim::is_for.
-template <typename C>
-concept HeapConfig = requires(std::uint64_t n, std::uint64_t const& word) {
-    requires PageSource<typename C::Source>;
-    typename C::Lock;
-    { C::self() } -> std::same_as<Owner>;
-    { C::plus_self(n, word) } -> std::same_as<std::uint64_t>;
-};
-
-// A configuration with a constant `hardened` is one for HardenedHeap.
-template <typename C>
-inline constexpr bool is_hardened = requires { C::hardened; };
-
-inline constexpr char const* into_the_middle = "free of a pointer into the middle of a block";
-inline constexpr char const* double_free = "double free";
-inline constexpr char const* not_ours = "free of a pointer that is not this heap's";
-inline constexpr char const* no_block = "double free, or free of memory that no block has";
-inline constexpr char const* written_after_free = "a block was written to after it was freed";
-inline constexpr char const* corrupted =
-    "a free block was written to; the blocks behind it are lost";
 
 constexpr std::size_t whole_pages(std::size_t bytes) {
     return (bytes + page_bytes - 1) / page_bytes;
@@ -167,21 +148,7 @@ class alignas(64) Arena {
     void orphan_others();
 
     // Memory for what the heap itself needs, in units of its own, zeroed; null if there is none.
-    void* allocate_own(std::size_t bytes) {
-        auto const pages = whole_pages(bytes);
-        auto const units = static_cast<std::uint32_t>(units_of(pages));
-        auto const index = take(units, 1, UnitKind::own);
-        if (index == 0) {
-            return nullptr;
-        }
-        if (runs_.commit(index, pages) == Committed::failed) {
-            put(index);
-            return nullptr;
-        }
-        auto* const memory = reinterpret_cast<void*>(runs_.address_of(index));
-        __builtin_memset(memory, 0, bytes);
-        return memory;
-    }
+    void* allocate_own(std::size_t bytes);
     // Gives a slab or a large block back.
     [[gnu::noinline]] void put(std::uint32_t index) {
         std::lock_guard const guard(lock_);
@@ -258,32 +225,12 @@ class alignas(64) Arena {
     }
 
     // Says what is wrong with a pointer.
-    void fail(char const* what, void const* pointer) {
-        auto const* const unit = head_at(reinterpret_cast<std::uintptr_t>(pointer));
-        std::size_t bytes = 0;
-        if (unit != nullptr && unit->kind == UnitKind::slab) {
-            bytes = class_bytes(unit->size_class);
-        } else if (unit != nullptr &&
-                   (unit->kind == UnitKind::large || unit->kind == UnitKind::resting)) {
-            bytes = large_bytes(*unit);
-        }
-        runs_.source().fail(what, pointer, bytes);
-    }
+    void fail(char const* what, void const* pointer);
 
     // In ticks; 0 without a clock.
     std::uint32_t now() { return runs_.now(); }
     // Takes pages away that have been free for a while. Called now and then.
-    void purge() {
-        if constexpr (HasClock<Source>) {
-            auto const time = now();
-            if (time == runs_.looked_at()) {
-                return;
-            }
-            ask_for_pressure(time);
-            std::lock_guard const guard(lock_);
-            purge_locked(is_short() ? 0 : ticks_until_purged);
-        }
-    }
+    void purge();
     // Whether the source said so when it was last asked.
     bool is_short() const { return is_short_.load(std::memory_order_relaxed); }
     // The same, for all that is free now.
@@ -300,19 +247,7 @@ class alignas(64) Arena {
     }
 
   private:
-    void ask_for_pressure(std::uint32_t time) {
-        if constexpr (HasPressure<Source>) {
-            constexpr std::uint32_t ticks_a_second = 10;
-            auto const before = asked_at_.load(std::memory_order_relaxed);
-            if (before != 0 && time - before < ticks_a_second) {
-                return;
-            }
-            asked_at_.store(time, std::memory_order_relaxed);
-            if (before != 0) {  // not by programs that end within a second
-                is_short_.store(runs_.source().pressure(), std::memory_order_relaxed);
-            }
-        }
-    }
+    void ask_for_pressure(std::uint32_t time);
 
     static constexpr std::size_t most_units = std::size_t{1} << 31;
     static constexpr std::uint32_t ticks_until_purged = 4;
@@ -328,33 +263,7 @@ class alignas(64) Arena {
         return take_locked(units, align_units, kind, room);
     }
     std::uint32_t take_locked(std::uint32_t units, std::uint32_t align_units, UnitKind kind,
-                              std::uint32_t room = 0) {
-        auto const behind = guard_units + room;
-        auto const index = runs_.take(units + behind, align_units, Config::self());
-        if (index != 0) {
-            set_up(index, units + behind, kind);
-        }
-        if constexpr (is_hardened<Config>) {
-            if (index != 0) {
-                runs_.unguard(index, units);
-                if (kind == UnitKind::slab) {  // for ever: others have better use for its pages
-                    retired_.moved().renew(runs_,
-                                           {.first = index + units, .end = index + units + behind});
-                }
-                runs_.guard(index + units, behind);
-            }
-        } else if (index != 0) {
-            make_up_for(index, units * pages_a_unit);
-        }
-        if (index != 0 && !has_key_) {
-            has_key_ = true;  // before anything is linked
-            key_ = LinkKey{random(), runs_.base(), runs_.most_window_end()};
-            if constexpr (is_hardened<Config>) {
-                tag_key_ = TagKey(key_);
-            }
-        }
-        return index;
-    }
+                              std::uint32_t room = 0);
     void make_up_for(std::uint32_t index, std::size_t pages);
     // The others of a hardened heap.
     void take_idle_pages(UnitRange range);
@@ -371,56 +280,15 @@ class alignas(64) Arena {
         }
     }
     std::uint32_t take_slab(std::uint32_t units, std::size_t size_class);
-    [[gnu::noinline]] void put_locked(std::uint32_t index) {
-        auto& unit = runs_.unit(index);
-        UnitKind const kind = unit.kind;
-        bool const had_blocks = kind == UnitKind::slab || kind == UnitKind::mixed;
-        if (had_blocks && unit.absent_pages() != 0) {
-            runs_.count_restored(static_cast<std::uint64_t>(std::popcount(unit.absent_pages())));
-            unit.set_absent_pages(0);
-        }
-        if (!had_blocks && kind != UnitKind::large && kind != UnitKind::own) [[unlikely]] {
-            // A large block that two threads freed at once.
-            return fail(double_free, reinterpret_cast<void const*>(runs_.address_of(index)));
-        }
-        if constexpr (is_hardened<Config>) {
-            if (kind == UnitKind::slab) {
-                return retired_.put_slab(runs_, index);
-            }
-            if (kind == UnitKind::large) {
-                return resting_.put(runs_, index, Config::self());
-            }
-        }
-        runs_.put(index, unit.run_units, Config::self());
-    }
-    void purge_locked(std::uint32_t age_ticks) {
-        sweep_abandoned();
-        runs_.look();
-        if constexpr (is_hardened<Config>) {
-            retired_.purge(runs_, age_ticks);
-            resting_.purge(runs_, age_ticks);
-            runs_.purge(age_ticks);
-            retired_.moved().renew_empty(runs_);
-        } else {
-            runs_.purge(age_ticks);
-        }
-    }
+    [[gnu::noinline]] void put_locked(std::uint32_t index);
+    void purge_locked(std::uint32_t age_ticks);
     [[gnu::cold]] void sweep_abandoned();
     [[gnu::cold]] Granules* make_granules();
     bool may_be_at_hand(Unit const& unit, std::size_t bytes, std::uintptr_t* const* lists) const;
     void remove_mixed(Unit& unit, std::uint32_t first, std::uint32_t count);
     [[gnu::cold]] void collect_mixed(Unit& unit);
     // Marks a run as one slab or large block. Under the lock: whoever puts a neighbour back looks at it.
-    void set_up(std::uint32_t index, std::uint32_t units, UnitKind kind) {
-        for (auto i = index + 1; i < index + units; ++i) {
-            runs_.unit(i).kind = UnitKind::inner;
-            runs_.unit(i).head = index;
-        }
-        auto& unit = runs_.unit(index);
-        unit.kind = kind;
-        unit.is_sample = false;
-        unit.run_units = units;
-    }
+    void set_up(std::uint32_t index, std::uint32_t units, UnitKind kind);
     // Of a move that failed.
     void give_up_move(std::uint32_t index, std::uint32_t there, std::size_t pages);
     void shrink(std::uint32_t index, std::uint32_t units);
@@ -453,6 +321,8 @@ class alignas(64) Arena {
 
 }  // namespace slab
 
-#include "heap/arena_large.hpp"  // IWYU pragma: export
-#include "heap/arena_mixed.hpp"  // IWYU pragma: export
-#include "heap/arena_slabs.hpp"  // IWYU pragma: export
+#include "heap/arena_large.hpp"   // IWYU pragma: export
+#include "heap/arena_mixed.hpp"   // IWYU pragma: export
+#include "heap/arena_slabs.hpp"   // IWYU pragma: export
+#include "heap/arena_units.hpp"   // IWYU pragma: export
+#include "heap/arena_upkeep.hpp"  // IWYU pragma: export

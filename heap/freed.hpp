@@ -29,8 +29,4 @@ struct Freed {
     bool is_aligned(std::uintptr_t address) const { return (address & (alignment - 1)) == 0; }
 };
 
-inline constexpr char const* wrong_size = "the size that delete was told is not the block's";
-inline constexpr char const* wrong_alignment =
-    "the alignment that delete was told is not the block's";
-
 }  // namespace slab

@@ -6,6 +6,7 @@
 #include "heap/canary.hpp"
 #include "heap/freed.hpp"
 #include "heap/local_heap.hpp"
+#include "heap/mistakes.hpp"
 #include "heap/quarantine.hpp"
 #include "heap/tag.hpp"
 #include "heap/zeros.hpp"
@@ -18,11 +19,6 @@
 #include <optional>
 
 namespace slab {
-
-inline constexpr char const* written_behind = "memory behind a block was written to";
-inline constexpr char const* written_before = "memory before a block was written to";
-inline constexpr char const* wrong_origin =
-    "malloc, new and new[] each want their own way of freeing";
 
 template <HeapConfig Config>
     requires is_hardened<Config>

@@ -42,24 +42,9 @@ class LocalHeap {
     // slow(bytes)'s affair: a function that needs no more than that leaves all registers to this one.
     // So are requests of `end` bytes or more.
     template <typename Slow>
-    [[gnu::always_inline]] static void* allocate(LocalHeap& heap, Arena const& arena,
-                                                 std::size_t bytes, Slow slow,
-                                                 std::size_t end = fine_end) {
-        if (bytes >= end) [[unlikely]] {
-            return slow(bytes);
-        }
-        auto& head = heap.heads_.data()[heap.serving_fine(bytes)];
-        auto* const block = head;
-        auto const step = arena.key().step(address_of(block));
-        if (!LinkKey::leads_on(step)) [[unlikely]] {
-            return slow(bytes);
-        }
-        auto* const next = word_at(address_of(block) ^ step);
-        __builtin_prefetch(next);  // it is looked at next time, and may have been free for long
-        head = next;
-        mark_used(block);
-        return block;
-    }
+    [[gnu::always_inline]] inline static void* allocate(LocalHeap& heap, Arena const& arena,
+                                                        std::size_t bytes, Slow slow,
+                                                        std::size_t end = fine_end);
     void* allocate(Arena& arena, std::size_t bytes) {
         return allocate(*this, arena, bytes,
                         [&](std::size_t more) { return allocate_slow(arena, more); });
@@ -76,58 +61,20 @@ class LocalHeap {
     }
     // The same; blocks whose metadata is at `metadata_end` or beyond are slow's affair, too.
     template <typename Slow, typename Changed, typename Fits = decltype(any_fits)>
-    [[gnu::always_inline]] static void free_below(std::uintptr_t metadata_end, Arena const& arena,
-                                                  void* pointer, Slow slow, Changed changed,
-                                                  Fits fits = any_fits) {
-        auto const address = address_of(pointer);
-        auto const metadata = arena.metadata_of(address);
-        if (metadata >= metadata_end) [[unlikely]] {
-            return slow(pointer);
-        }
-        auto& slab = arena.unit_of(metadata);
-        if (!Arena::is_own_block(slab, address)) [[unlikely]] {
-            return slow(pointer);
-        }
-        // What the block is to say; what it says differs from that by little more than the distance of two free
-        // blocks, if it is one.
-        auto const link = arena.key().link_of(address, slab.free);
-        if (has_checks && (LinkKey::is_free(*word_at(address) ^ link) || !fits(slab)))
-            [[unlikely]] {
-            return slow(pointer);
-        }
-        *word_at(address) = link;
-        slab.free = address;
-        if (--slab.until_change == 0) [[unlikely]] {
-            changed(slab);
-        }
-    }
+    [[gnu::always_inline]] inline static void free_below(std::uintptr_t metadata_end,
+                                                         Arena const& arena, void* pointer,
+                                                         Slow slow, Changed changed,
+                                                         Fits fits = any_fits);
     // Gives a block of one of this thread's slabs back, of which nobody else knows. Whether there is something to do
     // about its slab.
-    [[gnu::always_inline]] static bool give_known(Arena const& arena, Unit& slab, void* pointer) {
-        auto const address = address_of(pointer);
-        arena.key().link(address, slab.free);
-        slab.free = address;
-        return --slab.until_change == 0;
-    }
+    [[gnu::always_inline]] inline static bool give_known(Arena const& arena, Unit& slab,
+                                                         void* pointer);
     // The slab of a small block in use, of which fits(slab); null for anything else.
     template <typename Fits = decltype(any_fits)>
-    [[gnu::always_inline]] static Unit* slab_at(Arena const& arena, void const* pointer,
-                                                Fits fits = any_fits) {
-        auto const address = address_of(pointer);
-        auto* const slab = arena.head_at(address);
-        bool const is_block =
-            slab != nullptr && slab->kind == UnitKind::slab && Arena::is_block(*slab, address) &&
-            !(has_checks && LinkKey::is_free(arena.key().step(address))) && fits(*slab);
-        return is_block ? slab : nullptr;
-    }
+    [[gnu::always_inline]] inline static Unit* slab_at(Arena const& arena, void const* pointer,
+                                                       Fits fits = any_fits);
     // Gives such a block to its slab. Another thread's are gathered.
-    void free_known(Arena& arena, Unit& slab, void* pointer) {
-        if (!Arena::is_own_block(slab, address_of(pointer))) {
-            free_remote(arena, slab, address_of(pointer));
-        } else if (give_known(arena, slab, pointer)) {
-            slab_changed(arena, slab);
-        }
-    }
+    inline void free_known(Arena& arena, Unit& slab, void* pointer);
     void free(Arena& arena, void* pointer) {
         free(
             arena, pointer, [&](void* other) { free_slow(arena, other); },
@@ -185,81 +132,17 @@ class LocalHeap {
                                      : take_fine(arena, size_class);
     }
     // From the class's list, where it leads on.
-    [[gnu::always_inline]] void* take_fine(Arena const& arena, std::size_t size_class) {
-        auto* const block = heads_.data()[size_class];
-        auto const step = arena.key().step(address_of(block));
-        if (!LinkKey::leads_on(step)) [[unlikely]] {
-            return nullptr;
-        }
-        heads_.data()[size_class] = word_at(address_of(block) ^ step);
-        mark_used(block);
-        return block;
-    }
+    [[gnu::always_inline]] inline void* take_fine(Arena const& arena, std::size_t size_class);
     // Larger blocks have no list at hand. There are few in a slab, and a list would soon be at its end, or
     // hold what others could use. Those that full slabs got back come first; then those of the current slab itself, the
     // one that was freed last first.
-    [[gnu::always_inline]] void* take_coarse(Arena const& arena, std::size_t size_class) {
-        if (auto* const hand = hand_of(arena); hand != nullptr && hand->count(size_class) != 0) {
-            if (count_coarse() < 0) [[unlikely]] {
-                return nullptr;
-            }
-            auto* const block = word_at(hand->take_last(size_class));
-            mark_used(block);
-            return block;
-        }
-        auto const index = current_.data()[size_class];
-        if (index == 0 || count_coarse() < 0) [[unlikely]] {
-            return nullptr;
-        }
-        return pop(arena, index);
-    }
+    [[gnu::always_inline]] inline void* take_coarse(Arena const& arena, std::size_t size_class);
     // The first free block of a current slab.
-    [[gnu::always_inline]] static void* pop(Arena const& arena, std::uint32_t index) {
-        auto& slab = arena.runs().unit(index);
-        if (Arena::is_end(index, slab.free)) [[unlikely]] {
-            return nullptr;
-        }
-        auto* const block = word_at(slab.free);
-        auto const step = arena.key().step(slab.free);
-        if (!LinkKey::is_free(step)) [[unlikely]] {
-            return nullptr;
-        }
-        slab.free ^= step;
-        ++slab.until_change;
-        mark_used(block);
-        return block;
-    }
+    [[gnu::always_inline]] inline static void* pop(Arena const& arena, std::uint32_t index);
 
     // Where a list of small blocks is at its last one, or at none, and what comes next is simple. Null for everything
     // else, which is take_last's affair.
-    [[gnu::always_inline]] void* take_ending(Arena& arena, std::size_t size_class) {
-        auto& head = heads_.data()[size_class];
-        if (until_look_ < 0) [[unlikely]] {
-            if (arena.now() != tidied_at_) {
-                return nullptr;
-            }
-            until_look_ = blocks_a_look;
-        }
-        if (head == nothing() && !refill_at_hand(arena, size_class)) [[unlikely]] {
-            return nullptr;
-        }
-        auto* const block = head;
-        auto const step = arena.key().step(address_of(block));
-        auto const next = address_of(block) ^ step;
-        auto& slab = arena.runs().unit(current_.data()[size_class]);
-        if (LinkKey::leads_on(step)) {
-            head = word_at(next);
-        } else if (next != arena.end_mark(slab)) [[unlikely]] {
-            return nullptr;
-        } else if (has_list_at_hand(slab, size_class)) {  // so the next one is not here again
-            take_list(slab, size_class, next, slab.carved);
-        } else {
-            head = nothing();
-            refill_at_hand(arena, size_class);
-        }
-        mark_used(block);
-        return block;
-    }
+    [[gnu::always_inline]] inline void* take_ending(Arena& arena, std::size_t size_class);
     [[gnu::noinline]] void* take_last(Arena& arena, std::size_t size_class);
 
     // See heap.hpp.
@@ -451,6 +334,7 @@ class LocalHeap {
 }  // namespace slab
 
 #include "heap/local_heap_blocks.hpp"  // IWYU pragma: export
+#include "heap/local_heap_fast.hpp"    // IWYU pragma: export
 #include "heap/local_heap_free.hpp"    // IWYU pragma: export
 #include "heap/local_heap_hand.hpp"    // IWYU pragma: export
 #include "heap/local_heap_mixed.hpp"   // IWYU pragma: export

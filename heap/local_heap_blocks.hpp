@@ -58,7 +58,7 @@ auto LocalHeap<Config>::block_at(Arena& arena, void const* pointer) -> Block {
             }
         }
     }
-    arena.fail("use of a pointer that is no block in use", pointer);
+    arena.fail(not_in_use, pointer);
     return {nullptr, 0};
 }
 

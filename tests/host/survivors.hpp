@@ -32,6 +32,7 @@ class Survivors {
     enum class When : bool { now, later };
 
     explicit Survivors(When grown = When::now) : arena(source_of(failure, fails_at)) {
+        Config::turn = 0;
         for (std::size_t held = 0; held < (std::size_t{8} << 20); held += 80) {
             add(64 + random() % 32);
         }

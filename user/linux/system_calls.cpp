@@ -1,6 +1,7 @@
 // What the system is, how much of it there is, and chance.
 #include "user/linux/calls.hpp"
 #include "user/linux/memory.hpp"
+#include "user/linux/random.hpp"
 #include "user/linux/server.hpp"
 #include "user/linux/uapi.hpp"
 #include "user/rt/random.hpp"
