@@ -169,11 +169,12 @@ class Runs : public UnitPages<Source> {
         std::uint32_t run = 0;  // 0: none
         std::uint32_t first = 0;
     };
-    // First fit in the request's own bucket, then any of the larger ones. But rather, if one is soon found, units that were
-    // the owner's, in front of a run or behind: they are in its processor's caches, and in no other one's.
+    // First fit in the request's own bucket, then any of the larger ones. But rather, if they are soon found, units that were
+    // the owner's: they are in its processor's caches, and in no other one's. Single ones are looked for within runs, too;
+    // several at their ends, for what is cut from the middle leaves two short ones.
     Place find_free(std::uint32_t count, std::uint32_t align_units, Owner owner) const {
         Place found;
-        unsigned looks = 16;
+        unsigned looks = 64;
         for (auto bucket = bucket_of({.first = 0, .end = count}); bucket < bucket_count; ++bucket) {
             for (auto run = free_[bucket].first(); run != 0; run = unit(run).next) {
                 auto const end = run + unit(run).run_units;
@@ -181,16 +182,18 @@ class Runs : public UnitPages<Source> {
                 if (front + count > end) {
                     continue;
                 }
-                for (auto const first : {front, (end - count) & ~(align_units - 1)}) {
-                    if (unit(first).last_owner() == owner) {
-                        return {run, first};
-                    }
-                }
                 if (found.run == 0) {
                     found = {run, front};
                 }
-                if (--looks == 0) {
-                    return found;
+                auto const back = (end - count) & ~(align_units - 1);
+                auto const step = count == 1 ? 1 : std::max(back - front, 1u);
+                for (auto first = front; first <= back; first += step) {
+                    if (unit(first).last_owner() == owner) {
+                        return {run, first};
+                    }
+                    if (--looks == 0) {
+                        return found;
+                    }
                 }
             }
         }

@@ -139,6 +139,34 @@ TEST_F(RunsTest, UnitsGoToWhoHadThemLast) {
     EXPECT_EQ(runs.used_units(), used);
 }
 
+TEST_F(RunsTest, SingleUnitsAreFoundWithinARunIfItIsNotTooLong) {
+    constexpr Owner other = 2;
+    auto const all = take(100);
+    take(1);
+    auto const put_with = [&](std::uint32_t others, std::uint32_t count) {
+        auto const middle = all.first + others;
+        runs.put(all.first, others, own);
+        runs.put(middle, count, other);
+        runs.put(middle + count, all.end - middle - count, own);
+        EXPECT_EQ(free_run(all.first).units.count(), 100u);
+        return middle;
+    };
+    auto const middle = put_with(7, 2);
+    EXPECT_EQ(runs.take(1, 1, other), middle);
+    EXPECT_EQ(free_run(all.first).units.count(), 7u);
+    EXPECT_EQ(free_run(middle + 1).units.count(), 92u);
+    EXPECT_EQ(runs.take(1, 1, other), middle + 1);
+    EXPECT_EQ(runs.take(7, 1, own), all.first);
+    EXPECT_EQ(runs.take(91, 1, own), middle + 2);
+    // Not several.
+    put_with(7, 2);
+    EXPECT_EQ(runs.take(2, 1, other), all.first);
+    EXPECT_EQ(runs.take(98, 1, own), all.first + 2);
+    // Nor behind many that were not.
+    put_with(80, 1);
+    EXPECT_EQ(runs.take(1, 1, other), all.first);
+}
+
 TEST_F(RunsTest, UnitsInFrontOrBehindAreAligned) {
     constexpr Owner other = 2;
     auto const all = take(16);
