@@ -32,6 +32,9 @@ constexpr std::size_t whole_pages(std::size_t bytes) {
     return (bytes + page_bytes - 1) / page_bytes;
 }
 
+// The first block that a thread has at hand of each class of small blocks.
+using Lists = std::array<std::uintptr_t*, fine_classes>;
+
 // Blocks of a mixed unit.
 struct MixedList {
     std::uintptr_t first;
@@ -188,10 +191,9 @@ class alignas(64) Arena {
         }
         return false;
     }
-    // Frees what lies in one, or says what is wrong with that. `lists` are the first blocks of those of the calling thread's
-    // heap, by class, if it has one. A block that no list can hold is not looked at: it may be in no cache.
-    void free_mixed(Unit& unit, std::uintptr_t address, Freed freed,
-                    std::uintptr_t* const* lists = nullptr);
+    // Frees what lies in one, or says what is wrong with that. `lists` are those of the calling thread's
+    // heap; of one that is no thread's they are empty. A block that no list can hold is not looked at: it may be in no cache.
+    void free_mixed(Unit& unit, std::uintptr_t address, Freed freed, Lists const& lists);
     // The bytes of the block in use that begins at an address in one; 0, if none does.
     std::size_t mixed_bytes(Unit const& unit, std::uintptr_t address);
     void release_pages_of_mixed() {
@@ -284,7 +286,7 @@ class alignas(64) Arena {
     void purge_locked(std::uint32_t age_ticks);
     [[gnu::cold]] void sweep_abandoned();
     [[gnu::cold]] Granules* make_granules();
-    bool may_be_at_hand(Unit const& unit, std::size_t bytes, std::uintptr_t* const* lists) const;
+    bool may_be_at_hand(Unit const& unit, std::size_t bytes, Lists const& lists) const;
     void remove_mixed(Unit& unit, std::uint32_t first, std::uint32_t count);
     [[gnu::cold]] void collect_mixed(Unit& unit);
     // Marks a run as one slab or large block. Under the lock: whoever puts a neighbour back looks at it.

@@ -103,16 +103,14 @@ inline char const* mistake_about(std::uintptr_t address, std::size_t bytes, Free
 
 // Whether a list may hold a block of that unit, of so many bytes: one of those, or another thread's, if another ever had any.
 template <HeapConfig Config>
-bool Arena<Config>::may_be_at_hand(Unit const& unit, std::size_t bytes,
-                                   std::uintptr_t* const* lists) const {
-    return lists == nullptr || !mixed_.is_only_user(Config::self()) ||
-           reinterpret_cast<std::uintptr_t>(lists[fine_class_of(bytes)]) - memory_of(unit) <
-               unit_bytes;
+bool Arena<Config>::may_be_at_hand(Unit const& unit, std::size_t bytes, Lists const& lists) const {
+    auto const first = reinterpret_cast<std::uintptr_t>(lists[fine_class_of(bytes)]);
+    return first - memory_of(unit) < unit_bytes || !mixed_.is_only_user(Config::self());
 }
 
 template <HeapConfig Config>
 void Arena<Config>::free_mixed(Unit& unit, std::uintptr_t address, Freed freed,
-                               std::uintptr_t* const* lists) {
+                               Lists const& lists) {
     char const* mistake = nullptr;
     std::size_t bytes = 0;
     {

@@ -98,7 +98,7 @@ class LocalHeap {
                                      Gather gather = Gather::yes);
     // The same of a block of a mixed unit, as it seems.
     void free_mixed(Arena& arena, Unit& unit, std::uintptr_t address, Freed freed) {
-        arena.free_mixed(unit, address, freed, heads_.data());
+        arena.free_mixed(unit, address, freed, heads_);
     }
     // A full slab that was let go got free blocks, or a slab lost its last one in use.
     [[gnu::noinline]] void slab_changed(Arena& arena, Unit& slab);
@@ -303,7 +303,7 @@ class LocalHeap {
     [[gnu::cold]] void leave(Arena& arena, std::uint32_t index);
 
     // The first block of each small class's list, which is of the current slab or of a mixed unit.
-    std::array<std::uintptr_t*, fine_classes> heads_{};
+    Lists heads_{};
     std::array<std::uint32_t, class_count> current_{};
     std::array<UnitList, class_count> partial_{};  // other slabs with a free block
     std::array<UnitList, class_count> full_{};     // slabs without

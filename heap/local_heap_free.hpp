@@ -48,8 +48,7 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
     }
     if constexpr (Arena::mixes) {
         if (kind == UnitKind::mixed) {
-            return arena.free_mixed(*unit, address, freed,
-                                    gather == Gather::yes ? heads_.data() : nullptr);
+            return free_mixed(arena, *unit, address, freed);
         }
     }
     if (kind != UnitKind::slab) {

@@ -80,7 +80,7 @@ bool LocalHeap<Config>::put_mixed(Arena& arena, std::uintptr_t block) {
         if (auto* const unit = arena.unit_at(block);
             unit != nullptr && unit->kind == UnitKind::mixed) {
             mark_used(word_at(block));
-            arena.free_mixed(*unit, block, {});
+            free_mixed(arena, *unit, block, {});
             return true;
         }
     }

@@ -178,8 +178,9 @@ TEST(MixedUnits, PagesThatAreNotThereAreNobodys) {
         EXPECT_TRUE(all.arena.unit_at(reinterpret_cast<std::uintptr_t>(block)) != &three.slab ||
                     page == three.at[0] / page_bytes);
     }
-    std::ranges::for_each(
-        three.at, [&](std::uintptr_t block) { all.arena.free_mixed(three.slab, block, {}); });
+    std::ranges::for_each(three.at, [&](std::uintptr_t block) {
+        all.heap.free_mixed(all.arena, three.slab, block, {});
+    });
     std::ranges::for_each(blocks, [&](void* block) { all.heap.free(all.arena, block); });
     all.expect_nothing_left();
 }

@@ -16,11 +16,6 @@
 namespace quarry::libos {
 namespace {
 
-// What the server last put there.
-std::string_view channel_text(std::int64_t bytes) {
-    return {reinterpret_cast<char const*>(data_of(this_thread())), static_cast<std::size_t>(bytes)};
-}
-
 // As a new program finds them: SDM volume 1, section 13.6.
 void reset_vectors() {
     alignas(64) std::array<std::byte, page_bytes> area{};
@@ -51,8 +46,9 @@ std::int64_t execute(ExecStrings const& given, Registers& registers) {
     constexpr int most_scripts = 5;  // as Linux: a script whose interpreter is a script, and so on
     auto opened = open_program({strings.text, strings.path_bytes - 1}, program);
     for (int i = 0; opened > 0; ++i) {
-        auto const done =
-            i == most_scripts ? -ELOOP : rewrite_for_script(strings, channel_text(opened));
+        auto const done = i == most_scripts
+                              ? -ELOOP
+                              : rewrite_for_script(strings, text_of(this_thread(), opened));
         close_program(program);
         if (done < 0) {
             return done;

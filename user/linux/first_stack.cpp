@@ -69,7 +69,7 @@ std::uint64_t make_stack(ExecStrings const& strings, Program const& program,
     auto const arguments_at = stack.push(arguments, strings.argument_bytes);
     auto const platform_at = stack.push("x86_64", 7);
     std::array<std::byte, 16> random{};
-    fill_random(random.data(), random.size());
+    fill_random(random);
     stack.align(16);
     auto const random_at = stack.push(random.data(), random.size());
     auto const& executable = program.executable;

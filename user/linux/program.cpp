@@ -38,8 +38,7 @@ std::int64_t open_program(std::string_view path, Program& program) {
         close_program(program);
         return bytes;
     }
-    auto const head = std::string_view{reinterpret_cast<char const*>(data_of(this_thread())),
-                                       static_cast<std::size_t>(bytes)};
+    auto const head = text_of(this_thread(), bytes);
     if (head.starts_with("#!")) {
         return bytes;
     }

@@ -1,10 +1,11 @@
-// Random bytes, of the processor's source.
+// Random bytes, other ones for each process.
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 namespace quarry::libos {
 
-void fill_random(std::byte* to, std::size_t bytes);
+void fill_random(std::span<std::byte> to);
 
 }  // namespace quarry::libos

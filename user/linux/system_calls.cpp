@@ -10,12 +10,13 @@
 #include <cstring>
 
 namespace quarry::libos {
-void fill_random(std::byte* to, std::size_t bytes) {
-    for (std::size_t done = 0; done < bytes;) {
+
+void fill_random(std::span<std::byte> to) {
+    while (!to.empty()) {
         auto const value = random_word() ^ process.id << 48;
-        auto const count = std::min(bytes - done, sizeof(value));
-        std::memcpy(to + done, &value, count);
-        done += count;
+        auto const count = std::min(to.size(), sizeof(value));
+        std::memcpy(to.data(), &value, count);
+        to = to.subspan(count);
     }
 }
 
@@ -56,7 +57,7 @@ std::int64_t getrandom(Registers& r) {
     std::array<std::byte, 256> piece;
     for (std::uint64_t done = 0; done < r.rsi;) {
         auto const count = std::min<std::uint64_t>(r.rsi - done, piece.size());
-        fill_random(piece.data(), count);
+        fill_random(std::span(piece).first(count));
         if (!copy_out(r.rdi + done, piece.data(), count)) {
             return done == 0 ? -EFAULT : static_cast<std::int64_t>(done);
         }

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace quarry::libos {
 
@@ -78,6 +79,10 @@ inline protocol::Channel& channel_of(Thread const& thread) {
 }
 inline std::byte* data_of(Thread const& thread) {
     return reinterpret_cast<std::byte*>(area_of(thread.slot) + channel_at + page_bytes);
+}
+// So many bytes that the server put there.
+inline std::string_view text_of(Thread const& thread, std::int64_t bytes) {
+    return {reinterpret_cast<char const*>(data_of(thread)), static_cast<std::size_t>(bytes)};
 }
 
 // The threads of this process, by slot: an environment; with a mark when it has ended, or is not there
