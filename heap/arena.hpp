@@ -35,6 +35,13 @@ constexpr std::size_t whole_pages(std::size_t bytes) {
 // The first block that a thread has at hand of each class of small blocks.
 using Lists = std::array<std::uintptr_t*, fine_classes>;
 
+// Blocks of a slab, linked.
+struct Chain {
+    std::uintptr_t first;
+    std::uintptr_t last;
+    std::uint32_t count;
+};
+
 // Blocks of a mixed unit.
 struct MixedList {
     std::uintptr_t first;
@@ -119,6 +126,11 @@ class alignas(64) Arena {
         return ((free >> unit_shift ^ slab) & LinkKey::reach >> unit_shift) != 0;
     }
 
+    // Whether a block of the slab cannot be in use. Never, without checks.
+    [[gnu::always_inline]] bool looks_free(Unit const& slab, std::uintptr_t block) const {
+        return has_checks && (have_gone(slab.remote.load(std::memory_order_relaxed)) ||
+                              LinkKey::is_free(key_.step(block)));
+    }
     // What a free block of the slab leads to: another block or the end mark; 0, if its link was written over.
     std::uintptr_t next_of(Unit const& slab, std::uintptr_t block) const {
         auto const step = key_.step(block);
@@ -138,11 +150,18 @@ class alignas(64) Arena {
         (void)runs_.commit(runs_.index_of(slab), slab_bytes(slab.size_class) / page_bytes,
                            Committed::dirty, (first_block(slab) - memory_of(slab)) / page_bytes);
     }
-    // Gives a chain of linked blocks to a slab, whose owner will find them.
-    void give_remote(Unit& slab, std::uintptr_t first, std::uintptr_t last);
+    // Gives blocks to a slab, whose owner will find them.
+    void give_remote(Unit& slab, Chain chain);
+    // Whether they were all of a slab's, and their pages were taken away. Not in a hardened heap, where pages hold what is
+    // looked at from others.
+    static constexpr bool have_gone(FreedByOthers freed) {
+        return !is_hardened<Config> && freed.are_gone();
+    }
     // Takes what others freed into a slab that is neither current nor in a list. By its owner, or under
     // the lock.
     [[gnu::noinline]] void collect(Unit& slab);
+    // What others freed, as it was found there. None, if it has gone.
+    void receive(Unit& slab, FreedByOthers freed);
     // Whether that ever happened.
     bool gave_remote() const { return gave_remote_.load(std::memory_order_relaxed); }
 
@@ -285,6 +304,10 @@ class alignas(64) Arena {
     [[gnu::noinline]] void put_locked(std::uint32_t index);
     void purge_locked(std::uint32_t age_ticks);
     [[gnu::cold]] void sweep_abandoned();
+    [[gnu::cold]] void take_pages_of_emptied(std::uint32_t age_ticks);
+    bool take_emptied(Unit& slab, std::uint32_t age_ticks);
+    void give_up_emptied(Unit& slab);
+    [[gnu::cold]] void begin_anew(Unit& slab);
     [[gnu::cold]] Granules* make_granules();
     bool may_be_at_hand(Unit const& unit, std::size_t bytes, Lists const& lists) const;
     void remove_mixed(Unit& unit, std::uint32_t first, std::uint32_t count);
@@ -306,6 +329,9 @@ class alignas(64) Arena {
     Runs<Source> runs_;
     bool has_key_ = false;
     std::atomic<bool> gave_remote_ = false;
+    std::atomic<bool> may_have_emptied_ =
+        false;                      // whether others may have freed all blocks of a slab
+    std::uint32_t emptied_at_ = 0;  // when that was looked at
     std::atomic<std::uint32_t> asked_at_ = 0;
     std::atomic<bool> is_short_ = false;
     std::array<UnitList, class_count> abandoned_{};
@@ -323,8 +349,9 @@ class alignas(64) Arena {
 
 }  // namespace slab
 
-#include "heap/arena_large.hpp"   // IWYU pragma: export
-#include "heap/arena_mixed.hpp"   // IWYU pragma: export
-#include "heap/arena_slabs.hpp"   // IWYU pragma: export
-#include "heap/arena_units.hpp"   // IWYU pragma: export
-#include "heap/arena_upkeep.hpp"  // IWYU pragma: export
+#include "heap/arena_emptied.hpp"  // IWYU pragma: export
+#include "heap/arena_large.hpp"    // IWYU pragma: export
+#include "heap/arena_mixed.hpp"    // IWYU pragma: export
+#include "heap/arena_slabs.hpp"    // IWYU pragma: export
+#include "heap/arena_units.hpp"    // IWYU pragma: export
+#include "heap/arena_upkeep.hpp"   // IWYU pragma: export

@@ -144,7 +144,8 @@ std::size_t Arena<Config>::mixed_bytes(Unit const& unit, std::uintptr_t address)
 // What others gave it while they took it for a slab.
 template <HeapConfig Config>
 void Arena<Config>::collect_mixed(Unit& unit) {
-    auto block = unit.remote.exchange(0, std::memory_order_seq_cst);
+    auto const freed = unit.remote.exchange({}, std::memory_order_seq_cst);
+    auto block = freed.is_none() ? 0 : freed.first(memory_of(unit));
     while (block != 0) {
         auto const next = next_of(unit, block);
         auto const count = MixedUnits::length_at(runs_, unit, block);

@@ -27,7 +27,7 @@ std::uint32_t Arena<Config>::make_slab(std::size_t size_class, Owner owner) {
     slab.set_absent_pages(0);
     slab.set_released_with(0);
     slab.carved = 0;
-    slab.remote.store(0, std::memory_order_relaxed);
+    slab.remote.store({}, std::memory_order_relaxed);
     give_to(slab, owner);
     return index;
 }
@@ -43,15 +43,23 @@ bool Arena<Config>::commit_slab(Unit& slab, std::size_t pages) {
 }
 
 template <HeapConfig Config>
-void Arena<Config>::give_remote(Unit& slab, std::uintptr_t first, std::uintptr_t last) {
+void Arena<Config>::give_remote(Unit& slab, Chain chain) {
     if (!gave_remote_.load(std::memory_order_relaxed)) {
         gave_remote_.store(true, std::memory_order_relaxed);
     }
     auto there = slab.remote.load(std::memory_order_relaxed);
+    auto here = there;
     do {
-        key_.link(last, there != 0 ? there : end_mark(slab));
-    } while (!slab.remote.compare_exchange_weak(there, first, std::memory_order_seq_cst,
+        if (has_checks && there.count() + chain.count > slab.capacity()) [[unlikely]] {
+            return fail(double_free, reinterpret_cast<void const*>(chain.first));
+        }
+        here = there.with(chain.first, chain.count, runs_.looked_at());
+        key_.link(chain.last, there.is_none() ? end_mark(slab) : there.first(chain.last));
+    } while (!slab.remote.compare_exchange_weak(there, here, std::memory_order_seq_cst,
                                                 std::memory_order_relaxed));
+    if (here.count() == slab.capacity()) {
+        may_have_emptied_.store(true, std::memory_order_relaxed);
+    }
     if constexpr (mixes) {
         // It became a mixed unit meanwhile: either it sees what it was given, or this sees what it is.
         if (slab.kind.ordered().load(std::memory_order_seq_cst) == UnitKind::mixed) [[unlikely]] {
@@ -65,10 +73,17 @@ void Arena<Config>::give_remote(Unit& slab, std::uintptr_t first, std::uintptr_t
 
 template <HeapConfig Config>
 void Arena<Config>::collect(Unit& slab) {
-    if (slab.remote.load(std::memory_order_relaxed) == 0) {
-        return;
+    if (!slab.remote.load(std::memory_order_relaxed).is_none()) {
+        receive(slab, slab.remote.exchange({}, std::memory_order_acquire));
     }
-    auto block = slab.remote.exchange(0, std::memory_order_acquire);
+}
+
+template <HeapConfig Config>
+void Arena<Config>::receive(Unit& slab, FreedByOthers freed) {
+    if (have_gone(freed)) [[unlikely]] {
+        return begin_anew(slab);
+    }
+    auto block = freed.is_none() ? 0 : freed.first(memory_of(slab));
     while (block != 0) {
         auto const next = next_of(slab, block);
         if (next == 0) {

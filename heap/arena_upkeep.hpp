@@ -45,6 +45,7 @@ void Arena<Config>::purge_locked(std::uint32_t age_ticks) {
         runs_.purge(age_ticks);
         retired_.moved().renew_empty(runs_);
     } else {
+        take_pages_of_emptied(age_ticks);
         runs_.purge(age_ticks);
     }
 }

@@ -43,8 +43,10 @@ template <typename Runs, typename Out>
         }
         out << comma << "[" << i << "," << units << ",\"" << name_of(unit.kind) << "\",";
         if (unit.kind == UnitKind::slab) {
-            pages -= static_cast<std::uint32_t>(std::popcount(unit.absent_pages()));
-            out << std::uint64_t{class_bytes(unit.size_class)} << "," << unit.used() << ","
+            pages -= unit.has_gone()
+                         ? pages
+                         : static_cast<std::uint32_t>(std::popcount(unit.absent_pages()));
+            out << std::uint64_t{class_bytes(unit.size_class)} << "," << unit.in_use() << ","
                 << unit.capacity();
         } else if (unit.kind == UnitKind::mixed) {
             pages -= static_cast<std::uint32_t>(std::popcount(unit.absent_pages()));

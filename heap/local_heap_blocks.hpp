@@ -46,7 +46,7 @@ auto LocalHeap<Config>::block_at(Arena& arena, void const* pointer) -> Block {
             return {unit, arena.large_bytes(*unit)};
         }
         if (unit->kind == UnitKind::slab && Arena::is_block(*unit, address) &&
-            !(has_checks && LinkKey::is_free(arena.key().step(address)))) {
+            !arena.looks_free(*unit, address)) {
             return {unit, class_bytes(unit->size_class)};
         }
         if constexpr (Arena::mixes) {

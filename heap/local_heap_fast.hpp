@@ -56,9 +56,9 @@ template <typename Fits>
 Unit* LocalHeap<Config>::slab_at(Arena const& arena, void const* pointer, Fits fits) {
     auto const address = address_of(pointer);
     auto* const slab = arena.head_at(address);
-    bool const is_block =
-        slab != nullptr && slab->kind == UnitKind::slab && Arena::is_block(*slab, address) &&
-        !(has_checks && LinkKey::is_free(arena.key().step(address))) && fits(*slab);
+    bool const is_block = slab != nullptr && slab->kind == UnitKind::slab &&
+                          Arena::is_block(*slab, address) && !arena.looks_free(*slab, address) &&
+                          fits(*slab);
     return is_block ? slab : nullptr;
 }
 

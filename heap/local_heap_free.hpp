@@ -57,7 +57,7 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
     if (!Arena::is_block(*unit, address)) {
         return arena.fail(into_the_middle, pointer);
     }
-    if (has_checks && LinkKey::is_free(arena.key().step(address))) {
+    if (arena.looks_free(*unit, address)) {
         return arena.fail(double_free, pointer);
     }
     if (freed.knows_anything()) {
@@ -65,7 +65,7 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
     }
     if (!Arena::is_own_block(*unit, address)) {
         return gather == Gather::yes ? free_remote(arena, *unit, address)
-                                     : arena.give_remote(*unit, address, address);
+                                     : arena.give_remote(*unit, {address, address, 1});
     }
     arena.key().link(address, unit->free);
     unit->free = address;

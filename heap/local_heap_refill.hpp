@@ -135,8 +135,7 @@ template <HeapConfig Config>
 bool LocalHeap<Config>::exchange_current(Arena& arena, Unit& slab) {
     auto& partial = partial_[slab.size_class];
     auto const next = partial.first();
-    if (next == 0 || slab.carved != slab.capacity() ||
-        slab.remote.load(std::memory_order_relaxed) != 0) {
+    if (next == 0 || slab.carved != slab.capacity() || slab.has_freed_by_others()) {
         return false;
     }
     auto& other = arena.runs().unit(next);
@@ -261,16 +260,17 @@ bool LocalHeap<Config>::use_free(Arena& arena, Unit& slab) {
 
 template <HeapConfig Config>
 bool LocalHeap<Config>::use_remote(Arena& arena, Unit& slab) {
-    if (slab.remote.load(std::memory_order_relaxed) == 0) {
+    if (!slab.has_freed_by_others()) {
         return false;
     }
-    if (is_coarse(slab.size_class)) {
-        arena.collect(slab);
-        return true;
+    auto const freed = slab.remote.exchange({}, std::memory_order_acquire);
+    if (is_coarse(slab.size_class) || freed.is_none() || Arena::have_gone(freed)) {
+        arena.receive(slab, freed);
+        return slab.free != arena.end_mark(slab);
     }
     // They counted as in use for this slab, and do so in the list.
     count_taken(slab.carved);
-    heads_[slab.size_class] = word_at(slab.remote.exchange(0, std::memory_order_acquire));
+    heads_[slab.size_class] = word_at(freed.first(arena.memory_of(slab)));
     return true;
 }
 

@@ -64,7 +64,7 @@ bool LocalHeap<Config>::use_any_free(Arena& arena, std::size_t size_class) {
     auto* const units = arena.runs().units();
     for (auto index = full.first(); index != 0; index = units[index].next) {
         auto& slab = units[index];
-        if (slab.free != arena.end_mark(slab) || slab.remote.load(std::memory_order_relaxed) != 0) {
+        if (slab.free != arena.end_mark(slab) || slab.has_freed_by_others()) {
             take_back(arena, slab);
             if (auto const other = current_[size_class]; other != 0) {
                 units[other].until_change &= ~Unit::is_current;
@@ -89,7 +89,7 @@ std::uint32_t LocalHeap<Config>::find_freed_by_others(Arena& arena, std::size_t 
     auto* const units = arena.runs().units();
     for (unsigned looks = 0; looks < most_looks; ++looks) {
         auto const index = full.first();
-        if (units[index].remote.load(std::memory_order_relaxed) != 0) {
+        if (units[index].has_freed_by_others()) {
             take_back(arena, units[index]);
             return index;
         }
@@ -196,7 +196,7 @@ void LocalHeap<Config>::collect_full(Arena& arena, std::size_t size_class) {
     auto* const units = arena.runs().units();
     for (auto index = full_[size_class].first(); index != 0;) {
         auto const next = units[index].next;
-        if (units[index].remote.load(std::memory_order_relaxed) != 0) {
+        if (units[index].has_freed_by_others()) {
             take_back(arena, units[index]);
             collect_taken_back(arena, index);
         }

@@ -36,7 +36,10 @@ void LocalHeap<Config>::for_each_free(Arena& arena, Visit visit) const {
     };
     auto const follow_all = [&](std::uint32_t index) {
         follow(units[index], units[index].free);
-        follow(units[index], units[index].remote.load(std::memory_order_acquire));
+        if (auto const freed = units[index].remote.load(std::memory_order_acquire);
+            !freed.is_none() && !Arena::have_gone(freed)) {
+            follow(units[index], freed.first(arena.memory_of(units[index])));
+        }
     };
     for (std::size_t size_class = 0; size_class < class_count; ++size_class) {
         if (auto const index = current_[size_class]; index != 0) {

@@ -3,10 +3,10 @@
 #pragma once
 
 #include "heap/arena.hpp"
+#include "heap/low_half.hpp"
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -34,7 +34,7 @@ class RemoteBatches {
         if (batch.slab != index) [[unlikely]] {
             return begin(arena, batch, slab, block);
         }
-        arena.key().link(block, block_at(block, batch.first));
+        arena.key().link(block, whole_address(block, batch.first));
         batch.first = low_half(block);
         if (--batch.left == 0) [[unlikely]] {
             flush(arena, batch);
@@ -49,40 +49,33 @@ class RemoteBatches {
     }
 
   private:
-    // Blocks by the lower halves of their addresses, so that a heap fits a page: the upper ones are the same in all of a
-    // slab, which begins at a multiple of its size.
+    // By halves, so that a heap fits a page.
     struct Batch {
         std::uint32_t slab = 0;  // 0: none
         std::uint32_t left = 0;  // blocks until it is full
-        std::uint32_t first = 0;
-        std::uint32_t last = 0;
+        LowHalf first = 0;
+        LowHalf last = 0;
     };
-    static std::uint32_t low_half(std::uintptr_t address) {
-        return static_cast<std::uint32_t>(address);
-    }
-    // The block with that lower half in a slab, of which any address is known.
-    static std::uintptr_t block_at(std::uintptr_t near, std::uint32_t place) {
-        return near ^ (low_half(near) ^ place);
-    }
-    static_assert(std::has_single_bit(max_slab_bytes) && max_slab_bytes <= std::uint64_t{1} << 32);
 
     [[gnu::noinline]] void begin(Arena<Config>& arena, Batch& batch, Unit& slab,
                                  std::uintptr_t block) {
         auto const left = most[slab.size_class] - 1u;
         if (left == 0) {
-            return arena.give_remote(slab, block, block);
+            return arena.give_remote(slab, {block, block, 1});
         }
         if (batch.slab != 0) {
             flush(arena, batch);
         }
         arena.key().link(block, arena.end_mark(slab));
-        auto const place = low_half(block);
-        batch = {arena.runs().index_of(slab), left, place, place};
+        auto const half = low_half(block);
+        batch = {arena.runs().index_of(slab), left, half, half};
     }
     [[gnu::noinline]] void flush(Arena<Config>& arena, Batch& batch) {
         auto const memory = arena.runs().address_of(batch.slab);
-        arena.give_remote(arena.runs().unit(batch.slab), block_at(memory, batch.first),
-                          block_at(memory, batch.last));
+        auto& slab = arena.runs().unit(batch.slab);
+        arena.give_remote(slab,
+                          {whole_address(memory, batch.first), whole_address(memory, batch.last),
+                           most[slab.size_class] - batch.left});
         batch = {};
     }
     std::array<Batch, 16> batches_{};

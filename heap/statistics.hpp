@@ -44,9 +44,9 @@ template <typename Runs>
         if (unit.kind == UnitKind::slab) {
             auto& c = s.classes[unit.size_class];
             ++c.slabs;
-            c.blocks_in_use += unit.used();
+            c.blocks_in_use += unit.in_use();
             c.blocks_carved += unit.carved;
-            s.in_use_bytes += std::uint64_t{unit.used()} * class_bytes(unit.size_class);
+            s.in_use_bytes += std::uint64_t{unit.in_use()} * class_bytes(unit.size_class);
         } else if (unit.kind == UnitKind::mixed) {
             granules_of(unit).for_each_block([&](std::uint32_t, std::uint32_t count) {
                 auto& c = s.classes[class_of(count * quantum)];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "heap/claim.hpp"
+#include "heap/freed_by_others.hpp"
 #include "heap/relaxed.hpp"
 #include "heap/size_class.hpp"
 
@@ -62,7 +63,7 @@ struct alignas(64) Unit {
     bool is_sample : 1 = false;                // of a large block: see sample.hpp
     std::uint8_t committed_pages = 0;          // of any unit, from its first one on
     std::uint64_t reciprocal = 0;              // of the block size
-    std::atomic<std::uintptr_t> remote = 0;    // blocks that others freed; 0: none
+    std::atomic<FreedByOthers> remote;
     std::uint32_t carved = 0;  // blocks that were ever handed out; of a large one: its pages
     std::uint32_t next = 0;    // in a list; see unit_list.hpp
     std::uint32_t previous = 0;
@@ -91,6 +92,16 @@ struct alignas(64) Unit {
     // Of a free unit: who gave it back.
     Owner last_owner() const { return free; }
     void set_last_owner(Owner owner) { free = owner; }
+
+    // How many of a slab's blocks are in use, as far as can be told from here.
+    std::uint32_t in_use() const {
+        auto const used = this->used();
+        return used - std::min(used, remote.load(std::memory_order_relaxed).count());
+    }
+    // Whether others have freed blocks of a slab, of which its owner does not know yet.
+    bool has_freed_by_others() const { return !remote.load(std::memory_order_relaxed).is_none(); }
+    // Whether the pages of a slab were taken away when others had freed all of its blocks. Its owner will see that.
+    bool has_gone() const { return remote.load(std::memory_order_relaxed).are_gone(); }
 
     std::uint32_t capacity() const { return blocks_a_slab(size_class); }
 };

@@ -122,6 +122,15 @@ class UnitPages : public Window<Source> {
             pages &= static_cast<std::uint32_t>(~(((std::uint64_t{1} << length) - 1) << from));
         }
     }
+    // Takes all pages of units that are committed as a whole, at once. Their owners are told some time, and say so.
+    void take_away(UnitRange range) {
+        decommit_range(address_of(range.first), range.count() * pages_a_unit);
+    }
+    void forget_taken_away(UnitRange range) {
+        for (auto i = range.first; i != range.end; ++i) {
+            unit(i).committed_pages = 0;
+        }
+    }
     // Some of them are in use again, or are to be like all others.
     void count_restored(std::size_t pages) { count_taken(pages); }
 

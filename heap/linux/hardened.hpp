@@ -98,13 +98,5 @@ template <Origin origin>
 void* malloc_hardened(std::size_t bytes) {
     return take_hardened(bytes, origin, allocate_slow);
 }
-template <Origin origin>
-void free_hardened(void* pointer) {
-    free_as_hardened(pointer, {.origin = origin});
-}
-template <Origin origin>
-void free_sized_hardened(void* pointer, std::size_t bytes) {
-    free_as_hardened(pointer, {.bytes = bytes, .origin = origin});
-}
 
 }  // namespace slab::hosted

@@ -59,8 +59,9 @@ SLAB_EXPORT void* malloc(std::size_t bytes) {
 }
 
 SLAB_EXPORT void free(void* block) {
-    ThreadHeap::free(arena, block, slab::hosted::free_slow<Origin::malloc>,
-                     slab::hosted::slab_changed);
+    ThreadHeap::free(
+        arena, block, [](void* other) { slab::hosted::free_slow(other, Origin::malloc); },
+        slab::hosted::slab_changed);
 }
 
 SLAB_EXPORT void* calloc(std::size_t count, std::size_t bytes) {

@@ -100,23 +100,25 @@ template <Origin origin>
     return ThreadHeap::allocate(*thread_heap, arena, bytes, new_slow<origin>);
 }
 
-template <Origin origin>
-[[gnu::always_inline]] inline void* allocate_new_or_null(std::size_t bytes) {
-    return ThreadHeap::allocate(*thread_heap, arena, bytes,
-                                [](std::size_t all) { return allocate_or_null(all, any, origin); });
+// What is less frequent is one function for both origins.
+[[gnu::noinline]] void* allocate_new_or_null(std::size_t bytes, Origin origin) {
+    return ThreadHeap::allocate(*thread_heap, arena, bytes, [=](std::size_t all) {
+        return allocate_or_null(all, any, origin);
+    });
 }
 
 template <Origin origin>
 [[gnu::always_inline]] inline void free_new(void* block) {
-    ThreadHeap::free(arena, block, slab::hosted::free_slow<origin>, slab::hosted::slab_changed);
+    ThreadHeap::free(
+        arena, block, [](void* other) { slab::hosted::free_slow(other, origin); },
+        slab::hosted::slab_changed);
 }
 
 // A size that is not of the block's class is a mistake, and the slow way reports it. It looks at larger
 // ones, too: to find their class would take registers that have to be kept.
-template <Origin origin>
-[[gnu::always_inline]] inline void free_sized(void* block, std::size_t bytes) {
+[[gnu::always_inline]] inline void free_sized(void* block, std::size_t bytes, Origin origin) {
     ThreadHeap::free(
-        arena, block, [=](void* other) { slab::hosted::free_sized_slow<origin>(other, bytes); },
+        arena, block, [=](void* other) { slab::hosted::free_sized_slow(other, bytes, origin); },
         slab::hosted::slab_changed,
         [=](slab::Unit const& slab) {
             auto const size_class = slab::fine_class_of(bytes);
@@ -147,38 +149,43 @@ std::uint32_t told(std::align_val_t alignment) {
            (reinterpret_cast<std::uintptr_t>(block) & (number - 1)) == 0;
 }
 
-template <Origin origin>
-[[gnu::always_inline]] inline void* allocate_aligned_new(std::size_t bytes,
-                                                         std::align_val_t alignment) {
-    if (comes_by_itself(alignment)) [[likely]] {
-        return allocate_new<origin>(std::max(bytes, number_of(alignment)));
-    }
+[[gnu::noinline]] void* allocate_aligned_new(std::size_t bytes, std::align_val_t alignment,
+                                             Origin origin) {
     auto const number = number_of(alignment);
+    if (comes_by_itself(alignment)) [[likely]] {
+        return ThreadHeap::allocate(
+            *thread_heap, arena, std::max(bytes, number), [=](std::size_t all) {
+                return origin == single ? new_slow<single>(all) : new_slow<array>(all);
+            });
+    }
     void* const block = std::has_single_bit(number) ? take_aligned_at_hand(number, bytes) : nullptr;
     return block != nullptr ? block : allocate_or_throw(bytes, number, origin);
 }
 
-template <Origin origin>
-[[gnu::always_inline]] inline void* allocate_aligned_or_null(std::size_t bytes,
-                                                             std::align_val_t alignment) {
+[[gnu::noinline]] void* allocate_aligned_or_null(std::size_t bytes, std::align_val_t alignment,
+                                                 Origin origin) {
     auto const number = number_of(alignment);
     // As many as a sized delete will name.
     return allocate_or_null(comes_by_itself(alignment) ? std::max(bytes, number) : bytes, number,
                             origin);
 }
 
-template <Origin origin>
-void free_aligned(void* block, std::align_val_t alignment) {
+[[gnu::noinline]] void free_plain(void* block, Origin origin) {
+    ThreadHeap::free(
+        arena, block, [=](void* other) { slab::hosted::free_slow(other, origin); },
+        slab::hosted::slab_changed);
+}
+[[gnu::noinline]] void free_aligned(void* block, std::align_val_t alignment, Origin origin) {
     if (is_aligned(block, alignment)) [[likely]] {
-        return free_new<origin>(block);
+        return free_plain(block, origin);
     }
     slab::hosted::free_slow_as(block, {.alignment = told(alignment), .origin = origin});
 }
-template <Origin origin>
-void free_aligned(void* block, std::size_t bytes, std::align_val_t alignment) {
+[[gnu::noinline]] void free_aligned(void* block, std::size_t bytes, std::align_val_t alignment,
+                                    Origin origin) {
     auto const number = number_of(alignment);
     if (comes_by_itself(alignment)) [[likely]] {
-        return free_sized<origin>(block, std::max(bytes, number));
+        return free_sized(block, std::max(bytes, number), origin);
     }
     ThreadHeap::free(
         arena, block,
@@ -201,59 +208,59 @@ void free_aligned(void* block, std::size_t bytes, std::align_val_t alignment) {
 SLAB_EXPORT void* operator new(std::size_t bytes) { return allocate_new<single>(bytes); }
 SLAB_EXPORT void* operator new[](std::size_t bytes) { return allocate_new<array>(bytes); }
 SLAB_EXPORT void* operator new(std::size_t bytes, std::nothrow_t const&) noexcept {
-    return allocate_new_or_null<single>(bytes);
+    return allocate_new_or_null(bytes, single);
 }
 SLAB_EXPORT void* operator new[](std::size_t bytes, std::nothrow_t const&) noexcept {
-    return allocate_new_or_null<array>(bytes);
+    return allocate_new_or_null(bytes, array);
 }
 SLAB_EXPORT void* operator new(std::size_t bytes, std::align_val_t alignment) {
-    return allocate_aligned_new<single>(bytes, alignment);
+    return allocate_aligned_new(bytes, alignment, single);
 }
 SLAB_EXPORT void* operator new[](std::size_t bytes, std::align_val_t alignment) {
-    return allocate_aligned_new<array>(bytes, alignment);
+    return allocate_aligned_new(bytes, alignment, array);
 }
 SLAB_EXPORT void* operator new(std::size_t bytes, std::align_val_t alignment,
                                std::nothrow_t const&) noexcept {
-    return allocate_aligned_or_null<single>(bytes, alignment);
+    return allocate_aligned_or_null(bytes, alignment, single);
 }
 SLAB_EXPORT void* operator new[](std::size_t bytes, std::align_val_t alignment,
                                  std::nothrow_t const&) noexcept {
-    return allocate_aligned_or_null<array>(bytes, alignment);
+    return allocate_aligned_or_null(bytes, alignment, array);
 }
 
 SLAB_EXPORT void operator delete(void* block) noexcept { free_new<single>(block); }
 SLAB_EXPORT void operator delete[](void* block) noexcept { free_new<array>(block); }
 SLAB_EXPORT void operator delete(void* block, std::size_t bytes) noexcept {
-    free_sized<single>(block, bytes);
+    free_sized(block, bytes, single);
 }
 SLAB_EXPORT void operator delete[](void* block, std::size_t bytes) noexcept {
-    free_sized<array>(block, bytes);
+    free_sized(block, bytes, array);
 }
 SLAB_EXPORT void operator delete(void* block, std::nothrow_t const&) noexcept {
-    free_new<single>(block);
+    free_plain(block, single);
 }
 SLAB_EXPORT void operator delete[](void* block, std::nothrow_t const&) noexcept {
-    free_new<array>(block);
+    free_plain(block, array);
 }
 SLAB_EXPORT void operator delete(void* block, std::align_val_t alignment) noexcept {
-    free_aligned<single>(block, alignment);
+    free_aligned(block, alignment, single);
 }
 SLAB_EXPORT void operator delete[](void* block, std::align_val_t alignment) noexcept {
-    free_aligned<array>(block, alignment);
+    free_aligned(block, alignment, array);
 }
 SLAB_EXPORT void operator delete(void* block, std::size_t bytes,
                                  std::align_val_t alignment) noexcept {
-    free_aligned<single>(block, bytes, alignment);
+    free_aligned(block, bytes, alignment, single);
 }
 SLAB_EXPORT void operator delete[](void* block, std::size_t bytes,
                                    std::align_val_t alignment) noexcept {
-    free_aligned<array>(block, bytes, alignment);
+    free_aligned(block, bytes, alignment, array);
 }
 SLAB_EXPORT void operator delete(void* block, std::align_val_t alignment,
                                  std::nothrow_t const&) noexcept {
-    free_aligned<single>(block, alignment);
+    free_aligned(block, alignment, single);
 }
 SLAB_EXPORT void operator delete[](void* block, std::align_val_t alignment,
                                    std::nothrow_t const&) noexcept {
-    free_aligned<array>(block, alignment);
+    free_aligned(block, alignment, array);
 }

@@ -88,21 +88,20 @@ inline bool free_mixed(ThreadHeap& heap, void* pointer, Freed freed) {
     }
 }
 // No block is the most usual of these, and comes first.
-template <Origin origin>
-[[gnu::noinline]] void free_slow(void* pointer) {
+[[gnu::noinline]] inline void free_slow(void* pointer, Origin origin) {
     if (pointer == nullptr) {
         return;
     }
     auto& heap = *thread_heap;
-    &heap == &no_heap ? free_hardened<origin>(pointer) : free_unusual(heap, pointer, origin);
+    &heap == &no_heap ? free_as_hardened(pointer, {.origin = origin})
+                      : free_unusual(heap, pointer, origin);
 }
-template <Origin origin>
-[[gnu::noinline]] void free_sized_slow(void* pointer, std::size_t bytes) {
+[[gnu::noinline]] inline void free_sized_slow(void* pointer, std::size_t bytes, Origin origin) {
     if (pointer == nullptr) {
         return;
     }
     auto& heap = *thread_heap;
-    &heap == &no_heap ? free_sized_hardened<origin>(pointer, bytes)
+    &heap == &no_heap ? free_as_hardened(pointer, {.bytes = bytes, .origin = origin})
                       : free_sized_unusual(heap, pointer, bytes, origin);
 }
 

@@ -115,6 +115,12 @@ TEST_P(GivingBack, OfWhoHadWhatAnotherOneFreed) {
     Config::turn = 0;
     call_a_second_later();
 }
+TEST_P(GivingBack, OfWhoSleepsWhileAnotherOneFreesItAllAndCalls) {
+    auto const blocks = fill();
+    Config::turn = 1;
+    free_all(blocks);
+    call_a_second_later();
+}
 TEST_P(GivingBack, OfAThreadThatHasEnded) {
     free_all(fill());
     heap().abandon(arena_);

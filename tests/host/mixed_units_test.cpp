@@ -151,14 +151,14 @@ struct ThreeBlocks {
 TEST(MixedUnits, WhatWasGivenToTheSlabIsTaken) {
     Survivors all;
     ThreeBlocks three(all);
-    all.arena.give_remote(three.slab, three.at[1], three.at[1]);
+    all.arena.give_remote(three.slab, {three.at[1], three.at[1], 1});
     ASSERT_TRUE(all.arena.mix(three.slab, {}));
     EXPECT_EQ(all.arena.mixed_bytes(three.slab, three.at[0]), 80u);
     EXPECT_EQ(all.arena.mixed_bytes(three.slab, three.at[1]), 0u);
-    all.arena.give_remote(three.slab, three.at[0], three.at[0]);
+    all.arena.give_remote(three.slab, {three.at[0], three.at[0], 1});
     EXPECT_EQ(all.arena.mixed_bytes(three.slab, three.at[0]), 0u);
     EXPECT_EQ(all.arena.mixed_bytes(three.slab, three.at[2]), 80u);
-    all.arena.give_remote(three.slab, three.at[2], three.at[2]);
+    all.arena.give_remote(three.slab, {three.at[2], three.at[2], 1});
     EXPECT_NE(three.slab.kind, UnitKind::mixed);
     all.expect_nothing_left();
 }

@@ -11,7 +11,9 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <semaphore>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace slab::test {
@@ -34,7 +36,7 @@ TEST(Slab, MemoryComesBack) {
     EXPECT_LT(anonymous_kib(), before + 10'000);
 }
 
-void fill_and_free() {
+std::vector<std::unique_ptr<char[]>> filled_blocks() {
     std::mt19937_64 random(5);
     std::vector<std::unique_ptr<char[]>> blocks;
     for (std::size_t held = 0; held < 100'000'000;) {
@@ -43,7 +45,9 @@ void fill_and_free() {
         std::memset(blocks.back().get(), 1, bytes);
         held += bytes;
     }
+    return blocks;
 }
+void fill_and_free() { filled_blocks().clear(); }
 
 // Of phases of which a twentieth of the blocks survives, each of larger ones than the one before.
 TEST(Slab, DISABLED_SurvivorsKeepLittle) {
@@ -114,6 +118,31 @@ TEST(Slab, DISABLED_FreeMemoryGoesBackByItself) {
 }
 TEST(Slab, FreeMemoryGoesBackByItselfIfThatIsWished) {
     EXPECT_TRUE(passed(alone("DISABLED_FreeMemoryGoesBackByItself", "SLAB_PURGE_THREAD=1")));
+}
+
+// Nor has the thread that allocated it a part in that, which sleeps.
+TEST(Slab, DISABLED_WhatOthersFreedGoesBackByItself) {
+    auto const before = anonymous_kib();
+    std::vector<std::unique_ptr<char[]>> blocks;
+    std::binary_semaphore are_filled(0);
+    std::binary_semaphore may_end(0);
+    std::thread owner([&] {
+        blocks = filled_blocks();
+        are_filled.release();
+        may_end.acquire();
+    });
+    are_filled.acquire();
+    EXPECT_GT(anonymous_kib(), before + 90'000);
+    blocks.clear();
+    EXPECT_TRUE(comes_back_to(before + 10'000, [] {}));
+    may_end.release();
+    owner.join();
+}
+TEST(Slab, WhatOthersFreedGoesBackByItselfIfThatIsWished) {
+    if (is_hardened()) {
+        GTEST_SKIP() << "a hardened heap keeps what others have freed for its owner";
+    }
+    EXPECT_TRUE(passed(alone("DISABLED_WhatOthersFreedGoesBackByItself", "SLAB_PURGE_THREAD=1")));
 }
 
 // What is free is left to the system, which may have it when it wants, and can be used again.
