@@ -329,9 +329,9 @@ class alignas(64) Arena {
     Runs<Source> runs_;
     bool has_key_ = false;
     std::atomic<bool> gave_remote_ = false;
-    std::atomic<bool> may_have_emptied_ =
-        false;                      // whether others may have freed all blocks of a slab
-    std::uint32_t emptied_at_ = 0;  // when that was looked at
+    // Whether others may have freed all blocks of a slab, and when that was looked at.
+    std::atomic<bool> may_have_emptied_ = false;
+    std::uint32_t emptied_at_ = 0;
     std::atomic<std::uint32_t> asked_at_ = 0;
     std::atomic<bool> is_short_ = false;
     std::array<UnitList, class_count> abandoned_{};

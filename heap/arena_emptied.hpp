@@ -5,7 +5,7 @@
 #include "heap/arena.hpp"
 
 #include <atomic>
-#include <utility>
+#include <cstdint>
 
 namespace slab {
 
@@ -63,7 +63,7 @@ void Arena<Config>::give_up_emptied(Unit& slab) {
     }
 }
 
-// By its owner, to whom none of its blocks was ever handed out now.
+// By its owner, or under the lock where it has none: of an ended thread's. None of its blocks was ever handed out now.
 template <HeapConfig Config>
 void Arena<Config>::begin_anew(Unit& slab) {
     give_to(slab, Config::self());

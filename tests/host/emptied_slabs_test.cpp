@@ -136,7 +136,7 @@ TEST_P(EmptiedSlabs, ABlockThatIsFreedAgainIsReported) {
 
 INSTANTIATE_TEST_SUITE_P(, EmptiedSlabs, ::testing::Values(8, 64, 1000, 5000, 20'000));
 
-// Two threads that free one block each, twice, while the first frees wait.
+// A block is freed again while the first frees of its slab wait for their owner.
 TEST(EmptiedSlabsOf, MoreBlocksThanASlabHasAreReported) {
     using Config = test::TurnsOf<NotingSource>;
     constexpr std::size_t bytes = 20'000;
