@@ -51,7 +51,7 @@ class CAPABILITY("lock") SpinLock {
     }
     void unlock() RELEASE() {
         note_released();
-        __atomic_store_n(&word_, 0, __ATOMIC_RELEASE);
+        machine::release(word_);
     }
 
     Rank rank() const { return rank_; }

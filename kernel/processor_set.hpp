@@ -27,15 +27,17 @@ class ProcessorSet {
             count_.fetch_sub(1);
         }
     }
+    // Its word comes last: without members the space, and the set with it, may be gone.
     void leave(std::uint64_t bit) {
-        if ((word_.fetch_and(~bit) & bit) != 0) {
+        if (has(bit)) {
             count_.fetch_sub(1);
+            word_.fetch_and(~bit);
         }
     }
 
   private:
     std::atomic<std::uint64_t> word_ = 0;
-    std::atomic<std::uint32_t> count_ = 0;  // counted before one enters, until after it has left
+    std::atomic<std::uint32_t> count_ = 0;  // counted before one enters, until it leaves
 };
 
 }  // namespace quarry

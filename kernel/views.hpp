@@ -50,7 +50,8 @@ class RunsOn {
 static_assert(offsetof(abi::EnvView, status) % 8 == 0 &&
               offsetof(abi::EnvView, processor) == offsetof(abi::EnvView, status) + 4);
 
-// An environment's state: changed under its lock, read without it as a hint, shown to programs.
+// An environment's state: changed under its lock, shown to programs. Read without the lock it is a hint,
+// but for the processor that runs the environment: whose wait has ended finds there what it waited for.
 class ShownState {
   public:
     explicit ShownState(abi::EnvState state) : state_(state) {}
@@ -90,7 +91,7 @@ class ShownState {
                 return abi::ViewStatus::not_runnable;
         }
     }
-    Relaxed<abi::EnvState> state_;
+    Published<abi::EnvState> state_;
     static constinit inline abi::EnvView not_shown_{};  // of one that is being made
     abi::EnvView* view_ = &not_shown_;
 };

@@ -35,6 +35,22 @@ Processor* this_processor() { return running_processor; }
 }
 ProcessorState& state() { return running_processor->machine; }
 
+void dawdle() {
+    if (running_processor == nullptr || !state().dawdles) {
+        return;
+    }
+    constexpr unsigned often = 32;  // once in so many times
+    constexpr unsigned seldom = 512;
+    auto const random = (*state().dawdles)();
+    auto turns = random % often == 0 ? 1 : 0;
+    if (random % seldom == 1) {
+        turns = 64;
+    }
+    for (; turns != 0; --turns) {
+        std::this_thread::yield();
+    }
+}
+
 std::optional<PhysPage> ProcessorState::translate(UserPage page, bool write) {
     auto const region = page.number() / entries_per_table;
     auto cached = leaves.find(page.number());
@@ -68,6 +84,7 @@ std::optional<PhysPage> ProcessorState::translate(UserPage page, bool write) {
         if ((raw & Pte::present) == 0) {
             return std::nullopt;  // the architecture caches no absent entries
         }
+        dawdle();
         cached = leaves.emplace(page.number(), raw).first;
     }
     auto const entry = Pte::from_raw(cached->second);
@@ -78,6 +95,7 @@ std::optional<PhysPage> ProcessorState::translate(UserPage page, bool write) {
 }
 
 void zero_frames(PhysPage first, std::size_t frames) {
+    dawdle();
     std::ranges::fill(host().arena.subspan(first.start().raw(), frames * page_bytes), std::byte{});
 }
 
@@ -88,6 +106,7 @@ void ProcessorState::forget_all() {
 
 void activate(PhysPage root) {
     if (state().active != root) {
+        dawdle();
         state().active = root;
         state().forget_all();
     }
@@ -107,7 +126,10 @@ void invalidate(UserPage page) {
 
 void invalidate_all() { state().forget_all(); }
 
-void interrupt_processor(Processor& processor) { processor.machine.interrupted = true; }
+void interrupt_processor(Processor& processor) {
+    dawdle();
+    processor.machine.interrupted = true;
+}
 void set_timer(std::uint64_t) {}
 void spin_pause() {
     serve_mailbox();

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -60,6 +61,7 @@ class Soak {
         machine_.become(index);
         auto& self = this_processor();
         std::mt19937_64 random(seed_ * threads + index);
+        self.machine.dawdles.emplace(static_cast<unsigned>(random()));
         for (std::uint64_t i = 0; i < calls; ++i) {
             serve_mailbox();
             if (self.machine.interrupted.exchange(false) && the_kernel.must_switch()) {
@@ -304,6 +306,43 @@ TEST(TimerQueue, WhoWasTakenOutMayHaveAnotherDeadlineAtOnce) {
     other.join();
     EXPECT_EQ(processors[0]->deadlines.first(), TimerQueue::never);
     EXPECT_EQ(processors[1]->deadlines.first(), 7u);
+}
+
+// Its space may be gone then, and the set with it.
+TEST(ProcessorSet, WhoHasLeftTouchesItNoMore) {
+    std::optional<ProcessorSet> set(std::in_place);
+    set->enter(1);
+    std::thread other([&] { set->leave(1); });
+    while (set->load() != 0) {
+        std::this_thread::yield();
+    }
+    set.emplace().enter(2);
+    EXPECT_TRUE(set->is_single());
+    other.join();
+}
+
+// It goes on without the lock under which the one that woke it wrote the result.
+TEST(Waiting, WhoIsWokenWhileItStillHasItsProcessorFindsTheResult) {
+    ProcessorsMachine machine(2, frames);
+    auto* const space = *the_kernel.create_root_space(frames, SpaceForm{}, "root");
+    auto& sleeper =
+        **the_kernel.create_environment(*space, UserAddr{0x400000}, UserAddr{0x7000}, 0);
+    the_kernel.start(sleeper);
+    the_kernel.reschedule();
+    {
+        auto const lock = HeldLock::take(*sleeper.lock);
+        ASSERT_TRUE(the_kernel.block(sleeper, Wait::bits, 1, 0, false));
+    }
+    std::thread other([&] {
+        machine.become(1);
+        auto const lock = HeldLock::take(*sleeper.lock);
+        the_kernel.end_wait(sleeper, 7);
+    });
+    while (the_kernel.must_switch()) {
+        std::this_thread::yield();
+    }
+    EXPECT_EQ(sleeper.saved.result(), 7u);
+    other.join();
 }
 
 // It is at an end from the first step on, and yet in the middle of its last call.

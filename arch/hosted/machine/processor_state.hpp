@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <random>
 #include <unordered_map>
 
 namespace quarry {
@@ -20,6 +21,10 @@ struct ProcessorState {
     std::atomic<bool> interrupted = false;  // by another processor
     std::uint64_t invalidations = 0;
     std::uint64_t result = 0;  // of a call that a shortcut ended
+
+    // With a value, other processors come between what this one does more often than chance has it:
+    // around locks, and where its translations and its frames change.
+    std::optional<std::minstd_rand> dawdles;
 
     // Cached translations of the active space. The second one is the paging-structure cache (SDM
     // volume 3A, section 4.10.3): 2 MiB region to level-0 table.

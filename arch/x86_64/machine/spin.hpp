@@ -15,5 +15,6 @@ void spin_pause();
     asm volatile("lock btsw $0, %1" : "=@ccc"(was_taken), "+m"(word) : : "memory");
     return !was_taken;
 }
+inline void release(std::uint16_t& word) { __atomic_store_n(&word, 0, __ATOMIC_RELEASE); }
 
 }  // namespace quarry::machine
