@@ -47,17 +47,19 @@ void Arena<Config>::give_remote(Unit& slab, Chain chain) {
     if (!gave_remote_.load(std::memory_order_relaxed)) {
         gave_remote_.store(true, std::memory_order_relaxed);
     }
+    // With all of its blocks back it may be something else at once.
+    auto const capacity = slab.capacity();
     auto there = slab.remote.load(std::memory_order_relaxed);
     auto here = there;
     do {
-        if (has_checks && there.count() + chain.count > slab.capacity()) [[unlikely]] {
+        if (has_checks && there.count() + chain.count > capacity) [[unlikely]] {
             return fail(double_free, reinterpret_cast<void const*>(chain.first));
         }
         here = there.with(chain.first, chain.count, runs_.looked_at());
         key_.link(chain.last, there.is_none() ? end_mark(slab) : there.first(chain.last));
     } while (!slab.remote.compare_exchange_weak(there, here, std::memory_order_seq_cst,
                                                 std::memory_order_relaxed));
-    if (here.count() == slab.capacity()) {
+    if (here.count() == capacity) {
         may_have_emptied_.store(true, std::memory_order_relaxed);
     }
     if constexpr (mixes) {

@@ -213,13 +213,7 @@ TEST(EmptiedSlabsOf, BusyThreadsStayWhole) {
         }
         heap.abandon(arena);
     };
-    std::vector<std::thread> all;
-    for (unsigned id = 0; id < threads; ++id) {
-        all.emplace_back(work, id);
-    }
-    for (auto& thread : all) {
-        thread.join();
-    }
+    test::run_threads(threads, work);
     LocalHeap<Config> last;
     for (auto const& inbox : inboxes) {
         for (auto const& block : inbox) {

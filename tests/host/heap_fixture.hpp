@@ -6,8 +6,12 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <thread>
+#include <vector>
 
 namespace slab::test {
 
@@ -44,5 +48,28 @@ struct TurnsOf {
     }
 };
 using TurnsConfig = TurnsOf<MmapSource>;
+
+// A block with its contents.
+struct Block {
+    unsigned char* at;
+    std::size_t bytes;
+    unsigned char fill;
+
+    bool is_whole() const {
+        return std::all_of(at, at + bytes, [&](unsigned char byte) { return byte == fill; });
+    }
+};
+
+// Threads that each do work(number), to their ends.
+template <typename Work>
+void run_threads(unsigned count, Work work) {
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < count; ++i) {
+        threads.emplace_back(work, i);
+    }
+    for (auto& thread : threads) {
+        thread.join();
+    }
+}
 
 }  // namespace slab::test

@@ -67,13 +67,7 @@ TEST(MixedUnits, OthersFreeTheirBlocksMeanwhile) {
         }
         heap.abandon(arena);
     };
-    std::vector<std::thread> all;
-    for (unsigned id = 0; id < threads; ++id) {
-        all.emplace_back(work, id);
-    }
-    for (auto& thread : all) {
-        thread.join();
-    }
+    run_threads(threads, work);
     LocalHeap<ThreadsConfig<UsableSource>> heap;
     for (auto const& there : shared) {
         for (auto const& block : there.blocks) {

@@ -14,16 +14,6 @@
 
 namespace slab::test {
 
-struct Block {
-    unsigned char* at;
-    std::size_t bytes;
-    unsigned char fill;
-
-    bool is_whole() const {
-        return std::all_of(at, at + bytes, [&](unsigned char byte) { return byte == fill; });
-    }
-};
-
 // A heap of which few blocks survive a phase of small ones. When others make it grow, there is room among them.
 class Survivors {
   public:
