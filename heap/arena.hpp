@@ -2,6 +2,7 @@
 // have ended.
 #pragma once
 
+#include "heap/attributes.hpp"
 #include "heap/freed.hpp"
 #include "heap/granules.hpp"
 #include "heap/heap_config.hpp"
@@ -160,8 +161,22 @@ class alignas(64) Arena {
     // Takes what others freed into a slab that is neither current nor in a list. By its owner, or under
     // the lock.
     [[gnu::noinline]] void collect(Unit& slab);
-    // What others freed, as it was found there. None, if it has gone.
+    // The same in two steps. Waits where somebody is about to take a slab's pages.
+    [[gnu::noinline]] FreedByOthers take_freed(Unit& slab);
     void receive(Unit& slab, FreedByOthers freed);
+    // Before a slab's owner does more with it than to free a block of it, or to keep it in lists: nobody takes its pages from
+    // now on, until end_use() or it is full. It is empty, if they have gone.
+    void begin_use(Unit& slab) {
+        slab.until_change |= Unit::is_current;
+        if constexpr (is_hardened<Config>) {
+            return;
+        }
+        std::atomic_signal_fence(std::memory_order_seq_cst);  // see CanSynchronize
+        auto const freed = slab.remote.load(std::memory_order_relaxed);
+        if (have_gone(freed) || freed.are_held()) [[unlikely]] {
+            collect(slab);
+        }
+    }
     // Whether that ever happened.
     bool gave_remote() const { return gave_remote_.load(std::memory_order_relaxed); }
 
@@ -179,7 +194,7 @@ class alignas(64) Arena {
 
     // A slab whose thread has ended waits for another one that needs its class, or goes back if it is empty: but for one
     // that has touched a page only, since one in its place would soon begin among pages that others can use better.
-    [[gnu::cold]] void abandon(std::uint32_t index);
+    SLAB_COLD void abandon(std::uint32_t index);
     // Whether there is one of any class. Without the lock: one that has just come may not be seen yet.
     bool has_abandoned() const { return abandoned_count_.load(std::memory_order_relaxed) != 0; }
     // The abandoned slab of a class that has waited longest, for its new owner; 0 if there is none. Where threads follow each
@@ -191,7 +206,7 @@ class alignas(64) Arena {
     static constexpr bool mixes = StaysUsable<Source> && !is_hardened<Config>;
     // Makes one of a slab of its caller's that is in no list, of small blocks of more than tiny_limit. False: there is no
     // memory for that, and nothing has changed.
-    [[gnu::cold]] bool mix(Unit& slab, BlockBits const& is_free);
+    SLAB_COLD bool mix(Unit& slab, BlockBits const& is_free);
     // Whether a block may be had of one. Without the lock: one that has just come may not be seen yet.
     bool has_mixed() const {
         if constexpr (mixes) {
@@ -238,7 +253,7 @@ class alignas(64) Arena {
         put(index);
     }
     // Of a hardened heap: looks at large blocks that rest whether somebody wrote to them.
-    [[gnu::cold]] void check_resting();
+    SLAB_COLD void check_resting();
     // What a large block can hold.
     std::size_t large_bytes(Unit const& unit) const {
         return unit.is_sample ? sample_of(memory_of(unit), unit.carved).bytes
@@ -303,15 +318,24 @@ class alignas(64) Arena {
     std::uint32_t take_slab(std::uint32_t units, std::size_t size_class);
     [[gnu::noinline]] void put_locked(std::uint32_t index);
     void purge_locked(std::uint32_t age_ticks);
-    [[gnu::cold]] void sweep_abandoned();
-    [[gnu::cold]] void take_pages_of_emptied(std::uint32_t age_ticks);
-    bool take_emptied(Unit& slab, std::uint32_t age_ticks);
-    void give_up_emptied(Unit& slab);
-    [[gnu::cold]] void begin_anew(Unit& slab);
-    [[gnu::cold]] Granules* make_granules();
+    SLAB_COLD void sweep_abandoned();
+    SLAB_COLD void take_pages_of_emptied(std::uint32_t age_ticks);
+    SLAB_COLD bool hold_emptied(std::uint32_t age_ticks);
+    static std::uint32_t pages_absent_from(Unit const& slab);
+    SLAB_COLD static bool are_last(Unit const& slab, FreedByOthers freed);
+    SLAB_COLD bool is_still_emptied(Unit& slab, bool owner_sees_it);
+    SLAB_COLD void give_up_emptied(Unit& slab);
+    bool synchronize() {
+        if constexpr (CanSynchronize<Source>) {
+            return runs_.source().synchronize();
+        }
+        return false;
+    }
+    SLAB_COLD void begin_anew(Unit& slab);
+    SLAB_COLD Granules* make_granules();
     bool may_be_at_hand(Unit const& unit, std::size_t bytes, Lists const& lists) const;
     void remove_mixed(Unit& unit, std::uint32_t first, std::uint32_t count);
-    [[gnu::cold]] void collect_mixed(Unit& unit);
+    SLAB_COLD void collect_mixed(Unit& unit);
     // Marks a run as one slab or large block. Under the lock: whoever puts a neighbour back looks at it.
     void set_up(std::uint32_t index, std::uint32_t units, UnitKind kind);
     // Of a move that failed.
@@ -329,9 +353,7 @@ class alignas(64) Arena {
     Runs<Source> runs_;
     bool has_key_ = false;
     std::atomic<bool> gave_remote_ = false;
-    // Whether others may have freed all blocks of a slab, and when that was looked at.
-    std::atomic<bool> may_have_emptied_ = false;
-    std::uint32_t emptied_at_ = 0;
+    std::uint32_t emptied_at_ = 0;  // when somebody last looked for emptied slabs
     std::atomic<std::uint32_t> asked_at_ = 0;
     std::atomic<bool> is_short_ = false;
     std::array<UnitList, class_count> abandoned_{};

@@ -59,9 +59,6 @@ void Arena<Config>::give_remote(Unit& slab, Chain chain) {
         key_.link(chain.last, there.is_none() ? end_mark(slab) : there.first(chain.last));
     } while (!slab.remote.compare_exchange_weak(there, here, std::memory_order_seq_cst,
                                                 std::memory_order_relaxed));
-    if (here.count() == capacity) {
-        may_have_emptied_.store(true, std::memory_order_relaxed);
-    }
     if constexpr (mixes) {
         // It became a mixed unit meanwhile: either it sees what it was given, or this sees what it is.
         if (slab.kind.ordered().load(std::memory_order_seq_cst) == UnitKind::mixed) [[unlikely]] {
@@ -76,7 +73,7 @@ void Arena<Config>::give_remote(Unit& slab, Chain chain) {
 template <HeapConfig Config>
 void Arena<Config>::collect(Unit& slab) {
     if (!slab.remote.load(std::memory_order_relaxed).is_none()) {
-        receive(slab, slab.remote.exchange({}, std::memory_order_acquire));
+        receive(slab, take_freed(slab));
     }
 }
 
@@ -93,7 +90,7 @@ void Arena<Config>::receive(Unit& slab, FreedByOthers freed) {
         }
         key_.link(block, slab.free);
         slab.free = block;
-        --slab.until_change;
+        slab.count_freed();
         block = next != end_mark(slab) ? next : 0;
     }
 }

@@ -1,6 +1,7 @@
 // The heap's window as one JSON object in one line, for tools/heapmap.py to draw.
 #pragma once
 
+#include "heap/attributes.hpp"
 #include "heap/granules.hpp"
 #include "heap/runs.hpp"
 
@@ -29,7 +30,7 @@ constexpr std::string_view name_of(UnitKind kind) {
 // begins at a unit: [unit, units, kind, block bytes, blocks in use, blocks, committed pages]. Of mixed units granules
 // are counted, as blocks.
 template <typename Runs, typename Out>
-[[gnu::cold]] void dump(Runs const& runs, Out& out) {
+SLAB_COLD void dump(Runs const& runs, Out& out) {
     out << "{\"unit_bytes\":" << std::uint64_t{unit_bytes}
         << ",\"page_bytes\":" << std::uint64_t{page_bytes} << ",\"units\":" << runs.used_units()
         << ",\"metadata_bytes\":" << runs.metadata_bytes() << ",\"map\":[";

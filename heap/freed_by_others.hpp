@@ -14,17 +14,24 @@ class FreedByOthers {
   public:
     constexpr FreedByOthers() = default;  // none
     // All of a slab's, whose pages were taken away.
-    static constexpr FreedByOthers gone() { return {0, count_of_gone, 0}; }
+    static constexpr FreedByOthers gone() { return FreedByOthers(count_of_gone << count_shift); }
     // These and `count` more, of which `first` is the first one.
     constexpr FreedByOthers with(std::uintptr_t first, std::uint32_t count,
                                  std::uint32_t tick) const {
-        return {low_half(first), this->count() + count, tick};
+        return FreedByOthers(low_half(first) | std::uint64_t{this->count() + count} << count_shift |
+                             (word_ & held_bit) | std::uint64_t{tick} << tick_shift);
     }
+    // These, which their owner does not take until they are let go.
+    constexpr FreedByOthers held() const { return FreedByOthers(word_ | held_bit); }
+    constexpr FreedByOthers let_go() const { return FreedByOthers(word_ & ~held_bit); }
 
     constexpr bool is_none() const { return word_ == 0; }
     constexpr bool are_gone() const { return count() == count_of_gone; }
+    constexpr bool are_held() const { return (word_ & held_bit) != 0; }
     // More than any slab has, if they are gone.
-    constexpr std::uint32_t count() const { return word_ >> count_shift & UINT16_MAX; }
+    constexpr std::uint32_t count() const {
+        return static_cast<std::uint32_t>(word_ >> count_shift & count_of_gone);
+    }
     // Where their list begins in a slab, in which `near` lies. Not of none, nor of what is gone.
     constexpr std::uintptr_t first(std::uintptr_t near) const {
         return whole_address(near, static_cast<LowHalf>(word_));
@@ -33,17 +40,19 @@ class FreedByOthers {
     constexpr std::uint32_t age(std::uint32_t now) const {
         return static_cast<std::uint16_t>(now - (word_ >> tick_shift));
     }
+    friend constexpr bool operator==(FreedByOthers, FreedByOthers) = default;
 
   private:
     static constexpr unsigned count_shift = 32;
+    static constexpr std::uint64_t count_of_gone = 0x7fff;
+    static constexpr std::uint64_t held_bit = std::uint64_t{1} << 47;
     static constexpr unsigned tick_shift = 48;
-    static constexpr std::uint32_t count_of_gone = UINT16_MAX;
+    static_assert(blocks_a_slab(0) < count_of_gone);
 
-    constexpr FreedByOthers(LowHalf first, std::uint32_t count, std::uint32_t tick)
-        : word_(first | std::uint64_t{count} << count_shift | std::uint64_t{tick} << tick_shift) {}
+    constexpr explicit FreedByOthers(std::uint64_t word) : word_(word) {}
 
     std::uint64_t word_ = 0;
 };
-static_assert(blocks_a_slab(0) < UINT16_MAX && std::atomic<FreedByOthers>::is_always_lock_free);
+static_assert(std::atomic<FreedByOthers>::is_always_lock_free);
 
 }  // namespace slab

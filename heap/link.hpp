@@ -3,6 +3,7 @@
 // a program wrote over is found before it is followed.
 #pragma once
 
+#include "heap/attributes.hpp"
 #include "heap/size_class.hpp"
 
 #include <cstdint>
@@ -61,9 +62,7 @@ class LinkKey {
     static constexpr std::uintptr_t spread = 0x10003d1;
     // Read while it is set, as a plain word, by threads that have no block yet: with either value they
     // see that they have none.
-#ifdef __clang__
-    [[clang::no_sanitize("thread")]]
-#endif
+    SLAB_LOOKS_ON
     std::uintptr_t mask(std::uintptr_t block) const {
         return has_checks ? key_ ^ block * spread : 0;
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "heap/arena.hpp"
+#include "heap/attributes.hpp"
 #include "heap/coarse_hand.hpp"
 #include "heap/freed.hpp"
 #include "heap/remote_batches.hpp"
@@ -23,7 +24,7 @@ class LocalHeap {
     using Arena = slab::Arena<Config>;
 
     // With nothing at hand.
-    [[gnu::cold]] constexpr LocalHeap() {
+    SLAB_COLD constexpr LocalHeap() {
         for (auto& head : heads_) {
             head = nothing();
         }
@@ -153,7 +154,7 @@ class LocalHeap {
 
     // Lets everything go: blocks on their way to others' slabs, empty slabs, and the rest for others
     // to adopt. For the end of a thread.
-    [[gnu::cold]] void abandon(Arena& arena);
+    SLAB_COLD void abandon(Arena& arena);
     // How many blocks of a class are at hand, which their slab counts as in use.
     std::uint32_t at_hand(Arena const& arena, std::size_t size_class) const;
     // How many slabs the class has.
@@ -161,13 +162,13 @@ class LocalHeap {
     // Follows every list of free blocks of this thread's slabs, and calls visit(slab, block) for each block
     // in them; a link that does not lead on is reported.
     template <typename Visit>
-    [[gnu::cold]] void for_each_free(Arena& arena, Visit visit) const;
+    SLAB_COLD void for_each_free(Arena& arena, Visit visit) const;
     // For who must see each block of a class: the slab it takes from is one of several, and nothing is at hand.
     void set_aside(Arena& arena, std::size_t size_class);
     // What is done now and then, if the clock has gone on.
-    [[gnu::cold]] void tidy_up(Arena& arena);
+    SLAB_COLD void tidy_up(Arena& arena);
     // Gives all slabs back that are empty. It happens every second, too, if there is a clock.
-    [[gnu::cold]] void trim(Arena& arena);
+    SLAB_COLD void trim(Arena& arena);
     std::uint32_t trimmed_at() const { return trimmed_at_; }
 
   private:
@@ -218,11 +219,11 @@ class LocalHeap {
     static SlabPages pages_of(Arena const& arena, Unit const& slab);
     static std::uint32_t absent_blocks(Arena const& arena, Unit const& slab);
     void release_pages_if_grown(Arena& arena);
-    [[gnu::cold]] std::uint64_t sparse_pages(Arena const& arena) const;
-    [[gnu::cold]] void release_pages(Arena& arena);
-    [[gnu::cold]] void release_pages_of(Arena& arena, Unit& slab);
-    [[gnu::cold]] void mix_slabs(Arena& arena);
-    [[gnu::cold]] void mix(Arena& arena, UnitList& list, Unit& slab);
+    SLAB_COLD std::uint64_t sparse_pages(Arena const& arena) const;
+    SLAB_COLD void release_pages(Arena& arena);
+    SLAB_COLD void release_pages_of(Arena& arena, Unit& slab);
+    SLAB_COLD void mix_slabs(Arena& arena);
+    SLAB_COLD void mix(Arena& arena, UnitList& list, Unit& slab);
     bool take_mixed(Arena& arena, Unit const& slab);
     [[gnu::noinline]] bool put_mixed(Arena& arena, std::uintptr_t block);
     bool needs_new_page(Arena const& arena, Unit const& slab) const;
@@ -261,7 +262,7 @@ class LocalHeap {
     void give_list(Unit& slab, std::uintptr_t first, std::uint32_t blocks);
     void* take_last_coarse(Arena& arena, std::size_t size_class);
     static constexpr std::uint64_t wanted_bit(std::size_t size_class);
-    [[gnu::cold]] static void forget_if_corrupted(Arena& arena, Unit& slab);
+    SLAB_COLD static void forget_if_corrupted(Arena& arena, Unit& slab);
     bool carve(Arena& arena, Unit& slab);
     static std::size_t pages_up_to_next(Arena const& arena, Unit const& slab);
     // Null before it was first needed. It has a unit of its own, so that who has no use for it pays nothing.
@@ -292,15 +293,15 @@ class LocalHeap {
     };
     static Block block_at(Arena& arena, void const* pointer);
     void make_current(Arena& arena, std::uint32_t index);
-    [[gnu::cold]] bool use_any_free(Arena& arena, std::size_t size_class);
+    SLAB_COLD bool use_any_free(Arena& arena, std::size_t size_class);
     std::uint32_t put_down(Arena& arena, std::size_t size_class);
     void give_empty_back(Arena& arena);
-    [[gnu::cold]] void collect_first_full(Arena& arena, std::size_t size_class);
-    [[gnu::cold]] void collect_full(Arena& arena, std::size_t size_class);
-    [[gnu::cold]] void collect_taken_back(Arena& arena, std::uint32_t index);
+    SLAB_COLD void collect_first_full(Arena& arena, std::size_t size_class);
+    SLAB_COLD void collect_full(Arena& arena, std::size_t size_class);
+    SLAB_COLD void collect_taken_back(Arena& arena, std::uint32_t index);
     [[gnu::noinline]] void put(Arena& arena, std::uint32_t index);
     void forget(std::size_t size_class);
-    [[gnu::cold]] void leave(Arena& arena, std::uint32_t index);
+    SLAB_COLD void leave(Arena& arena, std::uint32_t index);
 
     // The first block of each small class's list, which is of the current slab or of a mixed unit.
     Lists heads_{};

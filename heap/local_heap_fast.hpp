@@ -46,7 +46,7 @@ void LocalHeap<Config>::free_below(std::uintptr_t metadata_end, Arena const& are
     }
     *word_at(address) = link;
     slab.free = address;
-    if (--slab.until_change == 0) [[unlikely]] {
+    if (slab.count_freed()) [[unlikely]] {
         changed(slab);
     }
 }
@@ -67,7 +67,7 @@ bool LocalHeap<Config>::give_known(Arena const& arena, Unit& slab, void* pointer
     auto const address = address_of(pointer);
     arena.key().link(address, slab.free);
     slab.free = address;
-    return --slab.until_change == 0;
+    return slab.count_freed();
 }
 
 template <HeapConfig Config>

@@ -69,7 +69,7 @@ void LocalHeap<Config>::free_slow(Arena& arena, void* pointer, Freed freed, Gath
     }
     arena.key().link(address, unit->free);
     unit->free = address;
-    if (--unit->until_change == 0) {
+    if (unit->count_freed()) {
         slab_changed(arena, *unit);
     }
 }

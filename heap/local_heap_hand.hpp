@@ -52,7 +52,7 @@ void LocalHeap<Config>::take_from_hand(Arena& arena, Unit& slab) {
                     [&](std::uintptr_t block) {
                         arena.key().link(block, slab.free);
                         slab.free = block;
-                        --slab.until_change;
+                        slab.count_freed();
                     });
 }
 

@@ -37,9 +37,11 @@ void LocalHeap<Config>::mix_slabs(Arena& arena) {
 // Not, if some of its blocks are in nobody's list yet, or there is no memory for that.
 template <HeapConfig Config>
 void LocalHeap<Config>::mix(Arena& arena, UnitList& list, Unit& slab) {
+    arena.begin_use(slab);
     auto const is_free = blocks_that_look_free(arena, slab);
-    if (is_free.count() + slab.used() + absent_blocks(arena, slab) != slab.carved) {
-        return;
+    if (slab.used() == 0 ||
+        is_free.count() + slab.used() + absent_blocks(arena, slab) != slab.carved) {
+        return slab.end_use();
     }
     auto* const units = arena.runs().units();
     auto const index = arena.runs().index_of(slab);
@@ -47,6 +49,7 @@ void LocalHeap<Config>::mix(Arena& arena, UnitList& list, Unit& slab) {
     if (arena.mix(slab, is_free)) {
         forget(slab.size_class);
     } else {
+        slab.end_use();
         list.push(units, index);
     }
 }

@@ -3,6 +3,7 @@
 // they are taken away. Included by local_heap.hpp.
 #pragma once
 
+#include "heap/attributes.hpp"
 #include "heap/local_heap.hpp"
 #include "heap/slab_pages.hpp"
 
@@ -86,8 +87,10 @@ void LocalHeap<Config>::release_pages(Arena& arena) {
                 if (slab.used() == 0) {
                     list.remove(arena.runs().units(), index);
                     put(arena, index);
-                } else {
+                } else if (is_sparse(slab)) {
+                    arena.begin_use(slab);
                     release_pages_of(arena, slab);
+                    slab.end_use();
                 }
                 index = next;
             }
@@ -99,10 +102,8 @@ void LocalHeap<Config>::release_pages(Arena& arena) {
 // much, in memory that is in no cache. Others may be at work on blocks of theirs meanwhile, and what they free
 // looks free before it is in this slab's list.
 template <HeapConfig Config>
-#ifdef __clang__
-[[clang::no_sanitize("thread")]]
-#endif
-BlockBits LocalHeap<Config>::blocks_that_look_free(Arena const& arena, Unit const& slab) {
+SLAB_LOOKS_ON BlockBits LocalHeap<Config>::blocks_that_look_free(Arena const& arena,
+                                                                 Unit const& slab) {
     BlockBits is_free;
     auto const geometry = pages_of(arena, slab);
     auto const absent = slab.absent_pages();
@@ -126,11 +127,9 @@ BlockBits LocalHeap<Config>::blocks_that_look_free(Arena const& arena, Unit cons
     return is_free;
 }
 
+// Of one that is sparse and in use here.
 template <HeapConfig Config>
 void LocalHeap<Config>::release_pages_of(Arena& arena, Unit& slab) {
-    if (!is_sparse(slab)) {
-        return;
-    }
     slab.set_released_with(slab.used());
     auto const is_free = blocks_that_look_free(arena, slab);
     if (is_free.count() + slab.used() + absent_blocks(arena, slab) != slab.carved) {

@@ -231,7 +231,7 @@ bool LocalHeap<Config>::has_better(Arena& arena, Unit& slab) {
     } else {
         return false;
     }
-    slab.until_change &= ~Unit::is_current;
+    slab.end_use();
     partial.push_back(units, arena.runs().index_of(slab));
     return true;
 }
@@ -263,7 +263,7 @@ bool LocalHeap<Config>::use_remote(Arena& arena, Unit& slab) {
     if (!slab.has_freed_by_others()) {
         return false;
     }
-    auto const freed = slab.remote.exchange({}, std::memory_order_acquire);
+    auto const freed = arena.take_freed(slab);
     if (is_coarse(slab.size_class) || freed.is_none() || Arena::have_gone(freed)) {
         arena.receive(slab, freed);
         return slab.free != arena.end_mark(slab);

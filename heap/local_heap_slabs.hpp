@@ -11,12 +11,11 @@ namespace slab {
 template <HeapConfig Config>
 void LocalHeap<Config>::let_go(Arena& arena, Unit& slab) {
     auto const free = slab.carved - slab.used();
-    slab.is_full = true;
-    slab.patience = free >= frees_until_useful(slab.size_class, Patience::little) ||
-                            has_many_slabs(slab.size_class)
-                        ? Patience::much
-                        : Patience::little;
-    slab.until_change = frees_until_useful(slab.size_class, slab.patience) - free;
+    slab.become_full(free >= frees_until_useful(slab.size_class, Patience::little) ||
+                             has_many_slabs(slab.size_class)
+                         ? Patience::much
+                         : Patience::little,
+                     free);
     full_[slab.size_class].push(arena.runs().units(), arena.runs().index_of(slab));
 }
 
@@ -24,8 +23,7 @@ void LocalHeap<Config>::let_go(Arena& arena, Unit& slab) {
 template <HeapConfig Config>
 void LocalHeap<Config>::take_back(Arena& arena, Unit& slab) {
     full_[slab.size_class].remove(arena.runs().units(), arena.runs().index_of(slab));
-    slab.until_change = slab.used();
-    slab.is_full = false;
+    slab.become_partial();
     take_from_hand(arena, slab);
 }
 
@@ -54,7 +52,7 @@ template <HeapConfig Config>
 void LocalHeap<Config>::make_current(Arena& arena, std::uint32_t index) {
     auto& slab = arena.runs().unit(index);
     current_[slab.size_class] = index;
-    slab.until_change |= Unit::is_current;
+    arena.begin_use(slab);
 }
 
 // Where the source has no more pages, full slabs with a few free blocks must do.
@@ -67,7 +65,7 @@ bool LocalHeap<Config>::use_any_free(Arena& arena, std::size_t size_class) {
         if (slab.free != arena.end_mark(slab) || slab.has_freed_by_others()) {
             take_back(arena, slab);
             if (auto const other = current_[size_class]; other != 0) {
-                units[other].until_change &= ~Unit::is_current;
+                units[other].end_use();
                 partial_[size_class].push_back(units, other);
             }
             make_current(arena, index);
@@ -259,7 +257,7 @@ std::uint32_t LocalHeap<Config>::put_down(Arena& arena, std::size_t size_class) 
         }
     }
     current_[size_class] = 0;
-    slab.until_change &= ~Unit::is_current;
+    slab.end_use();
     return index;
 }
 

@@ -35,9 +35,12 @@ void LocalHeap<Config>::for_each_free(Arena& arena, Visit visit) const {
         }
     };
     auto const follow_all = [&](std::uint32_t index) {
+        auto const freed = units[index].remote.load(std::memory_order_acquire);
+        if (Arena::have_gone(freed)) {
+            return;
+        }
         follow(units[index], units[index].free);
-        if (auto const freed = units[index].remote.load(std::memory_order_acquire);
-            !freed.is_none() && !Arena::have_gone(freed)) {
+        if (!freed.is_none()) {
             follow(units[index], freed.first(arena.memory_of(units[index])));
         }
     };

@@ -2,6 +2,7 @@
 // those. So what survives of one size does not keep what others need.
 #pragma once
 
+#include "heap/attributes.hpp"
 #include "heap/claim.hpp"
 #include "heap/granules.hpp"
 #include "heap/runs.hpp"
@@ -125,7 +126,7 @@ class MixedUnits {
         with_room_.remove(runs.units(), index);
         without_.push(runs.units(), index);
     }
-    [[gnu::cold]] static void release_free_pages(Runs& runs, Unit& unit) {
+    SLAB_COLD static void release_free_pages(Runs& runs, Unit& unit) {
         std::uint32_t leaving = 0;
         for (std::uint32_t page = 0; page != pages_a_unit; ++page) {
             if (granules_of(unit).is_page_free(page)) {

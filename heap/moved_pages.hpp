@@ -1,6 +1,7 @@
 // Pages that come to other units of a hardened heap, and what remains to be known of that.
 #pragma once
 
+#include "heap/attributes.hpp"
 #include "heap/origins.hpp"
 #include "heap/runs.hpp"
 
@@ -19,7 +20,7 @@ class MovedPages {
     enum class Unmoved : bool { stay, are_copied };
     // Moves the pages of units in a row to others, of which none is touched yet. False: not all were; of those to be copied,
     // whose new place is committed, not one.
-    [[gnu::cold]] bool move(Runs& runs, UnitRange from, std::uint32_t to, Unmoved unmoved) {
+    SLAB_COLD bool move(Runs& runs, UnitRange from, std::uint32_t to, Unmoved unmoved) {
         if constexpr (CanTakeOver<Source>) {
             auto const parts = parts_of(from);
             if (!origins_.has_room(parts)) {
@@ -46,7 +47,7 @@ class MovedPages {
         return false;
     }
     // Takes the pages of units away. If they came from elsewhere, nothing is left of that.
-    [[gnu::cold]] void renew(Runs& runs, UnitRange units) {
+    SLAB_COLD void renew(Runs& runs, UnitRange units) {
         if constexpr (CanTakeOver<Source>) {
             if (origins_.is_any_in(units)) {
                 runs.renew(units);
@@ -56,7 +57,7 @@ class MovedPages {
         runs.decommit(units.first, units.count());
     }
     // The same for what is free and has none any more. Now and then, so that there is room for others.
-    [[gnu::cold]] void renew_empty(Runs& runs) {
+    SLAB_COLD void renew_empty(Runs& runs) {
         if constexpr (CanTakeOver<Source>) {
             origins_.forget_if([&](UnitRange part) {
                 bool const is_over = may_be_renewed(runs, part) && runs.held_pages(part) == 0;

@@ -2,6 +2,7 @@
 // of which a process has only so many: see CanTakeOver.
 #pragma once
 
+#include "heap/attributes.hpp"
 #include "heap/unit_range.hpp"
 
 #include <algorithm>
@@ -37,7 +38,7 @@ class Origins {
         });
     }
     // Pages of one part are at `to` now. Where they were it is as if there had never been any.
-    [[gnu::cold]] void moved(UnitRange from, std::uint32_t to) {
+    SLAB_COLD void moved(UnitRange from, std::uint32_t to) {
         auto const shift = shift_at(from.first) + from.first - to;
         UnitRange const there{.first = to, .end = to + from.count()};
         forget(from);
@@ -46,7 +47,7 @@ class Origins {
             add({.place = there, .shift = shift});
         }
     }
-    [[gnu::cold]] void forget(UnitRange range) {
+    SLAB_COLD void forget(UnitRange range) {
         for (std::uint32_t i = 0; i < count_;) {
             auto const part = parts_[i];
             if (part.place.common_with(range).is_empty()) {

@@ -58,6 +58,14 @@ concept CanExchange = requires(S source, std::byte* one, std::byte* other, std::
     { source.exchange(one, other, bytes) } -> std::same_as<bool>;
 };
 
+// One that can make each thread of its program pass a barrier, whatever it is doing: what that has stored before, the
+// caller sees after, and the other way round. Only for processors that let stores and loads of each kind in order be seen
+// so (SDM volume 3A, section 9.2.2). False: it could not.
+template <typename S>
+concept CanSynchronize = requires(S source) {
+    { source.synchronize() } -> std::same_as<bool>;
+};
+
 // One for which that takes little, and leaves behind what is as if it never had any pages. What adjoins and came from
 // different places may count as a mapping each, until it is renewed: then its pages are gone, and the mapping.
 template <typename S>

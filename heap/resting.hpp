@@ -1,6 +1,7 @@
 // Large blocks of a hardened heap that were freed: all zero, they wait until others have followed them.
 #pragma once
 
+#include "heap/attributes.hpp"
 #include "heap/runs.hpp"
 
 #include <array>
@@ -31,7 +32,7 @@ class Resting {
         }
     }
     // Takes the pages away of what has waited for so many ticks.
-    [[gnu::cold]] void purge(Runs& runs, std::uint32_t age_ticks) {
+    SLAB_COLD void purge(Runs& runs, std::uint32_t age_ticks) {
         auto const now = runs.looked_at();
         (void)for_each(runs, [&](UnitRange run) {
             if (now - runs.unit(run.first).freed_at >= age_ticks) {

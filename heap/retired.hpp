@@ -2,6 +2,7 @@
 // points to one of another class. Their pages may go elsewhere meanwhile.
 #pragma once
 
+#include "heap/attributes.hpp"
 #include "heap/moved_pages.hpp"
 #include "heap/runs.hpp"
 #include "heap/unit_list.hpp"
@@ -67,7 +68,7 @@ class Retired {
     }
 
     // Takes so many pages away, if there are that many more than may wait: for a heap that grows by as many.
-    [[gnu::cold]] void shed(Runs& runs, std::size_t pages) {
+    SLAB_COLD void shed(Runs& runs, std::size_t pages) {
         auto const goal = std::max(most_pages(runs), pages_ - std::min(pages_, pages));
         for (auto left = class_count; left != 0 && pages_ > goal; --left) {
             for (auto* const lists : {&alone_, &in_rows_}) {
@@ -82,7 +83,7 @@ class Retired {
         }
     }
     // Takes the pages away of what has waited for so many ticks.
-    [[gnu::cold]] void purge(Runs& runs, std::uint32_t age_ticks) {
+    SLAB_COLD void purge(Runs& runs, std::uint32_t age_ticks) {
         auto const now = runs.looked_at();
         auto const has_old = [&](UnitList const& list) {
             return list.first() != 0 &&

@@ -1,6 +1,7 @@
 // What a heap says about itself.
 #pragma once
 
+#include "heap/attributes.hpp"
 #include "heap/mixed_units.hpp"
 #include "heap/runs.hpp"
 
@@ -31,7 +32,7 @@ struct Statistics {
 
 // Of a heap at rest; blocks of mixed units are in those of their classes. Blocks that threads have at hand count as in use.
 template <typename Runs>
-[[gnu::cold]] Statistics statistics_of(Runs const& runs) {
+SLAB_COLD Statistics statistics_of(Runs const& runs) {
     Statistics s;
     s.pages_taken = runs.pages_taken();
     s.pages_returned = runs.pages_returned();

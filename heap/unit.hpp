@@ -77,13 +77,37 @@ struct alignas(64) Unit {
     // added, so that one block going back and forth stays off the slow path; a full slab that its
     // class has let go has what is missing until enough of its blocks are free to be worth a change.
     static constexpr std::uint32_t is_current = std::uint32_t{1} << 31;
-    std::uint32_t used() const {
+    std::uint32_t used() const { return used_as_seen(); }
+    // Part of its caller: of who looks on.
+    [[gnu::always_inline]] std::uint32_t used_as_seen() const {
         return is_full ? carved - frees_until_useful(size_class, patience) + until_change
                        : until_change & ~is_current;
     }
 
+    // Whoever looks meanwhile from another thread, on a processor that keeps the order of stores, sees that in this order.
+    void become_full(Patience patience_then, std::uint32_t free_blocks) {
+        is_full = true;
+        patience = patience_then;
+        std::atomic_signal_fence(std::memory_order_release);
+        until_change = frees_until_useful(size_class, patience) - free_blocks;
+    }
+    void become_partial() {
+        until_change = used();
+        std::atomic_signal_fence(std::memory_order_release);
+        is_full = false;
+    }
+    // A block that is in the list is not in use any more. Whether there is something to do about the slab.
+    [[gnu::always_inline]] bool count_freed() {
+        std::atomic_signal_fence(std::memory_order_release);
+        return --until_change == 0;
+    }
+    void end_use() {
+        std::atomic_signal_fence(std::memory_order_release);
+        until_change &= ~is_current;
+    }
+
     // Pages of a slab that were taken away, a bit each; see local_heap_pages.hpp.
-    std::uint32_t absent_pages() const { return head; }
+    [[gnu::always_inline]] std::uint32_t absent_pages() const { return head; }
     void set_absent_pages(std::uint32_t pages) { head = pages; }
     // How many blocks were in use when that was last tried, so that it is not tried again for nothing.
     bool was_released_with(std::uint32_t blocks_in_use) const { return freed_at == blocks_in_use; }

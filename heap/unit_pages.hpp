@@ -2,6 +2,7 @@
 // runs that are free.
 #pragma once
 
+#include "heap/attributes.hpp"
 #include "heap/page_contents.hpp"
 #include "heap/page_source.hpp"
 #include "heap/unit.hpp"
@@ -122,11 +123,13 @@ class UnitPages : public Window<Source> {
             pages &= static_cast<std::uint32_t>(~(((std::uint64_t{1} << length) - 1) << from));
         }
     }
-    // Takes all pages of units that are committed as a whole, at once. Their owners are told some time, and say so.
-    void take_away(UnitRange range) {
-        decommit_range(address_of(range.first), range.count() * pages_a_unit);
+    // Takes all pages of units away at once, of which so many are absent already. Their owners are told some time, and
+    // forget them.
+    SLAB_COLD void take_away(UnitRange range, std::size_t absent_pages) {
+        source().decommit(at(address_of(range.first)), range.count() * unit_bytes);
+        count_returned(held_pages(range) - absent_pages);
     }
-    void forget_taken_away(UnitRange range) {
+    SLAB_COLD void forget_taken_away(UnitRange range) {
         for (auto i = range.first; i != range.end; ++i) {
             unit(i).committed_pages = 0;
         }
@@ -207,8 +210,8 @@ class UnitPages : public Window<Source> {
     // Moves the pages of one run to another, which has at least as many units. Its own go to the first one, or
     // are lost. False if the source cannot.
     enum class Others : bool { are_lost, are_kept };
-    [[gnu::cold]] bool move_pages(std::uint32_t from, std::uint32_t to, std::size_t pages,
-                                  Others others) {
+    SLAB_COLD bool move_pages(std::uint32_t from, std::uint32_t to, std::size_t pages,
+                              Others others) {
         if constexpr (CanRemap<Source>) {
             auto const units =
                 static_cast<std::uint32_t>((pages + pages_a_unit - 1) / pages_a_unit);

@@ -2,6 +2,7 @@
 // a multiple of 2 MiB.
 #pragma once
 
+#include "heap/attributes.hpp"
 #include "heap/page_source.hpp"
 #include "heap/unit.hpp"
 #include "heap/unit_range.hpp"
@@ -52,12 +53,8 @@ class Window {
     std::uintptr_t most_window_end() const { return address_of(most_window_units_); }
     // The end of the metadata in use: what bounds a unit, and so a pointer. Read while others extend it, as
     // a plain word: whoever has a block of the heap has seen an end beyond it, and any later one will do.
-#ifdef __clang__
-    [[clang::no_sanitize("thread")]]
-#endif
-    std::uintptr_t metadata_end() const {
-        return metadata_end_;
-    }
+    SLAB_LOOKS_ON
+    std::uintptr_t metadata_end() const { return metadata_end_; }
 
     std::uintptr_t address_of(std::uint32_t index) const {
         return base_ + (std::uintptr_t{index} << unit_shift);
@@ -111,7 +108,7 @@ class Window {
     }
 
     // Fresh units at the end of what was used so far, with room to align; none, if they cannot be had.
-    [[gnu::cold]] UnitRange extend(std::uint32_t count, std::uint32_t align_units) {
+    SLAB_COLD UnitRange extend(std::uint32_t count, std::uint32_t align_units) {
         if (base_ == 0 && !reserve()) {
             return {};
         }

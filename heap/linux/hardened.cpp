@@ -1,5 +1,6 @@
 #include "heap/linux/hardened.hpp"
 
+#include "heap/attributes.hpp"
 #include "heap/linux/spares.hpp"
 #include "heap/linux/thread_end.hpp"
 
@@ -189,7 +190,7 @@ std::size_t hardened_usable_bytes(void const* pointer) {
                : with_heap([&](Heap& heap) { return heap.usable_bytes(hardened_arena, pointer); });
 }
 
-[[gnu::cold]] void hardened_trim() {
+SLAB_COLD void hardened_trim() {
     with_heap([](Heap& heap) { heap.trim(hardened_arena); });
     hardened_arena.trim();
 }

@@ -1,5 +1,6 @@
 #include "heap/linux/pressure.hpp"
 
+#include "heap/attributes.hpp"
 #include "heap/linux/cgroup.hpp"
 #include "heap/linux/source.hpp"
 
@@ -133,7 +134,7 @@ State find_state() {
 
 }  // namespace
 
-[[gnu::cold]] bool is_memory_short() {
+SLAB_COLD bool is_memory_short() {
     KeepErrno const kept;
     auto known = state.load(std::memory_order_acquire);
     if (known == State::unknown) {

@@ -1,5 +1,6 @@
 #include "heap/linux/profile.hpp"
 
+#include "heap/attributes.hpp"
 #include "heap/linux/backtrace.hpp"
 #include "heap/linux/text.hpp"
 #include "heap/sample.hpp"
@@ -96,7 +97,7 @@ void copy_file(char const* path, int to) {
     }
 }
 
-[[gnu::constructor]] [[gnu::cold]] void set_rate() {
+[[gnu::constructor]] SLAB_COLD void set_rate() {
     if (secure_getenv("SLAB_PROFILE") == nullptr && secure_getenv("SLAB_LEAKS") == nullptr) {
         return;
     }
@@ -110,7 +111,7 @@ void copy_file(char const* path, int to) {
 
 }  // namespace
 
-[[gnu::cold]] void* allocate_with_samples(ThreadHeap& heap, std::size_t bytes) {
+SLAB_COLD void* allocate_with_samples(ThreadHeap& heap, std::size_t bytes) {
     if (until_sample < 0 && bytes < max_request - sizeof(Sample)) {
         until_sample += next_distance();
         if (void* const block = allocate_sample(bytes)) {
@@ -130,7 +131,7 @@ void copy_file(char const* path, int to) {
 }
 
 // The format of gperftools' heap profiler ("heap_v2": pprof undoes the sampling).
-[[gnu::cold]] int write_profile(char const* path) {
+SLAB_COLD int write_profile(char const* path) {
     auto const file_descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (file_descriptor < 0) {
         return errno;
@@ -154,7 +155,7 @@ void copy_file(char const* path, int to) {
     return 0;
 }
 
-[[gnu::cold]] void write_leaks(int file_descriptor) {
+SLAB_COLD void write_leaks(int file_descriptor) {
     FileText text(WriteTo{file_descriptor});
     std::uint64_t samples = 0;
     auto const statistics = [&] {

@@ -1,4 +1,5 @@
 // What the heap says about misuse, without allocating.
+#include "heap/attributes.hpp"
 #include "heap/linux/backtrace.hpp"
 #include "heap/linux/source.hpp"
 #include "heap/linux/text.hpp"
@@ -46,7 +47,7 @@ void write_all(int file_descriptor, std::string_view text) {
     }
 }
 
-[[gnu::cold]] void report(char const* what, void const* pointer, std::size_t block_bytes) {
+SLAB_COLD void report(char const* what, void const* pointer, std::size_t block_bytes) {
     KeepErrno const kept;
     auto const wish = on_error();
     if (wish == OnError::ignore) {

@@ -6,6 +6,7 @@
 #include "heap/window.hpp"
 
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -173,6 +174,15 @@ void Source::populate(std::byte* at, std::size_t bytes) {
     constexpr int madv_populate_write = 23;  // Linux 5.14's, which older headers lack
     KeepErrno const kept;                    // what does not come now comes when it is touched
     madvise(at, bytes, madv_populate_write);
+}
+
+// It says so first, once, that it will ask for that; a child of a fork, too.
+bool Source::synchronize() {
+    KeepErrno const kept;
+    auto const ask = [](int command) { return syscall(SYS_membarrier, command, 0, 0) == 0; };
+    return ask(MEMBARRIER_CMD_PRIVATE_EXPEDITED) ||
+           (ask(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
+            ask(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
 }
 
 bool Source::purge_lazy(std::byte* at, std::size_t bytes) {

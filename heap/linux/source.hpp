@@ -84,6 +84,7 @@ struct Source {
         report(what, pointer, block_bytes);
     }
     std::uint64_t entropy() { return random_word(); }
+    bool synchronize();
     bool pressure() { return is_memory_short(); }
     static void wait(std::atomic<std::uint32_t>& word, std::uint32_t value);
     static void wake(std::atomic<std::uint32_t>& word);

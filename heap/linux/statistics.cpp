@@ -1,6 +1,7 @@
 // What the heap says about itself, by its own names and by those of the C library.
 #include "heap/statistics.hpp"
 
+#include "heap/attributes.hpp"
 #include "heap/dump.hpp"
 #include "heap/linux/hardened.hpp"
 #include "heap/linux/profile.hpp"
@@ -41,7 +42,7 @@ Statistics statistics() {
     return s;
 }
 
-[[gnu::cold]] void write_json(int file_descriptor, Statistics const& s) {
+SLAB_COLD void write_json(int file_descriptor, Statistics const& s) {
     FileText text(WriteTo{file_descriptor});
     text << "{\"in_use\":" << s.in_use_bytes << ",\"held\":" << s.held_bytes
          << ",\"metadata\":" << s.metadata_bytes << ",\"large_blocks\":" << s.large_blocks

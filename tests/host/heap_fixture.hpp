@@ -4,7 +4,10 @@
 #include "heap/heap.hpp"
 #include "heap/sources/mmap_source.hpp"
 
+#include <linux/membarrier.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -21,6 +24,14 @@ struct UsableSource : MmapSource {
     void decommit(std::byte* at, std::size_t bytes) { madvise(at, bytes, MADV_DONTNEED); }
     bool remap(std::byte*, std::byte*, std::size_t) { return false; }
 };
+
+// See CanSynchronize.
+inline bool synchronize() {
+    auto const ask = [](int command) { return syscall(SYS_membarrier, command, 0, 0) == 0; };
+    return ask(MEMBARRIER_CMD_PRIVATE_EXPEDITED) ||
+           (ask(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
+            ask(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
+}
 
 // A heap for each thread, as libslab.so has, but in the open: for ThreadSanitizer.
 template <PageSource Pages>

@@ -56,6 +56,7 @@ class DawdlingLock {
 // Its clock goes on when a thread says so.
 struct DawdlingSource : test::UsableSource {
     static inline std::atomic<std::uint32_t> time = 1;
+    bool synchronize() { return test::synchronize(); }
     static std::uint32_t ticks() { return time.load(std::memory_order_relaxed); }
     Committed commit(std::byte* at, std::size_t bytes) {
         dawdle();
