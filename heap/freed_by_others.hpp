@@ -40,7 +40,6 @@ class FreedByOthers {
     constexpr std::uint32_t age(std::uint32_t now) const {
         return static_cast<std::uint16_t>(now - (word_ >> tick_shift));
     }
-    friend constexpr bool operator==(FreedByOthers, FreedByOthers) = default;
 
   private:
     static constexpr unsigned count_shift = 32;
