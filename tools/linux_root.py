@@ -126,9 +126,9 @@ def command_line(words: list[str], *, trace: bool = False, processors: int = 1,
 
 
 def run(words: list[str], fill: "callable", *, processors: int = 1, memory_mib: int | None = None,
-        dialogue: list[tuple[bytes, bytes]] | None = None, repeatable: bool = True, trace: bool = False,
-        variables: list[str] | None = None, extra: list[str] | None = None, processor: str = "max",
-        limit_seconds: float = 600) -> qemu.Result:
+        dialogue: list[tuple[bytes, bytes]] | None = None, repeatable: bool | None = None,
+        trace: bool = False, variables: list[str] | None = None, extra: list[str] | None = None,
+        processor: str = "max", limit_seconds: float = 600) -> qemu.Result:
     """Boots and runs one command line; `fill` puts into the root what it needs. The clock starts at 2020
     so that runs repeat."""
     with tempfile.TemporaryDirectory() as folder:
@@ -140,8 +140,9 @@ def run(words: list[str], fill: "callable", *, processors: int = 1, memory_mib: 
                             now=1577836800)
         return qemu.run(["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append", line],
                         memory_mib=memory_mib or 192 + qemu.memory_for(archive),
-                        extra=["-smp", str(processors)] + (extra or []), dialogue=dialogue,
-                        processor=processor, repeatable=repeatable, limit_seconds=limit_seconds)
+                        extra=extra, dialogue=dialogue, processor=processor, processors=processors,
+                        repeatable=repeatable, limit_seconds=limit_seconds,
+                        first_output_seconds=limit_seconds)  # some say nothing before their end
 
 
 def find_program(name: str) -> pathlib.Path | None:

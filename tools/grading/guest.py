@@ -41,14 +41,13 @@ def judge(name: str, console: str) -> str:
 
 
 def boot_suite(names: list[str], processors: int = 1, kernel: pathlib.Path | None = None) -> qemu.Result:
-    """One boot that runs these tests. A run on one processor repeats exactly; several run at once, each a
-    thread of QEMU's, which can stand still when they take turns (CAVEATS.md)."""
+    """One boot that runs these tests."""
     with tempfile.TemporaryDirectory() as folder:
         archive = pathlib.Path(folder) / "archive"
         qemu.make_archive(archive, ["suite", *names], {})
         return qemu.run(["-kernel", str(kernel or qemu.kernel()), "-initrd", str(archive), "-append",
                          " ".join(["suite", *names])], memory_mib=SUITE_MEMORY_MIB,
-                        repeatable=processors == 1, extra=["-smp", str(processors)])
+                        processors=processors)
 
 
 def _suite(names: list[str], processors: int) -> list[Outcome]:

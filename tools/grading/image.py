@@ -163,7 +163,7 @@ def sixty_four_processors_run() -> None:
     names = ["threads_share_the_heap_and_have_their_own_objects", "forks_of_a_threaded_program_work",
              "messages_go_between_environments"]
     result = boot("processors_64", " ".join(["suite", *names]), programs=["suite", *names],
-                  extra=["-smp", "64"])
+                  processors=64)
     expect(result, qemu.POWERED_OFF, *(rf"\[suite\] end {name} exit 0 kept 0" for name in names))
 
 

@@ -31,7 +31,7 @@ def _run(source: pathlib.Path) -> None:
         processors, memory = (_heads(text, "processors") or ["1"])[0], (_heads(text, "memory") or ["64"])[0]
         keys = "".join(f"{line}\n" for line in _heads(text, "keys")).encode()
         result = qemu.run(["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append", source.stem],
-                          memory_mib=int(memory), extra=["-smp", processors], keys=keys,
+                          memory_mib=int(memory), processors=int(processors), keys=keys,
                           prompt="".join(_heads(text, "prompt")).encode())
     save_console(f"jos-{source.stem}", result)
     if result.exit_status() != 0:

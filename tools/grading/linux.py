@@ -179,8 +179,7 @@ def _suite(names: list[str]) -> list[Outcome]:
         for processors in PROCESSORS:
             begin = time.monotonic()
             result = linux_root.run(["/bin/sh", "/all.sh"], _fill(folder, _script(commands)),
-                                    processors=processors, memory_mib=512, limit_seconds=300,
-                                    repeatable=processors == 1)
+                                    processors=processors, memory_mib=512, limit_seconds=300)
             save_console(f"linux-{processors}", result)
             seconds = (time.monotonic() - begin) / len(commands)
             for name in commands:
@@ -256,9 +255,8 @@ def _hostile(source: pathlib.Path) -> None:
         text = source.read_text(encoding="utf-8")
         processors = int("".join(_heads(text, "processors")) or "4")
         memory_mib = int("".join(_heads(text, "memory")) or "0") or None
-        repeatable = "no" not in _heads(text, "repeatable")
         result = linux_root.run([f"/bin/{source.stem}"], fill, processors=processors, memory_mib=memory_mib,
-                                limit_seconds=240, repeatable=repeatable)
+                                limit_seconds=240)
     save_console(f"linux-{source.stem}", result)
     loud = "yes" in _heads(text, "quiet") and "libos: " in result.console
     whole = "all held" in result.console and "did not come back" not in result.console

@@ -1,5 +1,4 @@
 // Signals without end for threads that begin and end: each ends as it should, and nothing is heard of it.
-// repeatable: no
 // quiet: yes
 #define _GNU_SOURCE
 #include "../check.h"

@@ -1,5 +1,4 @@
 // Threads that are in the middle of calls when their process ends: nothing is heard of them.
-// repeatable: no
 // quiet: yes
 #define _GNU_SOURCE
 #include "../check.h"
