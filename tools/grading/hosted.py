@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 import tempfile
 
@@ -16,10 +17,32 @@ MODEL_PARTS = [("model_test", 5_000_000, 1), ("model_test", 5_000_000, 1001),
                ("model_test_sanitized", 100_000, 5001)]
 
 
+def _is_wanted(only: str, program: str, name: str) -> bool:
+    return only.lower() in name.lower() or only.lower() in program
+
+
+def _names(binary: pathlib.Path) -> list[str]:
+    """The tests of a GoogleTest program: it lists each suite, then its tests, indented."""
+    listed = subprocess.run([str(binary), "--gtest_list_tests"], check=False, capture_output=True, text=True)
+    names, suite = [], ""
+    for line in listed.stdout.splitlines():
+        name = line.split("#")[0].strip()
+        if line.startswith("  "):
+            names.append(suite + name)
+        elif name.endswith("."):
+            suite = name
+    return names
+
+
 def _run(program: str, label: str, environment: dict[str, str], only: str) -> list[Outcome]:
     binary = qemu.build_directory() / "tests" / "host" / program
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         arguments = [str(binary), f"--gtest_output=json:{report.name}"]
+        if only:
+            wanted = [name for name in _names(binary) if _is_wanted(only, program, name + label)]
+            if not wanted:
+                return []
+            arguments.append(f"--gtest_filter={':'.join(wanted)}")
         result = subprocess.run(arguments, check=False, capture_output=True, text=True,
                                 env=os.environ | environment)
         try:
@@ -35,7 +58,7 @@ def _run(program: str, label: str, environment: dict[str, str], only: str) -> li
         for case in suite["testsuite"]:
             failures = "\n".join(f["failure"] for f in case.get("failures", []))
             name = f"{suite['name']}.{case['name']}{label}"
-            if only.lower() in name.lower() or only.lower() in program:
+            if _is_wanted(only, program, name):
                 outcomes.append(Outcome("hosted", name, not failures, failures,
                                         float(case["time"].rstrip("s"))))
     return outcomes
