@@ -11,7 +11,7 @@ import time
 from xml.etree import ElementTree
 
 import quarry_qemu as qemu
-from grading import compile_fail, guest, hosted, image, jos, linux, source
+from grading import compile_fail, guest, heap, hosted, image, jos, linux, source
 from grading.common import Job, Outcome, folder
 
 POINTS = {"hosted": 30, "compile-fail": 10, "guest": 30, "jos": 10, "machine": 15, "source": 5}
@@ -97,7 +97,7 @@ def main() -> int:
         if not build():
             return 1
         jobs: list[Job] = []
-        for module in (hosted, image, guest, jos, linux, compile_fail, source):
+        for module in (hosted, heap, image, guest, jos, linux, compile_fail, source):
             jobs += module.jobs(arguments.only)
         if not jobs:
             print(f"No test's name contains '{arguments.only}'.")
