@@ -66,7 +66,7 @@ def run_counted(machine: str, program: str, words: str = "", processors: int = 1
         result = qemu.run(["-kernel", str(qemu.kernel()), "-initrd", str(archive), "-append",
                            f"{program} {words}".strip()], machine=machine,
                           extra=["-plugin", f"{plugin},out={out}{options}"],
-                          processors=processors, repeatable=True)
+                          processors=processors, repeatable=True)  # counted: in turns
         if result.exit_status() != 0:
             sys.exit(f"bench: {result.how()}\n{result.console}")
         return [line.split() for line in out.read_text(encoding="ascii").splitlines()]

@@ -167,6 +167,15 @@ def sixty_four_processors_run() -> None:
     expect(result, qemu.POWERED_OFF, *(rf"\[suite\] end {name} exit 0 kept 0" for name in names))
 
 
+def a_silent_guest_has_hung() -> None:
+    """A machine that stands still fails the test that booted it, and is no broken environment; several
+    processors do not take turns, of which one may get none."""
+    stopped = boot("silent", "", programs=[], processors=2, extra=["-S"], first_output_seconds=1)
+    expect(stopped, qemu.HUNG)
+    if "-icount" in stopped.command:
+        raise Failed("two processors take turns, though nobody counts")
+
+
 def independent_work_scales() -> None:
     """What each processor does for itself costs at most a tenth more on 8 of them than on one."""
     for name, costs in bench.scaling().items():
@@ -292,7 +301,8 @@ def jobs(only: str) -> list[Job]:
                  monitor_shows_the_machine,
                  monitor_steps_a_program, trace_names_calls_and_arguments, replay_goes_backwards,
                  gdb_helpers_print_the_kernel, boot_work_does_not_grow_with_memory,
-                 costs_are_as_recorded, independent_work_scales, sixty_four_processors_run):
+                 costs_are_as_recorded, independent_work_scales, sixty_four_processors_run,
+                 a_silent_guest_has_hung):
         named[test.__name__] = single("machine", test.__name__, test)
     for firmware in ("bios", "uefi"):
         named[f"iso_boots_by_{firmware}"] = single(
